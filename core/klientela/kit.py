@@ -1,0 +1,105 @@
+"""The front door for plugin authors: everything a source needs, and nothing else.
+
+    from klientela.kit import Page, Person, Source, Stream, hookimpl, instant
+
+    class Shop(Source):
+        type = "shop"
+        ...
+
+    @hookimpl
+    def klientela_sources():
+        return [Shop]
+"""
+
+from __future__ import annotations
+
+from msgspec import UNSET, UnsetType
+from pydantic import Field, SecretStr
+
+from klientela.errors import (
+    Interrupted,
+    KlientelaError,
+    Misconfigured,
+    RecordRejected,
+    SourceBroken,
+    SourceChanged,
+    SourceRefused,
+)
+from klientela.hookspecs import hookimpl
+from klientela.http import Http, Reply
+from klientela.model.instants import DAY, HOUR, MINUTE, SECOND, Instant, instant, iso
+from klientela.model.money import decimal, minor
+from klientela.model.records import (
+    Address,
+    Checkout,
+    Consent,
+    Gone,
+    Line,
+    Number,
+    Order,
+    Origin,
+    Person,
+    Record,
+    Rejected,
+)
+from klientela.source import (
+    Capabilities,
+    Checked,
+    GuestPolicy,
+    Page,
+    Position,
+    Shop,
+    Source,
+    SourceSettings,
+    Stream,
+    Window,
+    page,
+)
+
+__all__ = [
+    "DAY",
+    "HOUR",
+    "MINUTE",
+    "SECOND",
+    "UNSET",
+    "Address",
+    "Capabilities",
+    "Checked",
+    "Checkout",
+    "Consent",
+    "Field",
+    "Gone",
+    "GuestPolicy",
+    "Http",
+    "Instant",
+    "Interrupted",
+    "KlientelaError",
+    "Line",
+    "Misconfigured",
+    "Number",
+    "Order",
+    "Origin",
+    "Page",
+    "Person",
+    "Position",
+    "Record",
+    "RecordRejected",
+    "Rejected",
+    "Reply",
+    "SecretStr",
+    "Shop",
+    "Source",
+    "SourceBroken",
+    "SourceChanged",
+    "SourceRefused",
+    "SourceSettings",
+    "Stream",
+    "UnsetType",
+    "Window",
+    "decimal",
+    "hookimpl",
+    "instant",
+    "iso",
+    "minor",
+    "page",
+]

@@ -1,0 +1,43 @@
+"""Money: integer minor units and an ISO 4217 currency; never a float (R34)."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+# ISO 4217: currencies whose minor unit is not a hundredth.
+_DIGITS = {
+    **dict.fromkeys(
+        ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"], 0
+    ),
+    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
+}
+_LIMIT = 2**62
+
+
+def digits(currency: str) -> int:
+    """How many decimals the currency has."""
+    return _DIGITS.get(currency, 2)
+
+
+def minor(amount: str | int | Decimal, currency: str) -> int:
+    """`minor("12.34", "EUR") == 1234`. ValueError for what is no amount, or has too many decimals."""
+    try:
+        value = Decimal(amount).scaleb(digits(currency))
+        whole = int(value)
+    except (InvalidOperation, ValueError, OverflowError, TypeError) as error:
+        raise ValueError(f"{amount!r} is no amount of money") from error
+    if value != whole:
+        # more decimals than the currency has: some APIs send 12.3400 or unit prices in tenths of a cent
+        whole = int(value.to_integral_value(rounding="ROUND_HALF_UP"))
+    if abs(whole) > _LIMIT:
+        raise ValueError(f"{amount!r} is too large for an amount of money")
+    return whole
+
+
+def decimal(amount: int, currency: str) -> str:
+    """`decimal(1234, "EUR") == "12.34"`, the form in JSON."""
+    places = digits(currency)
+    if not places:
+        return str(amount)
+    sign, size = ("-", -amount) if amount < 0 else ("", amount)
+    return f"{sign}{size // 10**places}.{size % 10**places:0{places}d}"

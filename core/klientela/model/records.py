@@ -1,0 +1,192 @@
+"""Records as sources speak of them: what a plugin yields and what a claim stores.
+
+A field is **absent** (`UNSET`, the default: this payload says nothing about it), **cleared** (`None`) or a value
+(R0b): a partial payload never wipes what it does not carry. Values are the source's own words, untouched (R15);
+keys and sort forms are made from them by the rules. Times are instants (microseconds, UTC), money integer minor units.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from klientela.model.instants import Instant
+
+Kind = Literal["account", "guest", "contact"]
+"""A registered shop account, a guest, or a person of a source that knows no accounts (R13)."""
+
+PersonEntity = Literal["customer", "contact", "manual"]
+
+OrderState = Literal["open", "paid", "cancelled", "returned", "offer", "deleted", "void"]
+
+ConsentChannel = Literal["email", "post", "sms", "phone", "whatsapp"]
+ConsentPurpose = Literal["promotion", "system"]
+
+
+class Address(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A postal address, chosen whole (R25). `street` may hold the house number; then `house_number` is None."""
+
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    street: str | None = None
+    house_number: str | None = None
+    line2: str | None = None
+    zip: str | None = None
+    city: str | None = None
+    region: str | None = None
+    country: str | None = None  # ISO 3166-1 alpha-2 or a name in German, English, Polish
+    phone: str | None = None
+    kind: Literal["billing", "shipping", "letter"] | None = None
+
+
+class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One explicit consent event (R43-R45). What was never answered is no event."""
+
+    channel: ConsentChannel
+    purpose: ConsentPurpose
+    state: Literal["granted", "denied"]
+    at: Instant | None = None
+    address: str | None = None  # the e-mail or phone it is about
+    basis: Literal["shop", "import", "operator"] = "shop"
+    evidence: str | None = None
+
+
+class Number(Struct, frozen=True, omit_defaults=True):
+    """A customer number; `space` is its namespace, None = the source itself (R16)."""
+
+    value: str
+    space: str | None = None
+
+
+class Person(Struct, kw_only=True, omit_defaults=True):
+    """A customer object of a source: account, guest or contact.
+
+    `external_id` is the source's id; `version` its own time of last change (None: unversioned, R0a); `channel` the
+    way the facts arrived (None: the stream's own; "embedded" for a person inside an order).
+    """
+
+    entity_default: ClassVar[str] = "customer"
+
+    external_id: str
+    version: Instant | None = None
+    channel: str | None = None
+    entity: PersonEntity = "customer"
+    kind: Kind | UnsetType = UNSET
+    created_at: Instant | None | UnsetType = UNSET
+    first_name: str | None | UnsetType = UNSET
+    last_name: str | None | UnsetType = UNSET
+    company: str | None | UnsetType = UNSET
+    email: str | None | UnsetType = UNSET
+    email_verified: bool | UnsetType = UNSET
+    emails: list[str] | UnsetType = UNSET  # further ones
+    phone: str | None | UnsetType = UNSET
+    phones: list[str] | UnsetType = UNSET  # further ones
+    addresses: list[Address] | UnsetType = UNSET  # the first is the primary one
+    numbers: list[Number] | UnsetType = UNSET
+    crm_id: str | None | UnsetType = UNSET
+    birthday: str | None | UnsetType = UNSET
+    locale: str | None | UnsetType = UNSET
+    note: str | None | UnsetType = UNSET
+    tags: list[str] | UnsetType = UNSET
+    modules: list[str] | UnsetType = UNSET
+    consents: list[Consent] | UnsetType = UNSET
+    merged_into: str | None | UnsetType = UNSET  # external id of the customer that survived upstream (R18, M5)
+
+
+class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of an order or checkout; money in minor units of the order's currency."""
+
+    title: str | None = None
+    sku: str | None = None
+    quantity: int | float = 1
+    unit_price: int | None = None
+    total: int | None = None
+
+
+class Origin(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where an order was placed, for carriers that pass on orders of another platform (R29)."""
+
+    platform: str
+    shop: str
+    id: str | None = None
+    name: str | None = None
+
+
+class Order(Struct, kw_only=True, omit_defaults=True):
+    """One order as one source carries it (a *carrier*, R29).
+
+    `customer` names the buyer's person record of the same source by external id. `guest` tells whether it was placed
+    logged out: True, False, or UNSET when only the buyer's account state tells (R13). The contact fields are the
+    order's own; they make the guest row under `per_order` (R6).
+    """
+
+    entity_default: ClassVar[str] = "order"
+
+    external_id: str
+    version: Instant | None = None
+    channel: str | None = None
+    number: str | None | UnsetType = UNSET
+    customer: str | None | UnsetType = UNSET
+    guest: bool | UnsetType = UNSET
+    kind: Kind | UnsetType = UNSET  # what the row of a customer-less order is; default guest
+    first_name: str | None | UnsetType = UNSET
+    last_name: str | None | UnsetType = UNSET
+    company: str | None | UnsetType = UNSET
+    email: str | None | UnsetType = UNSET
+    phone: str | None | UnsetType = UNSET
+    addresses: list[Address] | UnsetType = UNSET
+    placed_at: Instant | None | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
+    total: int | UnsetType = UNSET  # what the buyer paid: tax and shipping in, discounts out (R30)
+    refunded: int | UnsetType = UNSET
+    current_total: int | None | UnsetType = UNSET  # after returns and edits, where the source has it
+    state: OrderState | UnsetType = UNSET
+    test: bool | UnsetType = UNSET
+    lines: list[Line] | UnsetType = UNSET
+    tags: list[str] | UnsetType = UNSET
+    checkout_token: str | None | UnsetType = UNSET
+    origin: Origin | None | UnsetType = UNSET
+    cancels: str | None | UnsetType = UNSET  # external id of the order this one cancels (R29b)
+    credits: str | None | UnsetType = UNSET  # external id of the order this credit note refunds (R29b)
+
+
+class Checkout(Struct, kw_only=True, omit_defaults=True):
+    """An abandoned or recovered checkout (R32); it never counts in any figure."""
+
+    entity_default: ClassVar[str] = "checkout"
+
+    external_id: str
+    version: Instant | None = None
+    channel: str | None = None
+    customer: str | None | UnsetType = UNSET
+    email: str | None | UnsetType = UNSET
+    at: Instant | None | UnsetType = UNSET  # when it was abandoned
+    completed_at: Instant | None | UnsetType = UNSET  # set: recovered
+    currency: str | UnsetType = UNSET
+    value: int | UnsetType = UNSET
+    lines: list[Line] | UnsetType = UNSET
+    token: str | None | UnsetType = UNSET
+    order: str | None | UnsetType = UNSET  # external id of the order, where the source says it
+
+
+class Gone(Struct, frozen=True, kw_only=True):
+    """An object that was deleted at the source (R0c, R57): its record keeps its values and gets a flag."""
+
+    entity: str
+    external_id: str
+    at: Instant | None = None
+
+
+class Rejected(Struct, frozen=True, kw_only=True):
+    """Something that came and cannot be taken; it is kept in the quarantine with the reason."""
+
+    reason: str
+    key: str | None = None
+    payload: str = ""
+    line: int | None = None
+    column: str | None = None
+
+
+Record = Person | Order | Checkout | Gone | Rejected

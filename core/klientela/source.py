@@ -1,0 +1,235 @@
+"""The one shape every source has: settings, a check, and streams that yield pages.
+
+The core does everything else: it keeps the cursor, calls again after a crash with the position of the last committed
+page, compares, decides, stores. A source never sees the database.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from klientela.errors import Interrupted, RecordRejected
+from klientela.model.instants import MINUTE, Instant
+from klientela.model.records import Record, Rejected
+
+if TYPE_CHECKING:
+    from klientela.http import Http
+
+GuestPolicy = Literal["per_order", "per_source", "merge"]
+
+Position = Any
+"""Where a paging run stands: any JSON value of the plugin's choosing; None at the start."""
+
+
+class SourceSettings(BaseModel):
+    """What every source's table in the configuration may hold (contract.md). A plugin adds its own keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: str
+    every: str | None = Field(None, description="how often to sync, e.g. 5m, 2h, 1d")
+    cron: str | None = Field(None, description="or a cron expression, UTC unless timezone is given")
+    guests: GuestPolicy | None = Field(None, description="guest policy; the plugin's default when left out")
+    priority: int = Field(100, description="survivorship: lower wins (R27)")
+    default_status: Literal["registered", "guest"] = Field("registered", description="status of contacts without order (R4)")
+    guest_hints: bool = Field(False, description="show, never join, guest orders with the same address (R7)")
+    timezone: str | None = Field(None, description="zone of times that carry none, and of cron")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The span of source versions one paging run reads; frozen with the cursor, so a restarted run reads the same.
+
+    `since` is inclusive and already holds the overlap; None means everything. `until` is exclusive and comes from the
+    source's own clock (`Source.now`); None where the source has none. Neither ever comes from our clock.
+    """
+
+    since: Instant | None = None
+    until: Instant | None = None
+
+
+@dataclass(slots=True)
+class Page:
+    """Some records and where the reading stands after them.
+
+    `position` is what `read` gets when it must go on after this page. `raws` are the records' payloads as they came,
+    one for each record, where the plugin has them.
+    """
+
+    records: Sequence[Record]
+    position: Position = None
+    raws: Sequence[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One list of a source that can be read incrementally. Its name is the channel of the facts it brings.
+
+    read         yields the pages of a window, going on at a position (None: from the start)
+    entity       what kind of record its sweep and its deletions speak of
+    overlap      how far each window reaches back before the newest version seen: late rows are caught within it
+    snapshot     every reading brings everything (files, lists without a filter); the window is always open
+    complete     after a snapshot or full reading, records that did not come are gone at the source (R50c)
+    fingerprint  one cheap look; the same value as last time means there is nothing to read
+    sweep        yields lists of all external ids that exist now, for finding deletions
+    rank         R0b, among claims without version: own streams 0, embedded 10
+    """
+
+    name: str
+    read: Callable[[Window, Position], Iterator[Page]]
+    entity: str = "customer"
+    overlap: Instant = 10 * MINUTE
+    snapshot: bool = False
+    complete: bool = False
+    fingerprint: Callable[[], str | None] | None = None
+    sweep: Callable[[], Iterator[Sequence[str]]] | None = None
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `check` found: the shop's own identity (R60; None where it has none), its name, remarks for the operator."""
+
+    identity: str | None = None
+    title: str | None = None
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a source can know; what it cannot is absent in the list, never zero (R33)."""
+
+    accounts: bool = False  # tells registered customers from guests
+    orders: bool = False
+    test_orders: bool = False
+    checkouts: bool = False  # abandoned and recovered
+    consents: bool = False
+    deletions: bool = False  # a sweep or a complete reading finds them
+    tags: bool = False
+
+    def names(self) -> list[str]:
+        """The capabilities it has, in the order of the class."""
+        return [name for name in self.__dataclass_fields__ if getattr(self, name)]
+
+
+@dataclass(slots=True)
+class Shop:
+    """What a source may know of the house it works for."""
+
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Berlin"))
+    currency: str = "EUR"
+    folder: str = "."  # relative paths of the configuration start here
+
+
+class Source:
+    """Base of all sources. A plugin sets the class attributes and writes `streams` (and `check`, if it can)."""
+
+    type: ClassVar[str]
+    title: ClassVar[str]
+    Settings: ClassVar[type[SourceSettings]] = SourceSettings
+    guests: ClassVar[GuestPolicy] = "merge"  # the default policy (R12)
+    capabilities: ClassVar[Capabilities] = Capabilities()
+    sandbox: ClassVar[str | None] = None  # "module:factory" of its sandbox shop
+
+    def __init__(
+        self, name: str, settings: Any, *, shop: Shop | None = None, stop: threading.Event | None = None
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.shop = shop or Shop()
+        self.stop = stop or threading.Event()
+
+    def streams(self) -> Sequence[Stream]:
+        """The lists to read, in this order."""
+        raise NotImplementedError
+
+    def check(self) -> Checked:
+        """Try the credentials. SourceRefused or SourceBroken when that fails."""
+        return Checked()
+
+    def now(self) -> Instant | None:
+        """The source's own clock, for freezing windows; None where it does not tell the time."""
+        return None
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but not past a stop: Interrupted."""
+        if self.stop.wait(seconds):
+            raise Interrupted(f"{self.name} was asked to stop while waiting")
+
+
+def page(
+    items: Iterable[Any],
+    translate: Callable[[Any], Record | Iterable[Record] | None],
+    position: Position = None,
+    *,
+    key: Callable[[Any], str | None] | None = None,
+    raw: Callable[[Any], bytes] | None = None,
+) -> Page:
+    """Translate items one by one; an item that cannot be taken becomes a `Rejected`, the others go on.
+
+    `translate` answers one record, several, or None for "nothing of ours". `raw` gives an item's payload as it came.
+    """
+    records: list[Record] = []
+    raws: list[bytes] = []
+    for item in items:
+        try:
+            made = translate(item)
+        except RecordRejected as error:
+            made = _reject(item, error.message, key, raw, error.line, error.column)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            made = _reject(item, _reason(error), key, raw)
+        if made is None:
+            continue
+        several = [made] if isinstance(made, Record) else list(made)
+        records += several
+        if raw is not None:
+            payload = raw(item)
+            raws += [payload, *[b""] * (len(several) - 1)] if several else []
+    return Page(records, position, raws if raw is not None else None)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"the field {error} is missing"
+    return f"{type(error).__name__}: {error}"
+
+
+def _reject(
+    item: Any,
+    reason: str,
+    key: Callable[[Any], str | None] | None,
+    raw: Callable[[Any], bytes] | None,
+    line: int | None = None,
+    column: str | None = None,
+) -> Rejected:
+    try:
+        name = key(item) if key else str(item["id"])
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        name = None
+    payload = raw(item).decode("utf-8", "replace") if raw else repr(item)
+    return Rejected(reason=reason, key=name, payload=payload, line=line, column=column)
+
+
+__all__ = [
+    "Capabilities",
+    "Checked",
+    "GuestPolicy",
+    "Http",
+    "Page",
+    "Position",
+    "Shop",
+    "Source",
+    "SourceSettings",
+    "Stream",
+    "Window",
+    "page",
+]
