@@ -16,7 +16,8 @@ from klientela.model.instants import Instant
 Kind = Literal["account", "guest", "contact"]
 """A registered shop account, a guest, or a person of a source that knows no accounts (R13)."""
 
-PersonEntity = Literal["customer", "contact", "manual"]
+PersonEntity = Literal["customer", "contact", "manual", "guest_order"]
+"""`guest_order` is made by the core from an order; sources yield the others."""
 
 OrderState = Literal["open", "paid", "cancelled", "returned", "offer", "deleted", "void"]
 

@@ -1,0 +1,152 @@
+"""What a person record publishes: its folded name and its match keys, by policy (R7, R11, R15-R19)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec import UNSET
+
+from klientela.model.instants import Instant
+from klientela.model.records import Person
+from klientela.rules import geo, keys, names
+from klientela.rules.ruleset import Ruleset, SourceRules
+
+EMAIL, NUMBER, PHONE, ADDRESS, GUEST_MAIL, LINK = range(6)
+"""Kinds of keys. GUEST_MAIL is an e-mail among the guests of one source (R11), LINK the retroactive link (R10)."""
+
+RULE_OF = ("email", "number", "phone", "address", "email", "email")
+STRENGTH = (0, 1, 2, 3, 0, 0)
+
+
+class Key(NamedTuple):
+    """A match key: its kind and 8 bytes of its hash."""
+
+    kind: int
+    hash: int
+
+
+class Published(NamedTuple):
+    """A person as identity sees it."""
+
+    name: str  # folded first|last, '' = nameless
+    keys: tuple[Key, ...]  # sorted
+    account: bool  # a registered shop account
+    shown: bool  # has a name, e-mail, phone or address: may make a row (R0d)
+
+
+def is_account(person: Person, rules: SourceRules) -> bool:
+    """Registered shop account (R13). Under `customer_null` and `never` every customer object of the shop is one."""
+    if person.kind is UNSET or person.entity != "customer":
+        return False
+    if rules.guest_rule in ("customer_null", "never"):
+        return True
+    return person.kind == "account"
+
+
+def is_guest(person: Person, rules: SourceRules) -> bool:
+    """A guest by the source's word, where guests differ from accounts at all."""
+    return person.kind == "guest" and not is_account(person, rules)
+
+
+def publish(person: Person, uid: str, ruleset: Ruleset, *, hidden: bool = False) -> Published:
+    """Name and keys of a person record. `hidden`: all its orders are owned by per_order guests (R29): no keys, no row."""
+    rules = ruleset.of(uid)
+    name = names.folded(person.first_name or None, person.last_name or None)
+    account = is_account(person, rules)
+    shown = not hidden and _shown(person, name)
+    if hidden:
+        return Published(name, (), account, False)
+    guest = is_guest(person, rules)
+    if guest and rules.guests != "merge":
+        return Published(name, _guest_keys(person, uid, rules, ruleset), account, shown)
+    return Published(name, _keys(person, uid, ruleset, account), account, shown)
+
+
+def _shown(person: Person, name: str) -> bool:
+    return bool(
+        name
+        or person.email
+        or person.phone
+        or person.company
+        or (person.emails is not UNSET and person.emails)
+        or (person.phones is not UNSET and person.phones)
+        or (person.addresses is not UNSET and person.addresses)
+    )
+
+
+def _boxes(person: Person, ruleset: Ruleset) -> list[str]:
+    found = []
+    texts = [person.email or None] if person.email is not UNSET else []
+    if person.emails is not UNSET and person.emails:
+        texts += person.emails
+    for text in texts:
+        box = keys.mailbox(text, ruleset.mailbox_folding)
+        if box is not None and not keys.mailbox_blocked(box, ruleset.blocked):
+            found.append(box)
+    return found
+
+
+def _keys(person: Person, uid: str, ruleset: Ruleset, account: bool) -> tuple[Key, ...]:
+    found: set[Key] = set()
+    enabled = ruleset.rules
+    boxes = _boxes(person, ruleset)
+    if "email" in enabled:
+        found.update(Key(EMAIL, keys.key64("email", box)) for box in boxes)
+    if account and ruleset.retroactive_link != "never" and _may_link(person, ruleset):
+        found.update(Key(LINK, keys.key64("link", f"{uid}\0{box}")) for box in boxes)
+    if "number" in enabled and person.numbers is not UNSET:
+        for item in person.numbers:
+            value = keys.number(item.value, item.space or uid)
+            if value is not None and value not in ruleset.blocked and item.value not in ruleset.blocked:
+                found.add(Key(NUMBER, keys.key64("number", value)))
+    region = ruleset.country
+    addresses = person.addresses if person.addresses is not UNSET and person.addresses else ()
+    if addresses:
+        region = geo.country(addresses[0].country) or region
+    if "phone" in enabled:
+        texts = [person.phone] if person.phone else []
+        if person.phones is not UNSET and person.phones:
+            texts += person.phones
+        for text in texts:
+            number = geo.phone(text, region)
+            if number is not None and number not in ruleset.blocked and text not in ruleset.blocked:
+                found.add(Key(PHONE, keys.key64("phone", number)))
+    if "address" in enabled:
+        for place in addresses:
+            value = keys.address(
+                geo.country(place.country) or ruleset.country, place.zip, place.street, place.house_number
+            )
+            if value is not None:
+                found.add(Key(ADDRESS, keys.key64("address", value)))
+    return tuple(sorted(found)) if len(found) > 1 else tuple(found)
+
+
+def _may_link(person: Person, ruleset: Ruleset) -> bool:
+    return ruleset.retroactive_link == "always" or person.email_verified is True
+
+
+def _guest_keys(person: Person, uid: str, rules: SourceRules, ruleset: Ruleset) -> tuple[Key, ...]:
+    found: set[Key] = set()
+    if ruleset.retroactive_link != "never" or rules.guests == "per_source":
+        boxes = _boxes(person, ruleset)
+        if ruleset.retroactive_link != "never":
+            found.update(Key(LINK, keys.key64("link", f"{uid}\0{box}")) for box in boxes)
+        if rules.guests == "per_source":
+            found.update(Key(GUEST_MAIL, keys.key64("guest", f"{uid}\0{box}")) for box in boxes)
+    return tuple(sorted(found))
+
+
+class Canon(NamedTuple):
+    """The canonical key (R22): older first; within one instant by source, entity and external id as UTF-8 bytes.
+
+    Python compares text by code point, which is the order of the UTF-8 bytes.
+    """
+
+    created: Instant
+    source: str
+    entity: str
+    external_id: str
+
+
+NEVER: Instant = 2**62
+"""Stands for "infinity" where a source knows no creation time."""

@@ -1,0 +1,63 @@
+"""Folding: how text is compared, sorted and searched; pure, and the same on both databases because it is Python."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_GERMAN_LONG = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "œ": "oe",
+                              "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+_GERMAN_SHORT = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+_ZERO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+_NOT_WORD = re.compile(r"[^a-z0-9]+")
+
+
+def strip_marks(text: str) -> str:
+    """Drop combining marks: `é` becomes `e`."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+def clean(text: str) -> str:
+    """NFKC, trimmed, without zero-width characters."""
+    if text.isascii():
+        return text.strip()
+    return unicodedata.normalize("NFKC", text).translate(_ZERO_WIDTH).strip()
+
+
+@lru_cache(maxsize=32768)
+def fold_words(text: str) -> str:
+    """Identity fold: ä=ae, ß=ss, no accents, words of a-z0-9 (or other scripts' letters) with single blanks.
+
+    Müller, Mueller and MÜLLER are one; Muller is another (the edit distance may still bring it near).
+    """
+    low = clean(text).casefold()
+    if not low.isascii():
+        low = strip_marks(unicodedata.normalize("NFC", low).translate(_GERMAN_LONG)).casefold()
+    if low.isascii():
+        return _NOT_WORD.sub(" ", low).strip()
+    return " ".join("".join(c if c.isalnum() else " " for c in low).split())
+
+
+@lru_cache(maxsize=32768)
+def sort_key(text: str) -> str:
+    """DIN 5007-1: ä=a, ß=ss, case and accents ignored (R52)."""
+    low = clean(text).casefold()
+    if low.isascii():
+        return " ".join(low.split())
+    return " ".join(strip_marks(low.translate(_GERMAN_SHORT)).split())
+
+
+def search_text(*parts: str | None) -> str:
+    """The searchable text of a row: every word in both foldings, each word after one blank.
+
+    A term of one or two letters matches the start of a word (a blank before it), a longer one anywhere (R54).
+    """
+    words: dict[str, None] = {}
+    for part in parts:
+        if part:
+            words.update(dict.fromkeys(sort_key(part).split()))
+            if not part.isascii():
+                low = unicodedata.normalize("NFC", clean(part).casefold()).translate(_GERMAN_LONG)
+                words.update(dict.fromkeys(strip_marks(low).split()))
+    return " " + " ".join(words) if words else ""

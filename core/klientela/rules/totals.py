@@ -1,0 +1,56 @@
+"""Which orders count, under which policy, and why not (R30-R36)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec import UNSET
+
+from klientela.model.instants import Instant
+from klientela.model.records import Order
+
+NEVER_COUNTS = {"offer": "offer", "deleted": "deleted", "void": "void", "cancelled": "cancelled"}
+
+
+class Settled(NamedTuple):
+    """One order under both policies. Money in minor units of `currency`."""
+
+    currency: str
+    placed: Instant | None
+    state: str
+    test: bool
+    gross: int | None  # None: does not count under gross
+    ltv: int | None  # None: does not count under ltv
+    why_not: str | None  # the one reason it does not count under ltv (R31)
+
+
+def settle(order: Order, currency: str) -> Settled:
+    """The figures of an order. `currency` is the shop's, for orders that name none."""
+    state = order.state if order.state is not UNSET else "open"
+    total = order.total if order.total is not UNSET else 0
+    refunded = order.refunded if order.refunded is not UNSET else 0
+    test = order.test is True
+    credit_note = bool(order.credits)
+    net = total - refunded
+    if order.current_total is not UNSET and order.current_total is not None:
+        net = min(net, order.current_total)
+    net = max(0, net)
+    why_not: str | None = None
+    if credit_note:
+        why_not = "credit note"
+    elif test:
+        why_not = "test"
+    elif state in NEVER_COUNTS:
+        why_not = NEVER_COUNTS[state]
+    elif not (net > 0 or total == 0):
+        why_not = "refunded"
+    gross = None if state in ("offer", "deleted") or credit_note else total
+    return Settled(
+        order.currency if order.currency is not UNSET else currency,
+        order.placed_at if order.placed_at is not UNSET else None,
+        state,
+        test,
+        gross,
+        net if why_not is None else None,
+        why_not,
+    )

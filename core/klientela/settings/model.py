@@ -1,0 +1,165 @@
+"""What an operator may write in the configuration (contract.md); every table refuses keys it does not know."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from klientela.settings.views import PRESETS, View
+from klientela.source import SourceSettings
+
+Rule = Literal["email", "number", "phone", "address"]
+
+
+class Section(BaseModel):
+    """Base of all tables of the configuration."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def known_zone(name: str) -> str:
+    """The name itself if it is a time zone; else ValueError with the nearest one."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        near = difflib.get_close_matches(name, available_timezones(), 1)
+        raise ValueError(f"{name!r} is no time zone" + (f"; did you mean {near[0]}?" if near else "")) from None
+    return name
+
+
+class Store(Section):
+    """Where the list is kept. Relative SQLite paths start at the folder of the configuration."""
+
+    url: str = Field("sqlite:///klientela.db", description="sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")
+
+    @field_validator("url")
+    @classmethod
+    def _engine(cls, url: str) -> str:
+        if not url.startswith(("sqlite:///", "postgresql+psycopg://")) or url == "sqlite:///":
+            # the url itself may hold a password and is not repeated
+            raise ValueError("write sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")
+        return url
+
+
+class ShopSection(Section):
+    """The house all sources belong to."""
+
+    timezone: str = Field("Europe/Berlin", description="calendar dates and 'last 7 days'")
+    currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of the shop's currency")
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        return known_zone(name)
+
+
+class Limits(Section):
+    """R20: a value carried by more different names than this joins only records of equal full name."""
+
+    email: int = Field(10, ge=1)
+    phone: int = Field(10, ge=1)
+    address: int = Field(50, ge=1)
+
+
+class Identity(Section):
+    """Which rules may join records (rules.md 3.3)."""
+
+    rules: tuple[Rule, ...] = ("email", "number", "phone", "address")
+    same_source: Literal["review", "merge"] = Field("review", description="two accounts of one source (R20b)")
+    mailbox_folding: bool = Field(True, description="one mailbox is one key: +tag and Gmail dots (R15)")
+    retroactive_link: Literal["never", "verified_email", "always"] = Field("never", description="R10")
+    blocked: tuple[str, ...] = Field((), description="more values that never match (R19)")
+    limits: Limits = Limits()
+
+    @field_validator("rules")
+    @classmethod
+    def _once(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        if len(set(rules)) != len(rules):
+            raise ValueError("name each rule once")
+        return rules
+
+
+class Edit(Section):
+    """What operators may change by hand (R38)."""
+
+    policy: Literal["source_locked", "overlay"] = "source_locked"
+
+
+class Rates(Section):
+    """Exchange rates for the sum marked with ≈ (R34)."""
+
+    file: Path | None = Field(None, description="CSV of the European Central Bank's form")
+
+
+class Web(Section):
+    """Where health, metrics, push API and the page listen."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535, description="0 takes any free port")
+
+
+class Mail(Section):
+    """Messages by SMTP; off while no host is given."""
+
+    host: str | None = None
+    port: int = Field(587, ge=1, le=65535)
+    user: str | None = None
+    password: SecretStr | None = None
+    sender: str | None = Field(None, description="the From address")
+    security: Literal["starttls", "tls", "none"] = "starttls"
+
+
+class Privacy(Section):
+    """Files that must outlive a restored database (R56), and retention (R59)."""
+
+    key_file: Path = Path("klientela.key")
+    tombstones: Path = Path("klientela.tombstones")
+    guest_retention_months: int | None = Field(None, ge=1)
+
+
+class Settings(Section):
+    """The whole configuration. `sources` holds each plugin's own settings class, chosen by `type`."""
+
+    store: Store = Store()
+    shop: ShopSection = ShopSection()
+    sources: Mapping[str, SourceSettings] = {}
+    identity: Identity = Identity()
+    views: Mapping[str, View] = Field(default_factory=dict, validate_default=True)
+    edit: Edit = Edit()
+    rates: Rates = Rates()
+    web: Web = Web()
+    mail: Mail = Mail()
+    privacy: Privacy = Privacy()
+
+    @field_validator("views", mode="before")
+    @classmethod
+    def _presets(cls, own: Any) -> Any:
+        """Own tables over the presets, key by key; a new view starts from the default one."""
+        if not isinstance(own, Mapping):
+            return own
+        laid: dict[str, Any] = dict(PRESETS)
+        for name, table in own.items():
+            base = PRESETS.get(name, PRESETS["default"])
+            laid[name] = {**base, **table} if isinstance(table, Mapping) else table
+        return laid
+
+    @field_validator("sources")
+    @classmethod
+    def _names(cls, sources: Mapping[str, SourceSettings]) -> Mapping[str, SourceSettings]:
+        for name in sources:
+            check_name(name)
+        return sources
+
+
+def check_name(name: str) -> str:
+    """The name of a source stands in badges and in KEY `source/entity/external_id`. ValueError if it cannot."""
+    if name == "manual":
+        raise ValueError("the name manual belongs to the customers you add by hand")
+    if not name.isprintable() or "/" in name or name != name.strip() or not 1 <= len(name) <= 64:
+        raise ValueError(f"{name!r} cannot name a source: 1 to 64 visible characters without a slash")
+    return name

@@ -1,0 +1,406 @@
+"""The tables, named once: facts that are only added, what follows from them, the log, operation (docs/data.md).
+
+Times are microseconds UTC, money minor units, flags 0/1. Text that is compared sorts bytewise on both databases.
+`handle` is a node of identity: a record's id (positive) for a lone record, a node's id (negative) for several records
+of equal name and keys. Surrogate ids order nothing that anybody sees.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import text as sql
+
+METADATA = MetaData()
+
+Big = BigInteger().with_variant(Integer(), "sqlite")
+Flag = SmallInteger
+Key = Text(collation="C").with_variant(Text(), "sqlite")
+
+
+def _table(name: str, *columns: Column[object] | Index, rowid: bool = True) -> Table:
+    return Table(name, METADATA, *columns, sqlite_with_rowid=rowid)
+
+
+def _id(name: str = "id") -> Column[object]:
+    return Column(name, Big, primary_key=True, autoincrement=False)
+
+
+# A. clock and rules
+meta = _table("meta", Column("name", Key, primary_key=True), Column("value", Text, nullable=False))
+txn = _table(
+    "txn",
+    _id("seq"),
+    Column("at", Big, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("run", Big),
+    Column("ruleset", Integer, nullable=False),
+)
+ruleset = _table(
+    "ruleset", _id(), Column("digest", Key, nullable=False, unique=True), Column("canonical", Text, nullable=False)
+)
+source = _table(
+    "source",
+    _id(),
+    Column("uid", Key, nullable=False, unique=True),
+    Column("label", Key, nullable=False, unique=True),
+    Column("type", Key, nullable=False),
+    Column("identity", Text),
+    Column("connected", Flag, nullable=False),
+)
+source_name = _table("source_name", Column("name", Key, primary_key=True), Column("source", Integer, nullable=False))
+channel = _table(
+    "channel",
+    _id(),
+    Column("source", Integer, nullable=False),
+    Column("name", Key, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Index("channel_name", "source", "name", unique=True),
+)
+batch = _table(
+    "batch",
+    _id(),
+    Column("source", Integer, nullable=False),
+    Column("channel", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("subscribe", Flag, nullable=False),
+    Column("from_seq", Big, nullable=False),
+    Column("withdrawn_seq", Big),
+)
+
+# B. facts
+record = _table(  # one register for persons, orders, checkouts …; holds the live claim of its first channel
+    "record",
+    _id(),
+    Column("source", Integer, nullable=False),
+    Column("entity", SmallInteger, nullable=False),
+    Column("ext", Key, nullable=False),
+    Column("channel", Integer),  # null: no claim yet (R0d), or made from an order (guest_order)
+    Column("version", Big),
+    Column("reading", Big),
+    Column("hash", LargeBinary),
+    Column("gone", Flag, nullable=False),
+    Column("seq", Big, nullable=False),
+    Column("more", Flag, nullable=False),  # other channels have live claims in `claim`
+    Column("body", LargeBinary),
+    Index("record_key", "source", "entity", "ext", unique=True),
+)
+claim = _table(  # live claims of further channels (to_seq null) and every closed one
+    "claim",
+    Column("record", Big, primary_key=True, autoincrement=False),
+    Column("channel", Integer, primary_key=True, autoincrement=False),
+    Column("from_seq", Big, primary_key=True, autoincrement=False),
+    Column("to_seq", Big),
+    Column("version", Big),
+    Column("reading", Big),
+    Column("hash", LargeBinary, nullable=False),
+    Column("gone", Flag, nullable=False),
+    Column("body", LargeBinary),
+    rowid=False,
+)
+payload = _table(  # what came, as it came: one compressed blob of the news of a page
+    "payload",
+    Column("seq", Big, primary_key=True, autoincrement=False),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("source", Integer, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("records", LargeBinary, nullable=False),  # msgpack list of record ids, in the order of the lines
+    Column("body", LargeBinary, nullable=False),  # zstd of JSON lines
+    rowid=False,
+)
+decision = _table(
+    "decision",
+    _id(),
+    Column("kind", Key, nullable=False),
+    Column("a", Big, nullable=False),  # record ids; a record named by a decision is registered even when absent
+    Column("b", Big),
+    Column("detail", Text),
+    Column("from_seq", Big, nullable=False),
+    Column("to_seq", Big),
+    Index("decision_a", "a"),
+    Index("decision_b", "b"),
+)
+
+# C. derived: rebuildable
+person = _table(  # the state of a person record
+    "person",
+    _id(),
+    Column("created", Big),
+    Column("name", Key, nullable=False),
+    Column("keys", LargeBinary, nullable=False),
+    Column("flags", Integer, nullable=False),
+    Column("node", Big),  # null: a node of its own
+    Column("customer", Big),  # null: a customer of its own; nodes carry it for their records
+    Column("seen", Big, nullable=False),
+    Index("person_node", "node", sqlite_where=sql("node IS NOT NULL"), postgresql_where=sql("node IS NOT NULL")),
+    Index(
+        "person_customer", "customer", sqlite_where=sql("customer IS NOT NULL"), postgresql_where=sql("customer IS NOT NULL")
+    ),
+)
+node = _table(
+    "node",
+    _id(),
+    Column("name", Key, nullable=False),
+    Column("keys", LargeBinary, nullable=False),
+    Column("n", Big, nullable=False),
+    Column("first", Big, nullable=False),  # smallest record id in it
+    Column("customer", Big, nullable=False),
+    Column("seen", Big, nullable=False),
+    Column("summary", LargeBinary, nullable=False),
+    Index("node_customer", "customer"),
+)
+mark = _table(
+    "mark",
+    Column("key", Big, primary_key=True, autoincrement=False),
+    Column("name", Key, primary_key=True),
+    Column("handle", Big, primary_key=True, autoincrement=False),
+    rowid=False,
+)
+crowded = _table(  # keys above their limit (R20)
+    "crowded",
+    Column("key", Big, primary_key=True, autoincrement=False),
+    Column("kind", SmallInteger, nullable=False),
+    rowid=False,
+)
+comp = _table(  # raw components that a constraint divides into several customers
+    "comp",
+    Column("handle", Big, primary_key=True, autoincrement=False),
+    Column("comp", Big, nullable=False),
+    Index("comp_comp", "comp"),
+    rowid=False,
+)
+apart = _table(  # what a constraint keeps apart (R20b, R21)
+    "apart",
+    Column("a", Big, primary_key=True, autoincrement=False),
+    Column("b", Big, primary_key=True, autoincrement=False),
+    Column("reason", Key, nullable=False),
+    Index("apart_b", "b"),
+    rowid=False,
+)
+link = _table(  # asserted edges between records (R18)
+    "link",
+    Column("a", Big, primary_key=True, autoincrement=False),
+    Column("b", Big, primary_key=True, autoincrement=False),
+    Column("reason", Key, primary_key=True),
+    Index("link_b", "b"),
+    rowid=False,
+)
+orders = _table(
+    "orders",
+    _id(),
+    Column("buyer", Big),
+    Column("owner", Big),
+    Column("placed", Big),
+    Column("currency", Key, nullable=False),
+    Column("gross", Big),
+    Column("ltv", Big),
+    Column("state", Key, nullable=False),
+    Column("why", Key),
+    Column("test", Flag, nullable=False),
+    Column("number", Key),
+    Index("orders_buyer", "buyer", sqlite_where=sql("owner IS NOT buyer"), postgresql_where=sql("owner IS DISTINCT FROM buyer")),
+)
+checkout = _table(
+    "checkout",
+    _id(),
+    Column("owner", Big),
+    Column("at", Big),
+    Column("completed", Big),
+    Index("checkout_owner", "owner"),
+)
+customer = _table(  # the list row; id is the smallest record id of its members
+    "customer",
+    _id(),
+    Column("pub", LargeBinary, nullable=False),  # the public id, 16 bytes (R23)
+    Column("pub8", Big, nullable=False),  # its first 8 bytes, shifted to sort as signed: lookup and tie-break
+    Column("anchor", Big, nullable=False),  # record id of the oldest member
+    Column("n", Integer, nullable=False),
+    Column("first_name", Text),
+    Column("last_name", Text),
+    Column("email", Text),
+    Column("phone", Text),
+    Column("company", Text),
+    Column("city", Text),
+    Column("country", Text),
+    Column("status", Flag, nullable=False),  # 1 registered, 0 guest
+    Column("manual", Flag, nullable=False),
+    Column("inactive", Flag, nullable=False),
+    Column("number", Text),
+    Column("crm_id", Text),
+    Column("joined", Big),
+    Column("seen", Big, nullable=False),
+    Column("sources", Text, nullable=False),  # JSON list of source ids
+    Column("tags", Text),  # JSON list or null
+    Column("modules", Text),
+    Column("consents", Text),  # JSON object or null
+    Column("fallback", Text),  # what stands for a missing name where there is no e-mail or phone: the source id
+    Column("hay", Text, nullable=False),  # the searchable text, folded
+    Column("s_name", Key, nullable=False),
+    Column("s_email", Key),
+    Column("s_company", Key),
+    Column("s_city", Key),
+)
+tally = _table(  # the figures of a row, narrow; both policies, the shop's currency
+    "tally",
+    _id(),
+    Column("pub8", Big, nullable=False),
+    Column("s_last", Key, nullable=False),  # folded last name; U+FFFF where there is none, so that it sorts last
+    Column("ltv", Big, nullable=False),
+    Column("orders", Integer, nullable=False),
+    Column("last", Big),
+    Column("last_day", Integer),
+    Column("gross", Big, nullable=False),
+    Column("gross_orders", Integer, nullable=False),
+    Column("gross_last", Big),
+    Column("gross_day", Integer),
+    Column("tests", Integer, nullable=False),
+    Column("other", Text),  # JSON {currency: [ltv, gross]} of other currencies, or null
+)
+posting = _table(  # which customers have a record of a source
+    "posting",
+    Column("source", Integer, primary_key=True, autoincrement=False),
+    Column("customer", Big, primary_key=True, autoincrement=False),
+    rowid=False,
+)
+figure = _table(  # counts and sums moved by delta
+    "figure",
+    Column("name", Key, primary_key=True),
+    Column("part", Key, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("value", Big, nullable=False),
+    rowid=False,
+)
+
+# E. log
+audit = _table(
+    "audit",
+    Column("seq", Big, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Key, nullable=False),
+    Column("rule", Key),
+    Column("customer", LargeBinary),
+    Column("other", LargeBinary),
+    Column("commitment", LargeBinary, nullable=False),
+    Column("prev", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    rowid=False,
+)
+audit_private = _table(
+    "audit_private",
+    Column("seq", Big, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("body", Text, nullable=False),
+    rowid=False,
+)
+
+# F. guard and desk
+quarantine = _table(
+    "quarantine",
+    _id(),
+    Column("source", Integer, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("key", Key),
+    Column("digest", Key, nullable=False),  # of stream, key and payload: the same reject twice is one entry
+    Column("payload", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("line", Integer),
+    Column("col", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("first_at", Big, nullable=False),
+    Column("last_at", Big, nullable=False),
+    Index("quarantine_digest", "source", "digest", unique=True),
+)
+
+# G. operation: not compared
+run = _table(
+    "run",
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("source", Integer, nullable=False),
+    Column("status", Key, nullable=False),  # running | ok | partial | failed | skipped
+    Column("started", Big, nullable=False),
+    Column("finished", Big),
+    Column("pages", Integer, nullable=False),
+    Column("read", Integer, nullable=False),
+    Column("new", Integer, nullable=False),
+    Column("changed", Integer, nullable=False),
+    Column("unchanged", Integer, nullable=False),
+    Column("rejected", Integer, nullable=False),
+    Column("suppressed", Integer, nullable=False),
+    Column("merged", Integer, nullable=False),
+    Column("split", Integer, nullable=False),
+    Column("cursor", Text),
+    Column("error", Text),  # JSON {kind, message, hint}
+    Index("run_source", "source", "started"),
+)
+slot = _table(
+    "slot",
+    Column("source", Integer, primary_key=True, autoincrement=False),
+    Column("slot", Key, primary_key=True),
+    Column("claimed", Big, nullable=False),
+    rowid=False,
+)
+lease = _table(
+    "lease",
+    Column("source", Integer, primary_key=True, autoincrement=False),
+    Column("holder", Text, nullable=False),
+    Column("until", Big, nullable=False),
+    rowid=False,
+)
+cursor = _table(  # the frozen window is part of the cursor, so a restarted run reads the same pages
+    "cursor",
+    Column("source", Integer, primary_key=True, autoincrement=False),
+    Column("stream", Key, primary_key=True),
+    Column("since", Big),
+    Column("until", Big),
+    Column("open", Flag, nullable=False),  # a paging run is in progress
+    Column("position", Text),
+    Column("high", Big),  # newest version seen in finished windows
+    Column("seen", Big),  # newest version seen in the open window
+    Column("fingerprint", Text),
+    Column("reading", Big, nullable=False),
+    rowid=False,
+)
+
+# H. what is left to do
+work = _table(
+    "work",
+    Column("kind", Key, primary_key=True),  # person | order: a record to derive anew
+    Column("subject", Big, primary_key=True, autoincrement=False),
+    Column("reason", Key, nullable=False),
+    rowid=False,
+)
+
+# Built after the first load of an empty store, with IF NOT EXISTS at every start: each costs a random page per row.
+LATE = (
+    Index("orders_owner", orders.c.owner, orders.c.placed),
+    Index("customer_pub", customer.c.pub8),
+    Index("customer_name", customer.c.s_name, customer.c.pub8),
+    Index("customer_email", customer.c.s_email, customer.c.pub8),
+    Index("customer_company", customer.c.s_company, customer.c.pub8),
+    Index("customer_city", customer.c.s_city, customer.c.pub8),
+    Index("customer_joined", customer.c.joined, customer.c.pub8),
+    Index("tally_list", tally.c.ltv.desc(), tally.c.last.desc(), tally.c.s_last, tally.c.pub8),
+    Index("tally_ltv", tally.c.ltv, tally.c.pub8),
+    Index("tally_orders", tally.c.orders, tally.c.pub8),
+    Index("tally_last", tally.c.last, tally.c.pub8),
+    Index("tally_cockpit", tally.c.gross_day.desc(), tally.c.s_last, tally.c.pub8),
+    Index("tally_gross_orders", tally.c.gross_orders, tally.c.pub8),
+    Index("tally_gross_last", tally.c.gross_last, tally.c.pub8),
+)
+_LATE_NAMES = frozenset(index.name for index in LATE)
+
+ENTITIES = ("customer", "contact", "manual", "guest_order", "order", "checkout", "letter", "scan", "message", "booking")
+"""Entities by their number in `record.entity`."""
+
+ACCOUNT, GUEST, SHOWN, HIDDEN = 1, 2, 4, 8
+"""Bits of `person.flags`."""
+
+DERIVED = (person, node, mark, crowded, comp, apart, link, orders, checkout, customer, tally, posting, figure)
+"""Tables that follow from the facts, the decisions and the ruleset; `rebuild` empties and refills them."""
+
+
+def early_indexes(table: Table) -> list[Index]:
+    """The indexes of a table that exist from the start."""
+    return [index for index in table.indexes if index.name not in _LATE_NAMES]

@@ -1,0 +1,357 @@
+"""The state of a pretend shop: its clock, its objects, its search index, and the hands that change them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from klientela.kit import DAY, SECOND, Instant, instant, iso, minor
+from klientela_shopify.sandbox.things import Address, Checkout, Customer, Line, Order, Refund, Thing, numbered
+
+T = TypeVar("T", bound=Thing)
+When = Instant | str
+Money = int | str
+
+START = "2026-11-20T12:00:00Z"
+SCOPES = ("read_customers", "read_orders", "read_all_orders")
+
+
+class Clock:
+    """The shop's own time, in whole seconds. It stands still unless it runs or is advanced."""
+
+    def __init__(self, start: Instant, *, running: bool = False) -> None:
+        self._base = start
+        self._running = running
+        self._begun = time.monotonic()
+
+    @property
+    def running(self) -> bool:
+        """Whether it goes on by itself."""
+        return self._running
+
+    def now(self) -> Instant:
+        """The present second."""
+        elapsed = int(time.monotonic() - self._begun) if self._running else 0
+        return self._base + elapsed * SECOND
+
+    def advance(self, seconds: float) -> Instant:
+        """Jump ahead."""
+        self._base += int(seconds) * SECOND
+        return self.now()
+
+
+class Shop:
+    """One pretend shop. All methods may be called while it is being served.
+
+    `customer`, `order`, `checkout` make an object or, given the id of an existing one, change only the fields named.
+    Times are instants or ISO 8601; money is minor units or a decimal string; `customer=` is a Customer or its id.
+    Every change moves the clock of a shop that stands still by one second, so it can be found by a later window.
+    """
+
+    def __init__(self, *, start: When = START, running: bool = False, name: str = "Sandbox Shop") -> None:
+        self.lock = threading.RLock()
+        self.clock = Clock(_when(start), running=running)
+        self.gid = "gid://shopify/Shop/58033176765"
+        self.name = name
+        self.domain = "sandbox.myshopify.com"
+        self.currency = "EUR"
+        self.timezone = "Europe/Berlin"
+        self.scopes: tuple[str, ...] = SCOPES
+        self.lag = 0.0  # seconds until the search index knows of a change
+        self.customers: dict[int, Customer] = {}
+        self.orders: dict[int, Order] = {}
+        self.checkouts: dict[int, Checkout] = {}
+        self.orders_of: dict[int, list[int]] = {}
+        self.revision = 0  # grows with every visible change
+        self._unlisted: list[tuple[Instant, Instant, Thing]] = []
+        self._ids = {
+            "customer": numbered(7_000_000_000_001),
+            "order": numbered(5_100_000_000_001),
+            "checkout": numbered(37_000_000_000_001),
+            "address": numbered(9_001),
+            "line": numbered(61_000_001),
+            "refund": numbered(81_000_001),
+            "number": numbered(1001),
+        }
+
+    # -- hands ---------------------------------------------------------------------------------------------------
+
+    def customer(
+        self,
+        id: int | None = None,  # the shop's own word for it
+        *,
+        created_at: When | None = None,
+        updated_at: When | None = None,
+        addresses: Iterable[Address | Mapping[str, Any]] | None = None,
+        consent_at: When | None = None,
+        **fields: Any,
+    ) -> Customer:
+        """Make or change a customer. Fields as in `things.Customer`; `consent_at` is the time of either consent."""
+        with self.lock:
+            now = self.clock.now()
+            one = self.customers.get(id) if id is not None else None
+            if one is None:
+                born = _when(created_at, now)
+                one = Customer(id=id or self._free("customer", self.customers), created_at=born, updated_at=born)
+                self.customers[one.id] = one
+            elif created_at is not None:
+                one.created_at = _when(created_at)
+            if addresses is not None:
+                one.addresses = [self._address(address) for address in addresses]
+                one.default_address = 0
+            if consent_at is not None:
+                one.email_consent_at = one.sms_consent_at = _when(consent_at)
+            _set(one, fields)
+            self._touch(one, _when(updated_at, now))
+            return one
+
+    def order(
+        self,
+        id: int | None = None,
+        *,
+        customer: Customer | int | None = None,
+        total: Money | None = None,
+        refunded: Money | None = None,
+        cancelled: bool | When | None = None,
+        lines: Iterable[Line | Mapping[str, Any]] | None = None,
+        billing: Address | Mapping[str, Any] | None = None,
+        shipping: Address | Mapping[str, Any] | None = None,
+        processed_at: When | None = None,
+        created_at: When | None = None,
+        updated_at: When | None = None,
+        **fields: Any,
+    ) -> Order:
+        """Make or change an order. Without lines it gets one over the whole total; without total, that of its lines."""
+        with self.lock:
+            now = self.clock.now()
+            one = self.orders.get(id) if id is not None else None
+            if one is None:
+                born = _when(created_at, _when(processed_at, now))
+                number = next(self._ids["number"])
+                one = Order(
+                    id=id or self._free("order", self.orders),
+                    number=number,
+                    name=f"#{number}",
+                    created_at=born,
+                    updated_at=born,
+                    processed_at=_when(processed_at, born),
+                    currency=str(fields.pop("currency", self.currency)),
+                )
+                self.orders[one.id] = one
+                lines = lines if lines is not None else [Line(price=_money(total or "10.00", one.currency))]
+            elif processed_at is not None:
+                one.processed_at = _when(processed_at)
+            if customer is not None:
+                self._assign(one, customer)
+            if lines is not None:
+                one.lines = [self._line(line, one.currency) for line in lines]
+            if total is not None or lines is not None:
+                one.total = _total(total, one.lines, one.currency)
+            if billing is not None:
+                one.billing = self._address(billing)
+            if shipping is not None:
+                one.shipping = self._address(shipping)
+            if refunded is not None:
+                one.refunds = [self._refund(_money(refunded, one.currency), now)] if _money(refunded, one.currency) else []
+            if cancelled is not None:
+                one.cancelled_at = now if cancelled is True else None if cancelled is False else _when(cancelled)
+                one.cancel_reason = "CUSTOMER" if one.cancelled_at is not None else None
+            _set(one, fields)
+            self._touch(one, _when(updated_at, now))
+            return one
+
+    def checkout(
+        self,
+        id: int | None = None,
+        *,
+        customer: Customer | int | None = None,
+        total: Money | None = None,
+        lines: Iterable[Line | Mapping[str, Any]] | None = None,
+        completed_at: When | None = None,
+        created_at: When | None = None,
+        updated_at: When | None = None,
+        **fields: Any,
+    ) -> Checkout:
+        """Make or change an abandoned checkout; `completed_at` recovers it."""
+        with self.lock:
+            now = self.clock.now()
+            one = self.checkouts.get(id) if id is not None else None
+            if one is None:
+                born = _when(created_at, now)
+                number = id or self._free("checkout", self.checkouts)
+                one = Checkout(id=number, token=f"tok{number}", created_at=born, updated_at=born, currency=self.currency)
+                self.checkouts[one.id] = one
+                lines = lines if lines is not None else [Line(price=_money(total or "10.00", one.currency))]
+            if customer is not None:
+                one.customer = customer.id if isinstance(customer, Customer) else customer
+            if lines is not None:
+                one.lines = [self._line(line, one.currency) for line in lines]
+            if total is not None or lines is not None:
+                one.total = _total(total, one.lines, one.currency)
+            if completed_at is not None:
+                one.completed_at = _when(completed_at)
+            _set(one, fields)
+            self._touch(one, _when(updated_at, now))
+            return one
+
+    def refund(self, order: Order | int, amount: Money, *, note: str | None = None) -> Order:
+        """Pay money back."""
+        with self.lock:
+            one = self.orders[order if isinstance(order, int) else order.id]
+            one.refunds.append(self._refund(_money(amount, one.currency), self.clock.now(), note))
+            self._touch(one, self.clock.now())
+            return one
+
+    def cancel(self, order: Order | int, reason: str = "CUSTOMER") -> Order:
+        """Cancel an order."""
+        return self.order(order if isinstance(order, int) else order.id, cancelled=True, cancel_reason=reason)
+
+    def recover(self, checkout: Checkout | int, **fields: Any) -> Order:
+        """The buyer comes back: the checkout is completed and becomes an order with its token."""
+        with self.lock:
+            one = self.checkouts[checkout if isinstance(checkout, int) else checkout.id]
+            moment = self.clock.now()
+            self.checkout(one.id, completed_at=moment)
+            buyer = self.customers.get(one.customer) if one.customer is not None else None
+            fields = {"email": buyer.email if buyer else None, "total": one.total, **fields}
+            lines = [Line(title=a.title, variant=a.variant, sku=a.sku, quantity=a.quantity, price=a.price) for a in one.lines]
+            return self.order(
+                customer=buyer, checkout_token=one.token, lines=lines, created_at=moment, processed_at=moment, **fields
+            )
+
+    def delete(self, thing: Thing) -> None:
+        """Take an object away. The interface never says so; it is only missing from then on."""
+        with self.lock:
+            if isinstance(thing, Customer):
+                self.customers.pop(thing.id, None)
+                for order in self.orders_of.pop(thing.id, []):
+                    self.orders[order].customer = None
+            elif isinstance(thing, Order):
+                self.orders.pop(thing.id, None)
+                if thing.customer is not None and thing.id in self.orders_of.get(thing.customer, []):
+                    self.orders_of[thing.customer].remove(thing.id)
+            else:
+                self.checkouts.pop(thing.id, None)
+            self._changed()
+
+    def advance_clock(self, seconds: float = 0, *, days: float = 0) -> Instant:
+        """Let time pass: late rows become visible, tokens expire, windows move."""
+        with self.lock:
+            moment = self.clock.advance(seconds + days * DAY / SECOND)
+            self.settle()
+            return moment
+
+    # -- what the interface reads --------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Let the search index catch up with what is due by now."""
+        now = self.clock.now()
+        due = [entry for entry in self._unlisted if entry[0] <= now]
+        if due:
+            self._unlisted = [entry for entry in self._unlisted if entry[0] > now]
+            for _, version, thing in due:
+                thing.indexed = version
+            self.revision += 1
+
+    def spent(self, customer: Customer) -> int:
+        """amountSpent: what is left of the customer's orders, in minor units of the shop's currency."""
+        mine = (self.orders[order] for order in self.orders_of.get(customer.id, []))
+        return sum(order.current_total for order in mine if not order.test and order.currency == self.currency)
+
+    # -- the workings --------------------------------------------------------------------------------------------
+
+    def _free(self, kind: str, taken: Mapping[int, object]) -> int:
+        return next(number for number in self._ids[kind] if number not in taken)
+
+    def _touch(self, thing: Thing, moment: Instant) -> None:
+        thing.updated_at = moment
+        if self.lag:
+            self._unlisted.append((self.clock.now() + int(self.lag * SECOND), moment, thing))
+        else:
+            thing.indexed = moment
+        self._changed()
+
+    def _changed(self) -> None:
+        self.revision += 1
+        if not self.clock.running:
+            self.clock.advance(1)
+
+    def _assign(self, order: Order, customer: Customer | int) -> None:
+        buyer = customer.id if isinstance(customer, Customer) else customer
+        if order.customer is not None and order.id in self.orders_of.get(order.customer, []):
+            self.orders_of[order.customer].remove(order.id)
+        order.customer = buyer
+        self.orders_of.setdefault(buyer, []).append(order.id)
+
+    def _address(self, address: Address | Mapping[str, Any]) -> Address:
+        one = address if isinstance(address, Address) else Address(**address)
+        one.id = one.id or next(self._ids["address"])
+        return one
+
+    def _line(self, line: Line | Mapping[str, Any], currency: str) -> Line:
+        one = line if isinstance(line, Line) else Line(**line)
+        one.price = _money(one.price, currency)
+        one.total = None if one.total is None else _money(one.total, currency)
+        one.id = one.id or next(self._ids["line"])
+        return one
+
+    def _refund(self, amount: int, at: Instant, note: str | None = None) -> Refund:
+        return Refund(id=next(self._ids["refund"]), at=at, amount=amount, note=note)
+
+
+def _set(thing: Thing, fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        if name not in thing.__dataclass_fields__:
+            raise TypeError(f"{type(thing).__name__} has no field {name!r}")
+        if name.endswith("_at") and value is not None:
+            value = _when(value)
+        setattr(thing, name, value)
+
+
+def _when(value: When | None, otherwise: Instant = 0) -> Instant:
+    """The instant of a time given either way, in whole seconds as the shop keeps them."""
+    if value is None:
+        return otherwise
+    moment = instant(value) if isinstance(value, str) else value
+    return moment - moment % SECOND
+
+
+def _money(value: Money, currency: str) -> int:
+    return value if isinstance(value, int) else minor(value, currency)
+
+
+def _total(total: Money | None, lines: Sequence[Line], currency: str) -> int:
+    return sum(line.discounted for line in lines) if total is None else _money(total, currency)
+
+
+def describe(shop: Shop) -> dict[str, Any]:
+    """The truth in plain values, for tests and for `GET /_sandbox/truth`: times as ISO 8601, money in minor units."""
+    with shop.lock:
+        return {
+            "shop": {"id": shop.gid, "name": shop.name, "now": iso(shop.clock.now()), "currency": shop.currency},
+            "customers": {str(one.id): _plain(one) for one in shop.customers.values()},
+            "orders": {
+                str(one.id): {
+                    **_plain(one),
+                    "refunded": one.refunded,
+                    "current_total": one.current_total,
+                    "status": one.status,
+                }
+                for one in shop.orders.values()
+            },
+            "checkouts": {str(one.id): _plain(one) for one in shop.checkouts.values()},
+        }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {
+            name: iso(inner) if name.endswith("_at") and inner is not None else _plain(inner)
+            for name in value.__dataclass_fields__
+            if name != "indexed" and (inner := getattr(value, name), True)[1]
+        }
+    return value
