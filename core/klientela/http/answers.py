@@ -19,7 +19,7 @@ _FIRST_WAIT = 1.0  # seconds before the second try; doubles with each further on
 _LONGEST_BACKOFF = 60.0  # seconds; longer waits only where the shop asks for them
 _TRY_AGAIN = frozenset({408, 421, 425, 429})  # and all of 5xx but those that cannot pass
 _NEVER = frozenset({501, 505, 510})
-_GARBAGE_TRIES = 3  # for a 200 that is no JSON: a maintenance page may pass, a login page never does
+_GARBAGE = 3  # times a 200 that is no JSON: a maintenance page may pass, a login page never does
 _BOM = b"\xef\xbb\xbf"
 
 _REFUSALS: Mapping[int, tuple[str, str]] = {
@@ -42,9 +42,7 @@ _REFUSALS: Mapping[int, tuple[str, str]] = {
 
 
 NEXT_RUN = "the next run tries again; if it stays so, look at the shop's status page"
-_PAGE = (
-    "check the address and the credentials, and whether the shop is in maintenance; the next run tries again"
-)
+_PAGE = "check the address and the credentials, and whether the shop is in maintenance; the next run tries again"
 _SHAPE = "the vendor may have changed its API: check the API version of this source, or update klientela"
 
 
@@ -56,12 +54,12 @@ class Trouble:
     hint: str = NEXT_RUN
     wait: float | None = None  # seconds the shop asked for
     crowded: bool = False  # we were too many: everybody who asks this host has to wait
-    most: int = 1_000_000  # tries that make sense; 1 where no other try can help
+    most: int = 1_000_000  # times this may happen within one call; 1 where no other try can help
 
     def error(self, where: str, tries: int = 1) -> SourceBroken:
         """The error it becomes when patience is at its end."""
-        times = f", {tries} times in a row" if tries > 1 else ""
-        return SourceBroken(f"{where} {self.said}{times}", hint=self.hint)
+        last = f", after {tries} tries" if tries > 1 else ""
+        return SourceBroken(f"{where} {self.said}{last}", hint=self.hint)
 
 
 def trouble_of(status: int, wait: float | None, where: str) -> Trouble:
@@ -140,11 +138,11 @@ def _no_json(content: bytes, content_type: str) -> Trouble:
     """What came instead of JSON."""
     start = content[:200].lstrip(_BOM + b" \t\r\n")
     if not start:
-        return Trouble("answered with an empty body instead of JSON", most=_GARBAGE_TRIES)
+        return Trouble("answered with an empty body instead of JSON", most=_GARBAGE)
     if start.startswith(b"<") or "html" in content_type:
         said = "answered with an HTML page (a login or maintenance page) instead of JSON"
-        return Trouble(said, hint=_PAGE, most=_GARBAGE_TRIES)
-    return Trouble("answered with JSON that is cut off or damaged", most=_GARBAGE_TRIES)
+        return Trouble(said, hint=_PAGE, most=_GARBAGE)
+    return Trouble("answered with JSON that is cut off or damaged", most=_GARBAGE)
 
 
 def _shape(text: str) -> str:

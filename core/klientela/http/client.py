@@ -183,10 +183,9 @@ class Http:
 
     def _ask(self, request: httpx.Request, accept: Collection[int], kind: Any) -> tuple[Reply, Any]:
         """Try until there is an answer; `kind` None: it is not decoded."""
-        tries = 0
+        troubles: list[Trouble] = []
         while True:
             self._take_turn()
-            tries += 1
             answer = self._follow(request, accept)
             if isinstance(answer, Reply):
                 if kind is None or not 200 <= answer.status < 300:
@@ -195,7 +194,8 @@ class Http:
                 if not isinstance(value, Trouble):
                     return answer, value
                 answer = value
-            self._endure(answer, tries, request.extensions["where"])
+            troubles.append(answer)
+            self._endure(troubles, request.extensions["where"])
 
     def _follow(self, request: httpx.Request, accept: Collection[int]) -> Reply | Trouble:
         """One try: the first answer that is no redirect within the shop, judged."""
@@ -245,16 +245,16 @@ class Http:
         while seconds := self._budget.turn(self._min_interval):
             self._pause(seconds)
 
-    def _endure(self, trouble: Trouble, tries: int, where: str) -> None:
-        """Wait as long as the trouble needs. SourceBroken when patience is at its end."""
-        most = min(self._tries, trouble.most)
+    def _endure(self, troubles: list[Trouble], where: str) -> None:
+        """Wait as long as the last trouble needs. SourceBroken when patience is at its end."""
+        tries, trouble = len(troubles), troubles[-1]
         wait = answers.backoff(tries, trouble.wait)
         if trouble.crowded:  # also before giving up: the others of this shop had better know
             self._budget.hold(min(wait, self._longest_wait))
-        if tries >= most:
+        if tries >= self._tries or troubles.count(trouble) >= trouble.most:
             raise trouble.error(where, tries)
         self._afford(trouble.wait or 0.0, where)
-        log.info("%s %s; trying again in %.1f s (try %d of %d)", where, trouble.said, wait, tries + 1, most)
+        log.info("%s %s; trying again in %.1f s (try %d of %d)", where, trouble.said, wait, tries + 1, self._tries)
         if not trouble.crowded:
             self._pause(wait)
 
@@ -292,7 +292,5 @@ class Http:
             merged = self._wire.headers_of(headers, base=merged)
         return self._build(method, self._origin.url(path_or_url, params), merged, content)
 
-    def _build(
-        self, method: str, url: httpx.URL, headers: httpx.Headers, content: bytes | None
-    ) -> httpx.Request:
+    def _build(self, method: str, url: httpx.URL, headers: httpx.Headers, content: bytes | None) -> httpx.Request:
         return self._wire.request_of(method, url, headers, content, self._timeout, self._origin.show(url))

@@ -32,10 +32,7 @@ class Origin:
         self._root = f"{self.base.scheme}://{self.name}"
         self.prefix = self._root + self.base.raw_path.split(b"?")[0].decode().rstrip("/")
         words = {
-            word
-            for secret in (*secrets, self.base.password)
-            if secret
-            for word in (secret, quote(secret, safe=""))
+            word for secret in (*secrets, self.base.password) if secret for word in (secret, quote(secret, safe=""))
         }
         self._secrets = sorted(words, key=len, reverse=True)
 
@@ -61,8 +58,7 @@ class Origin:
             target = None
         if target is None or not self._holds(target):
             raise SourceBroken(
-                f"{self.show(url)} redirects to another place ({_place(target)}), "
-                "where our credentials must not go",
+                f"{self.show(url)} redirects to another place ({_place(target)}), where our credentials must not go",
                 hint="if the shop has moved, set its new address (mind https) in this source's configuration",
             )
         return target

@@ -176,9 +176,7 @@ def _check(size: int, most: int, stop: threading.Event, until: float) -> None:
 FAILURES = (httpx.TransportError, TooLarge, TooSlow, Garbled)
 """What a try may end with; anything else is a mistake of ours (or Interrupted)."""
 
-_CERTIFICATE = (
-    "check the address and this machine's clock; name your own authority's certificates in SSL_CERT_FILE"
-)
+_CERTIFICATE = "check the address and this machine's clock; name your own authority's certificates in SSL_CERT_FILE"
 _PROXY = "check HTTPS_PROXY and NO_PROXY in the environment"
 _TROUBLES: tuple[tuple[type[Exception], Trouble], ...] = (
     (TooLarge, Trouble("sent more than we are willing to hold", hint="ask for smaller pages", most=1)),
@@ -247,9 +245,7 @@ def request_of(
     """A request that carries its timeouts, and its address as it may be shown."""
     connect = min(timeout, _CONNECT)
     limits = {"connect": connect, "read": timeout, "write": timeout, "pool": timeout}
-    return httpx.Request(
-        method, url, headers=headers, content=content, extensions={"timeout": limits, "where": where}
-    )
+    return httpx.Request(method, url, headers=headers, content=content, extensions={"timeout": limits, "where": where})
 
 
 def wait_of(headers: httpx.Headers) -> float | None:
