@@ -127,12 +127,15 @@ class Shop:
     folder: str = "."  # relative paths of the configuration start here
 
 
+_SettingsClass = type[SourceSettings]  # inside Source `type` is the name of an attribute
+
+
 class Source:
     """Base of all sources. A plugin sets the class attributes and writes `streams` (and `check`, if it can)."""
 
     type: ClassVar[str]
     title: ClassVar[str]
-    Settings: ClassVar[type[SourceSettings]] = SourceSettings
+    Settings: ClassVar[_SettingsClass] = SourceSettings
     guests: ClassVar[GuestPolicy] = "merge"  # the default policy (R12)
     capabilities: ClassVar[Capabilities] = Capabilities()
     sandbox: ClassVar[str | None] = None  # "module:factory" of its sandbox shop

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.settings.views import PRESETS, View
-from klientela.source import SourceSettings
+from klientela.source import Source, SourceSettings
 
 Rule = Literal["email", "number", "phone", "address"]
 
@@ -35,7 +36,10 @@ def known_zone(name: str) -> str:
 class Store(Section):
     """Where the list is kept. Relative SQLite paths start at the folder of the configuration."""
 
-    url: str = Field("sqlite:///klientela.db", description="sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")
+    url: str = Field(
+        default="sqlite:///klientela.db",
+        description="sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE",
+    )
 
     @field_validator("url")
     @classmethod
@@ -49,8 +53,8 @@ class Store(Section):
 class ShopSection(Section):
     """The house all sources belong to."""
 
-    timezone: str = Field("Europe/Berlin", description="calendar dates and 'last 7 days'")
-    currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of the shop's currency")
+    timezone: str = Field(default="Europe/Berlin", description="calendar dates and 'last 7 days'")
+    currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of the shop's currency")
 
     @field_validator("timezone")
     @classmethod
@@ -61,19 +65,19 @@ class ShopSection(Section):
 class Limits(Section):
     """R20: a value carried by more different names than this joins only records of equal full name."""
 
-    email: int = Field(10, ge=1)
-    phone: int = Field(10, ge=1)
-    address: int = Field(50, ge=1)
+    email: int = Field(default=10, ge=1)
+    phone: int = Field(default=10, ge=1)
+    address: int = Field(default=50, ge=1)
 
 
 class Identity(Section):
     """Which rules may join records (rules.md 3.3)."""
 
     rules: tuple[Rule, ...] = ("email", "number", "phone", "address")
-    same_source: Literal["review", "merge"] = Field("review", description="two accounts of one source (R20b)")
-    mailbox_folding: bool = Field(True, description="one mailbox is one key: +tag and Gmail dots (R15)")
-    retroactive_link: Literal["never", "verified_email", "always"] = Field("never", description="R10")
-    blocked: tuple[str, ...] = Field((), description="more values that never match (R19)")
+    same_source: Literal["review", "merge"] = Field(default="review", description="two accounts of one source (R20b)")
+    mailbox_folding: bool = Field(default=True, description="one mailbox is one key: +tag and Gmail dots (R15)")
+    retroactive_link: Literal["never", "verified_email", "always"] = Field(default="never", description="R10")
+    blocked: tuple[str, ...] = Field(default=(), description="more values that never match (R19)")
     limits: Limits = Limits()
 
     @field_validator("rules")
@@ -93,24 +97,24 @@ class Edit(Section):
 class Rates(Section):
     """Exchange rates for the sum marked with ≈ (R34)."""
 
-    file: Path | None = Field(None, description="CSV of the European Central Bank's form")
+    file: Path | None = Field(default=None, description="CSV of the European Central Bank's form")
 
 
 class Web(Section):
     """Where health, metrics, push API and the page listen."""
 
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535, description="0 takes any free port")
+    port: int = Field(default=8000, ge=0, le=65535, description="0 takes any free port")
 
 
 class Mail(Section):
     """Messages by SMTP; off while no host is given."""
 
     host: str | None = None
-    port: int = Field(587, ge=1, le=65535)
+    port: int = Field(default=587, ge=1, le=65535)
     user: str | None = None
     password: SecretStr | None = None
-    sender: str | None = Field(None, description="the From address")
+    sender: str | None = Field(default=None, description="the From address")
     security: Literal["starttls", "tls", "none"] = "starttls"
 
 
@@ -119,7 +123,7 @@ class Privacy(Section):
 
     key_file: Path = Path("klientela.key")
     tombstones: Path = Path("klientela.tombstones")
-    guest_retention_months: int | None = Field(None, ge=1)
+    guest_retention_months: int | None = Field(default=None, ge=1)
 
 
 class Settings(Section):
@@ -154,6 +158,33 @@ class Settings(Section):
         for name in sources:
             check_name(name)
         return sources
+
+    def ruleset(self, types: Mapping[str, type[Source]], uids: Mapping[str, str] | None = None) -> Ruleset:
+        """Everything here that decides identity and figures (R0), as a value.
+
+        `types` give the default guest policies (R12); `uids` the uid of sources that were renamed, by name (R23).
+        """
+        own = self.identity
+        return Ruleset(
+            rules=tuple(rule for rule in ("email", "number", "phone", "address") if rule in own.rules),
+            same_source=own.same_source,
+            mailbox_folding=own.mailbox_folding,
+            retroactive_link=own.retroactive_link,
+            blocked=frozenset(value.strip().lower() for value in own.blocked),
+            limits=(own.limits.email, own.limits.phone, own.limits.address),
+            timezone=self.shop.timezone,
+            currency=self.shop.currency,
+            sources={(uids or {}).get(name, name): _rules(one, types[one.type]) for name, one in self.sources.items()},
+        )
+
+
+def _rules(settings: SourceSettings, kind: type[Source]) -> SourceRules:
+    return SourceRules(
+        guests=settings.guests or kind.guests,
+        guest_rule=getattr(settings, "guest_rule", None),
+        priority=settings.priority,
+        default_status=settings.default_status,
+    )
 
 
 def check_name(name: str) -> str:

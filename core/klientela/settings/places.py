@@ -60,7 +60,7 @@ class _Walk:
         self._step(2 if double else 1)
         keys = self._keys("]")
         self._step(2 if double else 1)
-        path = self._inside(keys[:-1], line) + (keys[-1],)
+        path = (*self._inside(keys[:-1], line), keys[-1])
         if double:
             index = self.arrays[path]
             self.arrays[path] += 1

@@ -58,8 +58,8 @@ class Every:
         return self.interval
 
 
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_DAYS = "sun mon tue wed thu fri sat".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _NICKNAMES = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -146,12 +146,7 @@ class Cron:
         return [(m.minute, m.hour, m.day, m.month, m.isoweekday() % 7) for m in missed]
 
     def _matches(self, minute: int, hour: int, day: int, month: int, weekday: int) -> bool:
-        return (
-            minute in self.minutes
-            and hour in self.hours
-            and month in self.months
-            and self._day(day, month, weekday)
-        )
+        return minute in self.minutes and hour in self.hours and month in self.months and self._day(day, month, weekday)
 
     def _day(self, day: int, month: int, weekday: int) -> bool:
         if self.either_day:
@@ -183,9 +178,7 @@ def cron(text: str, zone: ZoneInfo | timezone = timezone.utc) -> Cron:  # noqa: 
     return made
 
 
-def _field(
-    what: str, text: str, low: int, high: int, names: list[str] | None = None, base: int = 0
-) -> frozenset[int]:
+def _field(what: str, text: str, low: int, high: int, names: list[str] | None = None, base: int = 0) -> frozenset[int]:
     found: set[int] = set()
     for part in text.split(","):
         span, _, step = part.partition("/")

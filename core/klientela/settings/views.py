@@ -64,7 +64,8 @@ def sort_keys(sort: str) -> tuple[str, ...]:
         known = [*SORTS, *SORTABLE]
         near = difflib.get_close_matches(key, known, 1)
         raise ValueError(
-            f"{sort!r} is no order of the list" + (f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}")
+            f"{sort!r} is no order of the list"
+            + (f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}")
         )
     way = way or ("desc" if key in ("orders", "ltv", "gross", "last_order", "joined") else "asc")
     return (f"{key}:{way}",) if key == "id" else (f"{key}:{way}", "id:asc")
@@ -86,14 +87,14 @@ class View(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     columns: tuple[ColumnName, ...] = ("name", "status", "email", "company", "location", "orders", "ltv", "last_order")
-    sort: str = Field("autoletter", description="a declared key list (R52) or KEY[:asc|:desc]")
-    totals: Literal["gross", "ltv"] = Field("ltv", description="what orders, last order and averages count (R30, R31)")
-    include: Literal["all", "orderers_and_manual"] = Field("all", description="who is in the list (K6)")
-    profile_orders: int = Field(10, ge=1, le=1000, description="orders shown before the profile is expanded (K8)")
-    page_sizes: tuple[int, ...] = Field((10, 25, 50, 100), description="sizes to choose from (A27)")
-    page_size: int = Field(25, ge=1, le=1000, description="rows of a page when nothing is said")
-    sortable: tuple[str, ...] | None = Field(None, description="headers that may sort; all when left out (K2)")
-    crm_source: str | None = Field(None, description="source whose external id is the CRM id (R55b)")
+    sort: str = Field(default="autoletter", description="a declared key list (R52) or KEY[:asc|:desc]")
+    totals: Literal["gross", "ltv"] = Field(default="ltv", description="what orders and averages count (R30, R31)")
+    include: Literal["all", "orderers_and_manual"] = Field(default="all", description="who is in the list (K6)")
+    profile_orders: int = Field(default=10, ge=1, le=1000, description="orders shown before expanding (K8)")
+    page_sizes: tuple[int, ...] = Field(default=(10, 25, 50, 100), description="sizes to choose from (A27)")
+    page_size: int = Field(default=25, ge=1, le=1000, description="rows of a page when nothing is said")
+    sortable: tuple[str, ...] | None = Field(default=None, description="headers that may sort; all when left out (K2)")
+    crm_source: str | None = Field(default=None, description="source whose external id is the CRM id (R55b)")
 
     @field_validator("columns")
     @classmethod
@@ -102,7 +103,8 @@ class View(BaseModel):
             if column not in COLUMNS:
                 near = difflib.get_close_matches(column, COLUMNS, 1)
                 raise ValueError(
-                    f"{column!r} is no column" + (f"; did you mean {near[0]}?" if near else f"; known are {', '.join(COLUMNS)}")
+                    f"{column!r} is no column"
+                    + (f"; did you mean {near[0]}?" if near else f"; known are {', '.join(COLUMNS)}")
                 )
         if len(set(columns)) != len(columns) or not columns:
             raise ValueError("name each column once, and at least one")

@@ -1,0 +1,26 @@
+"""What an operator may write in the configuration, and how it is read."""
+
+from __future__ import annotations
+
+from klientela.settings.load import DEFAULT_FILE, Configuration, load, source_schedule
+from klientela.settings.model import Settings
+from klientela.settings.schedule import Cron, Every, Schedule, duration, schedule, spell
+from klientela.settings.schema import schema
+from klientela.settings.views import View, sort_keys
+
+__all__ = [
+    "DEFAULT_FILE",
+    "Configuration",
+    "Cron",
+    "Every",
+    "Schedule",
+    "Settings",
+    "View",
+    "duration",
+    "load",
+    "schedule",
+    "schema",
+    "sort_keys",
+    "source_schedule",
+    "spell",
+]
