@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields as fields_of
+from dataclasses import is_dataclass
 from typing import Any, TypeVar
 
 from klientela.kit import DAY, SECOND, Instant, instant, iso, minor
@@ -80,7 +82,7 @@ class Shop:
 
     def customer(
         self,
-        id: int | None = None,  # the shop's own word for it
+        id: int | None = None,  # noqa: A002 - the word of the shop
         *,
         created_at: When | None = None,
         updated_at: When | None = None,
@@ -109,7 +111,7 @@ class Shop:
 
     def order(
         self,
-        id: int | None = None,
+        id: int | None = None,  # noqa: A002 - the word of the shop
         *,
         customer: Customer | int | None = None,
         total: Money | None = None,
@@ -154,7 +156,8 @@ class Shop:
             if shipping is not None:
                 one.shipping = self._address(shipping)
             if refunded is not None:
-                one.refunds = [self._refund(_money(refunded, one.currency), now)] if _money(refunded, one.currency) else []
+                back = _money(refunded, one.currency)
+                one.refunds = [self.refund_of(back, now)] if back else []
             if cancelled is not None:
                 one.cancelled_at = now if cancelled is True else None if cancelled is False else _when(cancelled)
                 one.cancel_reason = "CUSTOMER" if one.cancelled_at is not None else None
@@ -164,7 +167,7 @@ class Shop:
 
     def checkout(
         self,
-        id: int | None = None,
+        id: int | None = None,  # noqa: A002 - the word of the shop
         *,
         customer: Customer | int | None = None,
         total: Money | None = None,
@@ -181,7 +184,9 @@ class Shop:
             if one is None:
                 born = _when(created_at, now)
                 number = id or self._free("checkout", self.checkouts)
-                one = Checkout(id=number, token=f"tok{number}", created_at=born, updated_at=born, currency=self.currency)
+                one = Checkout(
+                    id=number, token=f"tok{number}", created_at=born, updated_at=born, currency=self.currency
+                )
                 self.checkouts[one.id] = one
                 lines = lines if lines is not None else [Line(price=_money(total or "10.00", one.currency))]
             if customer is not None:
@@ -200,7 +205,7 @@ class Shop:
         """Pay money back."""
         with self.lock:
             one = self.orders[order if isinstance(order, int) else order.id]
-            one.refunds.append(self._refund(_money(amount, one.currency), self.clock.now(), note))
+            one.refunds.append(self.refund_of(_money(amount, one.currency), self.clock.now(), note))
             self._touch(one, self.clock.now())
             return one
 
@@ -216,7 +221,9 @@ class Shop:
             self.checkout(one.id, completed_at=moment)
             buyer = self.customers.get(one.customer) if one.customer is not None else None
             fields = {"email": buyer.email if buyer else None, "total": one.total, **fields}
-            lines = [Line(title=a.title, variant=a.variant, sku=a.sku, quantity=a.quantity, price=a.price) for a in one.lines]
+            lines = [
+                Line(title=a.title, variant=a.variant, sku=a.sku, quantity=a.quantity, price=a.price) for a in one.lines
+            ]
             return self.order(
                 customer=buyer, checkout_token=one.token, lines=lines, created_at=moment, processed_at=moment, **fields
             )
@@ -225,16 +232,17 @@ class Shop:
         """Take an object away. The interface never says so; it is only missing from then on."""
         with self.lock:
             if isinstance(thing, Customer):
-                self.customers.pop(thing.id, None)
-                for order in self.orders_of.pop(thing.id, []):
-                    self.orders[order].customer = None
+                self.customers.pop(thing.id, None)  # its orders stay, and show no customer any more
             elif isinstance(thing, Order):
                 self.orders.pop(thing.id, None)
-                if thing.customer is not None and thing.id in self.orders_of.get(thing.customer, []):
-                    self.orders_of[thing.customer].remove(thing.id)
+                self._unassign(thing)
             else:
                 self.checkouts.pop(thing.id, None)
             self._changed()
+
+    def refund_of(self, amount: int, at: Instant, note: str | None = None) -> Refund:
+        """A refund with an id of its own, not yet part of any order."""
+        return Refund(id=next(self._ids["refund"]), at=at, amount=amount, note=note)
 
     def advance_clock(self, seconds: float = 0, *, days: float = 0) -> Instant:
         """Let time pass: late rows become visible, tokens expire, windows move."""
@@ -280,10 +288,13 @@ class Shop:
 
     def _assign(self, order: Order, customer: Customer | int) -> None:
         buyer = customer.id if isinstance(customer, Customer) else customer
-        if order.customer is not None and order.id in self.orders_of.get(order.customer, []):
-            self.orders_of[order.customer].remove(order.id)
+        self._unassign(order)
         order.customer = buyer
         self.orders_of.setdefault(buyer, []).append(order.id)
+
+    def _unassign(self, order: Order) -> None:
+        if order.customer is not None and order.id in self.orders_of.get(order.customer, []):
+            self.orders_of[order.customer].remove(order.id)
 
     def _address(self, address: Address | Mapping[str, Any]) -> Address:
         one = address if isinstance(address, Address) else Address(**address)
@@ -296,9 +307,6 @@ class Shop:
         one.total = None if one.total is None else _money(one.total, currency)
         one.id = one.id or next(self._ids["line"])
         return one
-
-    def _refund(self, amount: int, at: Instant, note: str | None = None) -> Refund:
-        return Refund(id=next(self._ids["refund"]), at=at, amount=amount, note=note)
 
 
 def _set(thing: Thing, fields: Mapping[str, Any]) -> None:
@@ -348,10 +356,11 @@ def describe(shop: Shop) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return {
-            name: iso(inner) if name.endswith("_at") and inner is not None else _plain(inner)
-            for name in value.__dataclass_fields__
-            if name != "indexed" and (inner := getattr(value, name), True)[1]
-        }
-    return value
+    if not is_dataclass(value):
+        return value
+    plain: dict[str, Any] = {}
+    for name in (field.name for field in fields_of(value) if field.name != "indexed"):
+        inner = getattr(value, name)
+        is_time = (name == "at" or name.endswith("_at")) and inner is not None
+        plain[name] = iso(inner) if is_time else _plain(inner)
+    return plain

@@ -1,4 +1,4 @@
-"""What a pretend shop holds: customers, orders and checkouts as they truly are, whatever the interface shows of them."""
+"""What a pretend shop holds: customers, orders and checkouts as they truly are, whatever it shows of them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,89 @@
+"""A pretend Shopify shop: an ASGI application that speaks the vendor's GraphQL from a deterministic shop with a clock.
+
+    shop.py      the state and the hands that change it       things.py    what it holds
+    people.py    seeded customers, orders, carts              life.py      what happens as time passes
+    graph.py     schema, lists, scopes                        views.py     how objects are shown
+    search.py    the search syntax                            cost.py      costs and the purse
+    mischief.py  faults inside well-formed answers            server.py    the endpoints
+
+It is written from the vendor's facts, not from the connector, and needs the extra `klientela[sandbox]` (graphql-core).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from klientela_shopify.sandbox import life
+from klientela_shopify.sandbox.cost import Purse
+from klientela_shopify.sandbox.mischief import FAULTS, LATE, Mischief
+from klientela_shopify.sandbox.people import Town, settle_in
+from klientela_shopify.sandbox.server import Server
+from klientela_shopify.sandbox.shop import START, Shop, When, describe
+
+TOKEN = "shpat_sandbox"  # noqa: S105 - opens nothing but a pretend shop
+CLIENT_ID = "sandbox-client"
+CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - likewise
+
+
+class Sandbox(Shop):
+    """A shop with a door: its state, its faults, and `app`, the ASGI application.
+
+    `customers` people are made from `seed`; 0 gives an empty shop to be filled by hand (see `Shop`).
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        customers: int = 0,
+        start: When = START,
+        running: bool = False,
+        name: str = "Sandbox Shop",
+    ) -> None:
+        super().__init__(start=start, running=running, name=name)
+        self.token = TOKEN
+        self.client_id = CLIENT_ID
+        self.client_secret = CLIENT_SECRET
+        self.token_life = 86_400  # seconds of the shop's clock
+        self.closed: int | None = None  # 402 frozen, 403 forbidden, 404 gone, 423 locked
+        self.depth = 25_000  # how deep a list may be paged
+        self.generation = 0  # cursors of an older generation are expired
+        self.purse = Purse()
+        self.mischief = Mischief(seed)
+        self._town = Town(seed)
+        settle_in(self, self._town, customers)
+        self.server = Server(self)
+        self.app: ASGIApp = self.server.app()
+
+    def fault(self, kind: str, rate: float = 1.0, times: int | None = None) -> None:
+        """Switch a fault of `mischief.FAULTS` on, or off with rate 0; `times`: it strikes only so often."""
+        self.mischief.set(kind, rate, times)
+        if kind == "late":
+            self.lag = LATE if rate else 0.0
+
+    def expire_cursors(self) -> None:
+        """Every cursor handed out so far is invalid."""
+        self.generation += 1
+
+    def advance(self, steps: int = 1) -> list[str]:
+        """Let a number of seeded things happen (edits, orders, returns, recovered carts, deletions)."""
+        return life.live(self, self._town, steps)
+
+    def truth(self) -> dict[str, Any]:
+        """The true state in plain values."""
+        return describe(self)
+
+
+def create(customers: int = 200, seed: int = 1, faults: Sequence[str] = ()) -> ASGIApp:
+    """A shop whose clock runs, for `klientela sandbox shopify` and the demo. `faults` are KIND or KIND:RATE."""
+    sandbox = Sandbox(seed=seed, customers=customers, running=True, name="Sandbox Shop")
+    for fault in faults:
+        kind, _, rate = fault.partition(":")
+        sandbox.fault(kind, float(rate or 1))
+    return sandbox.app
+
+
+__all__ = ["CLIENT_ID", "CLIENT_SECRET", "FAULTS", "TOKEN", "Sandbox", "create"]
