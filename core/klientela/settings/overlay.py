@@ -102,7 +102,10 @@ def _apply(done: Overlaid, root: type[BaseModel], settings_of: SettingsOf, entry
         key, shape = _child(table, shape, segment)
         shape = _source_shape(table.get(key), shape, settings_of)
         path = (*path, key)
-        inner = table.setdefault(key, {})
+        if key not in table:
+            table[key] = {}
+            done.origin[path] = entry.label
+        inner = table[key]
         if not isinstance(inner, dict):
             raise Misconfigured(f"{entry.label} goes into {_dotted(path)}, which is no table")
         table = inner
