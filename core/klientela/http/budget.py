@@ -59,6 +59,12 @@ _register = threading.Lock()
 _MANY = 64
 
 
+def forget() -> None:
+    """Forget all budgets; for tests, whose servers use the same ports again."""
+    with _register:
+        _budgets.clear()
+
+
 def budget_of(origin: str, scope: bytes) -> Budget:
     """The budget of a host under one set of credentials; the same object for everybody who asks.
 

@@ -98,7 +98,7 @@ class Http:
 
     @property
     def server_time(self) -> Instant | None:
-        """The source's own clock: the newest `Date` header (whole seconds); None before the first."""
+        """The source's own clock: newest `Date` of an answer that counted (whole seconds); else None."""
         return self._server_time
 
     def get(
@@ -166,8 +166,8 @@ class Http:
 
         Returns at once; the next call waits. SourceBroken when that is longer than `longest_wait`.
         """
-        self._budget.hold(min(seconds, self._longest_wait))
         self._afford(seconds, self._origin.prefix)
+        self._budget.hold(seconds)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -204,6 +204,7 @@ class Http:
             if isinstance(answer, Trouble):
                 return answer
             if 200 <= answer.status < 300 or answer.status in accept:
+                self._set_clock(answer.headers.get("date", ""))
                 return answer
             if answer.status not in _REDIRECTS:
                 return answers.trouble_of(answer.status, self._wire.wait_of(answer.headers), answer.where)
@@ -222,10 +223,6 @@ class Http:
                 response.close()
         except self._wire.FAILURES as error:
             return self._wire.trouble_of(error)
-        date = response.headers.get("date", "")
-        if date != self._date:
-            self._date = date
-            self._server_time = self._wire.date_of(date) or self._server_time
         return Reply(response.status_code, response.headers, content, request.extensions["where"])
 
     def _redirected(self, request: httpx.Request, reply: Reply) -> httpx.Request:
@@ -238,6 +235,12 @@ class Http:
         target = self._origin.redirect(request.url, reply.headers.get("location", ""))
         return self._build(request.method, target, request.headers, request.content)
 
+    def _set_clock(self, date: str) -> None:
+        """Only from answers that count: errors often come from a machine before the shop."""
+        if date != self._date:
+            self._date = date
+            self._server_time = self._wire.date_of(date) or self._server_time
+
     def _take_turn(self) -> None:
         """Wait until the host's budget lets a call start. Interrupted when asked to stop."""
         if self._stop.is_set():
@@ -248,12 +251,12 @@ class Http:
     def _endure(self, troubles: list[Trouble], where: str) -> None:
         """Wait as long as the last trouble needs. SourceBroken when patience is at its end."""
         tries, trouble = len(troubles), troubles[-1]
-        wait = answers.backoff(tries, trouble.wait)
+        self._afford(trouble.wait or 0.0, where)
+        wait = min(answers.backoff(tries, trouble.wait), self._longest_wait)
         if trouble.crowded:  # also before giving up: the others of this shop had better know
-            self._budget.hold(min(wait, self._longest_wait))
+            self._budget.hold(wait)
         if tries >= self._tries or troubles.count(trouble) >= trouble.most:
             raise trouble.error(where, tries)
-        self._afford(trouble.wait or 0.0, where)
         log.info("%s %s; trying again in %.1f s (try %d of %d)", where, trouble.said, wait, tries + 1, self._tries)
         if not trouble.crowded:
             self._pause(wait)

@@ -40,6 +40,8 @@ class Origin:
         """The address of a call. SourceBroken for an absolute one that is not ours."""
         ours = not _ABSOLUTE.match(path_or_url)
         text = f"{self.prefix}/{path_or_url.lstrip('/')}" if ours else path_or_url
+        if text.startswith("//"):
+            text = f"{self.base.scheme}:{text}"
         if params:
             text += ("&" if "?" in text else "?") + _query(params)
         url = _url(text)
