@@ -49,10 +49,10 @@ def test_sources_are_made_from_settings(plugin: Any) -> None:
     found = find([plugin("one", kind("one"), kind("uno")), plugin("two", kind("two"))])
     assert sorted(found.types) == ["one", "two", "uno"]
     assert [entry.types for entry in found.found] == [("one", "uno"), ("two",)]
-    source = found.make("main", SourceSettings(type="uno"), shop=Shop(currency="CHF"))
+    source = found.make("main", SourceSettings.model_validate({"type": "uno"}), shop=Shop(currency="CHF"))
     assert (type(source).type, source.name, source.shop.currency) == ("uno", "main", "CHF")
     with pytest.raises(Misconfigured, match="'three'"):
-        found.make("main", SourceSettings(type="three"))
+        found.make("main", SourceSettings.model_validate({"type": "three"}))
 
 
 def test_two_plugins_with_one_type_are_refused(plugin: Any) -> None:
@@ -72,7 +72,7 @@ def test_a_misspelt_hook_is_refused(plugin: Any) -> None:
 
 def test_a_hook_without_mark_is_refused(plugin: Any) -> None:
     with pytest.raises(Misconfigured, match="without marking"):
-        find([plugin("shop", klientela_sources=lambda: [])])
+        find([plugin("shop", klientela_sources=list)])
 
 
 def test_a_hook_with_other_arguments_is_refused(plugin: Any) -> None:
