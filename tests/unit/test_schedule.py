@@ -25,7 +25,7 @@ def test_durations(text: str, span: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "5", "5x", "m", "0s", "-5m", "400d", "5 minutes", "1.5h"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="duration|between"):
+    with pytest.raises(ValueError, match=r"duration|between"):
         duration(text)
 
 
