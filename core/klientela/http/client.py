@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
@@ -38,8 +38,8 @@ class Reply:
     """An answer that arrived whole: status, headers, body (unpacked). `where`: its address without query."""
 
     status: int
-    headers: httpx.Headers
-    content: bytes
+    headers: httpx.Headers = field(repr=False)  # a printed reply tells nothing of what came
+    content: bytes = field(repr=False)
     where: str = "the source"
 
     def json(self, kind: Any = Any) -> Any:
@@ -166,7 +166,7 @@ class Http:
 
         Returns at once; the next call waits. SourceBroken when that is longer than `longest_wait`.
         """
-        self._afford(seconds, self._origin.prefix)
+        self._afford(seconds, self._origin.shown)
         self._budget.hold(seconds)
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ _LONG = 300  # characters of an address that are shown
 
 
 class Origin:
-    """A base URL and what belongs to it. `name` is its host (and port), for budgets and messages."""
+    """A base URL and what belongs to it. `name`: its host (and port); `shown`: itself, as messages may have it."""
 
     def __init__(self, base_url: str, secrets: Sequence[str]) -> None:
         self.base = _parsed(base_url)
@@ -31,10 +31,9 @@ class Origin:
         self.name = f"{host}{port}"
         self._root = f"{self.base.scheme}://{self.name}"
         self.prefix = self._root + self.base.raw_path.split(b"?")[0].decode().rstrip("/")
-        words = {
-            word for secret in (*secrets, self.base.password) if secret for word in (secret, quote(secret, safe=""))
-        }
+        words = {word for secret in secrets if secret for word in (secret, quote(secret, safe=""))}
         self._secrets = sorted(words, key=len, reverse=True)
+        self.shown = self.show(self.base).rstrip("/")
 
     def url(self, path_or_url: str, params: Params | None) -> httpx.URL:
         """The address of a call. SourceBroken for an absolute one that is not ours."""
@@ -47,7 +46,7 @@ class Origin:
         url = _url(text)
         if url is None or not (ours or self._holds(url)):
             raise SourceBroken(
-                f"{self.prefix} sent us to another place ({_place(url)}), where our credentials must not go",
+                f"{self.shown} sent us to another place ({_place(url)}), where our credentials must not go",
                 hint="if the shop has moved, set its new address in this source's configuration",
             )
         return url
@@ -84,6 +83,11 @@ def _parsed(base_url: str) -> httpx.URL:
         raise Misconfigured(
             "the base address of a source must begin with https:// (or http://) and name a host",
             hint='write it like base_url = "https://my-shop.example"',
+        )
+    if url.userinfo or url.query or url.fragment:
+        raise Misconfigured(
+            f"the base address of a source on {url.host} holds more than a host and a path",
+            hint="leave out user and password, ?… and #…; credentials have settings of their own",
         )
     return url
 

@@ -102,7 +102,8 @@ def _proxy_for(url: httpx.URL) -> str | None:
     if url.host in _LOOPBACK or proxy_bypass(url.host):
         return None
     proxies = getproxies()
-    return proxies.get(url.scheme) or proxies.get("all")
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
 def open_transport(base: httpx.URL, stop: threading.Event) -> httpx.HTTPTransport:
@@ -110,7 +111,12 @@ def open_transport(base: httpx.URL, stop: threading.Event) -> httpx.HTTPTranspor
     _hush()
     # A plain http origin never speaks TLS (other origins are refused): it needs no certificates.
     trust = _trust() if base.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    transport = httpx.HTTPTransport(verify=trust, limits=_LIMITS, proxy=_proxy_for(base))
+    try:
+        transport = httpx.HTTPTransport(verify=trust, limits=_LIMITS, proxy=_proxy_for(base))
+    except (ValueError, ImportError):
+        transport = None  # raised below: the cause may quote the proxy's password
+    if transport is None:
+        raise Misconfigured("the proxy named in the environment cannot be used", hint=_PROXY)
     # httpx has no parameter for the network backend; httpcore's is the documented place for it.
     transport._pool._network_backend = _Backend(stop)
     return transport
