@@ -18,6 +18,7 @@ from klientela.errors import Misconfigured, SourceBroken
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 _ABSOLUTE = re.compile(r"^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//")
+_HOST = re.compile(rb"[A-Za-z0-9._:-]+")  # once in ASCII; a colon only in IPv6
 _LONG = 300  # characters of an address that are shown
 
 
@@ -72,14 +73,14 @@ class Origin:
         return text if len(text) <= _LONG else text[:_LONG] + "…"
 
     def _holds(self, url: httpx.URL) -> bool:
-        """True when an address has our scheme, host and port (httpx leaves out the scheme's own port)."""
+        """True when an address has our scheme, host and port (httpx leaves out the scheme's own port) and no user."""
         base = self.base
-        return (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port)
+        return not url.userinfo and (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port)
 
 
 def _parsed(base_url: str) -> httpx.URL:
     url = _url(base_url)
-    if url is None or url.scheme not in ("http", "https") or not url.host:
+    if url is None or url.scheme not in ("http", "https") or not _HOST.fullmatch(url.raw_host):
         raise Misconfigured(
             "the base address of a source must begin with https:// (or http://) and name a host",
             hint='write it like base_url = "https://my-shop.example"',

@@ -47,14 +47,15 @@ class Call:
         """Answer in the application's place, dated by the sandbox's clock."""
         await answer(self.send, code, body, [*headers, (b"date", self.date())])
 
-    async def gone(self, seconds: float) -> None:
-        """Wait until the client hangs up, at most so long."""
+    async def gone(self, seconds: float) -> bool:
+        """Wait until the client hangs up, at most so long; True when it did."""
         try:
             async with asyncio.timeout(seconds):
                 while (await self.receive())["type"] != "http.disconnect":
                     pass
         except TimeoutError:
-            pass
+            return False
+        return True
 
     async def cut(self, *, reset: bool) -> None:
         """End the connection without finishing the answer."""
@@ -220,7 +221,8 @@ async def _slow(call: Call, wait: float | None, at: int | None) -> None:
     await _start(call.send, real.code, [*real.plain(), (b"content-length", str(len(real.body)).encode())])
     for start in range(0, len(real.body), size):
         await call.send({"type": "http.response.body", "body": real.body[start : start + size], "more_body": True})
-        await asyncio.sleep((_TRICKLE if wait is None else wait) / pieces)
+        if await call.gone((_TRICKLE if wait is None else wait) / pieces):
+            return
     await call.send({"type": "http.response.body", "body": b""})
 
 
