@@ -163,13 +163,18 @@ def claim(store: Store, name: str, type_: str, slot: Instant, *, retake: bool = 
         if not retake or is_held(db, source):
             return False
         row = db.one("SELECT claimed FROM slot WHERE source = ? AND slot = ?", (source, key))
-        done = db.one(
-            "SELECT 1 FROM run WHERE source = ? AND started >= ? AND finished IS NOT NULL AND status <> 'skipped'",
-            (source, row[0] if row else 0),
-        )
-        if done is not None:
+        if row is not None and _ended_since(db, source, row[0]):
             return False
         return db.run("UPDATE slot SET claimed = ? WHERE source = ? AND slot = ?", (now(), source, key)) == 1
+
+
+def _ended_since(db: Db, source: int, moment: Instant) -> bool:
+    """Whether a run that began after the moment came to its own end, good or bad."""
+    rows = db.rows(
+        f"SELECT {_RUN} FROM run WHERE source = ? AND started >= ? AND finished IS NOT NULL AND status <> 'skipped'",
+        (source, moment),
+    )
+    return any(not _run(row).interrupted for row in rows)
 
 
 # Runs -------------------------------------------------------------------------------------------------------------
@@ -185,6 +190,11 @@ class Run:
     finished: Instant | None
     counts: dict[str, int]
     error: dict[str, Any] | None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was cut short by a stop or a death of the process: no attempt, it is taken up at once."""
+        return self.error is not None and self.error.get("kind") == "interrupted"
 
 
 COUNTS = ("pages", "read", "new", "changed", "unchanged", "rejected", "suppressed", "merged", "split")

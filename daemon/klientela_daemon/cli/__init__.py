@@ -1,0 +1,122 @@
+"""The command `klientela`: one module for each verb, loaded only when it is asked for.
+
+`--help` must start fast, so this file knows the verbs by name and one line only; everything heavy is imported by the
+module of the one verb that runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from klientela import __version__
+from klientela_daemon import failures
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb: the module in this package, its line in the help, and under which heading it stands.
+
+    The module holds `verb`, the function, or `app`, a typer application where the verb has verbs of its own.
+    """
+
+    module: str
+    help: str
+    panel: str
+
+
+_START, _LOOK, _CARE = "Start", "Look", "Take care"
+
+VERBS: dict[str, Verb] = {
+    "init": Verb("init", "Write a commented starter klientela.toml.", _START),
+    "check": Verb("check", "Validate the configuration and try each source's credentials.", _START),
+    "plugins": Verb("plugins", "What is installed, and which source types it brings.", _CARE),
+    "sandbox": Verb("sandbox", "Serve a plugin's pretend shop on loopback.", _START),
+    "config": Verb("config", "The configuration's JSON Schema, for editors.", _CARE),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code is 0, 1 (something failed) or 2 (wrong usage or configuration)."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in args or os.environ.get("KLIENTELA_DEBUG") not in (None, "", "0")
+    args = [arg for arg in args if arg != "--debug"]
+    as_json = "--json" in args
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without UTF-8
+    try:
+        code = _app(args)(args, prog_name="klientela", standalone_mode=False)
+    except typer.TyperException as error:
+        return _usage(error, as_json)
+    except typer.Abort:
+        code = failures.STOPPED
+    except KeyboardInterrupt:
+        code = failures.STOPPED
+    except Exception as error:  # noqa: BLE001 - the last place that can turn an error into a sentence
+        return failures.report(error, as_json=as_json, debug=debug)
+    if code == failures.STOPPED:
+        failures.tell({"kind": "interrupted", "message": "stopped by Ctrl-C", "hint": None}, as_json=as_json)
+    return code if isinstance(code, int) else 0
+
+
+def _app(args: Sequence[str]) -> Callable[..., Any]:
+    """The application with the verb asked for; of all others only name and line are needed."""
+    wanted = next((arg for arg in args if not arg.startswith("-")), None)
+    app = typer.Typer(
+        help="klientela: one customer list from many shops.",
+        epilog="--debug shows tracebacks. An error is one sentence that says what to do next.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name, verb in VERBS.items():
+        if name == wanted:
+            module = importlib.import_module(f"{__name__}.{verb.module}")
+            if hasattr(module, "app"):
+                app.add_typer(module.app, name=name, short_help=verb.help, rich_help_panel=verb.panel)
+            else:
+                app.command(name, short_help=verb.help, rich_help_panel=verb.panel)(module.verb)
+        else:
+            app.command(name, short_help=verb.help, rich_help_panel=verb.panel)(_other)
+    return app
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(__version__)  # noqa: T201
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """klientela: one customer list from many shops."""
+
+
+def _other() -> None:
+    """Stands for a verb that was not asked for."""
+
+
+def _usage(error: typer.TyperException, as_json: bool) -> int:
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message())  # noqa: T201
+        return failures.WRONG_USAGE
+    message = error.format_message()
+    hint = f"`{context.command_path} --help` shows how it is used." if context is not None else None
+    failures.tell(
+        {"kind": "usage", "message": message[0].lower() + message[1:].rstrip("."), "hint": hint}, as_json=as_json
+    )
+    return failures.WRONG_USAGE

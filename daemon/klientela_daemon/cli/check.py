@@ -1,0 +1,86 @@
+"""`klientela check`: is the configuration right, and do the shops let us in?"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any
+
+import typer
+
+from klientela.plugins import Plugins
+from klientela.settings import Configuration
+from klientela.source import SourceSettings
+from klientela_daemon import failures, render
+from klientela_daemon.cli.common import chosen, house
+from klientela_daemon.cli.options import Config, Json
+
+_TOGETHER = 8  # shops asked at the same time
+
+
+def verb(
+    sources: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Only these sources.")] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """Validate the configuration, try each source's credentials, and print guest policies and capabilities."""
+    here = house(config)
+    wanted = chosen(here, sources)
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        found = list(pool.map(lambda item: try_source(here.config, here.plugins, *item), wanted.items()))
+    broken: list[dict[str, str | None]] = [
+        {"name": name, "error": error} for name, error in here.plugins.broken.items()
+    ]
+    warnings = list(here.config.warnings)
+    if as_json:
+        render.emit({"config": str(here.config.path), "warnings": warnings, "plugins": broken, "sources": found})
+    else:
+        _show(here.config, found, broken)
+    return 0 if all(one["ok"] for one in found) else failures.FAILED
+
+
+def try_source(config: Configuration, plugins: Plugins, name: str, settings: SourceSettings) -> dict[str, Any]:
+    """What `check` says of one source; an error is told, never raised."""
+    kind = plugins.types[settings.type]
+    told: dict[str, Any] = {
+        "source": name,
+        "type": settings.type,
+        "ok": True,
+        "guests": settings.guests or kind.guests,
+        "guests_default": settings.guests is None,
+        "capabilities": kind.capabilities.names(),
+        "schedule": settings.every or settings.cron,
+        "identity": None,
+        "title": None,
+        "notes": [],
+        "error": None,
+    }
+    try:
+        source = plugins.make(name, settings, shop=config.shop())
+        try:
+            seen = source.check()
+        finally:
+            source.close()
+    except Exception as error:  # noqa: BLE001 - a stranger's source may raise anything; the others are still tried
+        return {**told, "ok": False, "error": failures.describe(error)}
+    return {**told, "identity": seen.identity, "title": seen.title, "notes": list(seen.notes)}
+
+
+def _show(config: Configuration, found: list[dict[str, Any]], broken: list[dict[str, str | None]]) -> None:
+    render.say(f"{config.path}: the configuration is right")
+    for plugin in broken:
+        render.say(f"✗ plugin {plugin['name']}: could not be loaded ({plugin['error']})")
+    if not found:
+        render.say("There are no sources yet; add a table [sources.NAME].")
+    for one in found:
+        mark, title = ("✓" if one["ok"] else "✗"), f" ({one['title']})" if one["title"] else ""
+        render.say(f"{mark} {one['source']}: {one['type']}{title}")
+        guests = "the default of its type" if one["guests_default"] else "configured"
+        render.say(f"    guests: {one['guests']} ({guests})")
+        render.say(f"    can know: {', '.join(one['capabilities']) or 'contacts only'}")
+        render.say(f"    runs: {one['schedule'] or 'only by hand (no every or cron)'}")
+        for note in one["notes"]:
+            render.say(f"    note: {note}")
+        if one["error"]:
+            render.say(f"    error: {one['error']['message']}")
+            if one["error"]["hint"]:
+                render.say(f"    {one['error']['hint']}")

@@ -1,0 +1,94 @@
+"""Shows things to people: tables and bars on a terminal, plain lines elsewhere, one JSON document on request."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+_PLAIN_WIDTH = 240  # no terminal: nobody's lines are folded
+
+
+def console(stderr: bool = False) -> Console:
+    """A console that folds lines only on a terminal and takes nothing in square brackets for markup."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=not stream.isatty())
+
+
+def say(text: str) -> None:
+    """One line for people."""
+    console().print(text)
+
+
+def emit(document: Any) -> None:
+    """The one JSON document of `--json`."""
+    print(json.dumps(document, ensure_ascii=False, indent=2, default=str))  # noqa: T201
+
+
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = (), title: str | None = None
+) -> None:
+    """Rows under headings; columns named in `right` are figures. On a pipe the columns are parted by two blanks."""
+    shown = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        expand=False,
+    )
+    for column in columns:
+        shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+    console().print(shown)
+
+
+class Bar(Protocol):
+    """What a progress bar can be told."""
+
+    def update(self, name: str, read: int, note: str = "") -> None:
+        """So many records of the source have been read."""
+
+
+class _Silent:
+    def update(self, name: str, read: int, note: str = "") -> None:
+        """No terminal, no bar."""
+
+
+class _Rich:
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.tasks: dict[str, Any] = {}
+
+    def update(self, name: str, read: int, note: str = "") -> None:
+        """Show it."""
+        if name not in self.tasks:
+            self.tasks[name] = self.progress.add_task(name, total=None)
+        self.progress.update(self.tasks[name], completed=read, description=name, note=note)
+
+
+@contextmanager
+def bar(wanted: bool = True) -> Iterator[Bar]:
+    """A progress bar on stderr, if stderr is a terminal and somebody may want it."""
+    if not wanted or not sys.stderr.isatty():
+        yield _Silent()
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed} records"),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        yield _Rich(progress)
