@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import gzip
 import logging
+import shutil
 import ssl
 import subprocess
 import sys
@@ -13,7 +14,10 @@ import traceback
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -236,8 +240,8 @@ def test_stop_ends_the_waiting_for_an_answer(desk: Desk, kind: str) -> None:
 class ending:  # noqa: N801 - reads as a verb
     """Sets an event a moment later."""
 
-    def __init__(self, stop: threading.Event) -> None:
-        self.timer = threading.Timer(0.1, stop.set)
+    def __init__(self, stop: threading.Event, seconds: float = 0.1) -> None:
+        self.timer = threading.Timer(seconds, stop.set)
 
     def __enter__(self) -> None:
         self.timer.start()
@@ -611,6 +615,79 @@ def test_the_clock_is_the_shops(desk: Desk, waits: list[float]) -> None:
         http.get("/a")
         http.get("/a")
         assert http.server_time == (NOON + 9) * 1_000_000
+
+
+# Over TLS
+
+
+@dataclass
+class Vault:
+    """A shop on https with a certificate of its own making; it answers once `open` is set."""
+
+    url: str
+    certificate: Path
+    open: threading.Event
+    asked: list[str]
+
+
+@pytest.fixture
+def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl command to make a certificate with")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    wish = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([openssl, *wish, *name, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    ready, asked = threading.Event(), list[str]()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            ready.wait(60)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """A client that does not trust us hangs up; that is no news."""
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+        transport._trust.cache_clear()
+        yield Vault(f"https://localhost:{server.server_port}", certificate, ready, asked)
+        transport._trust.cache_clear()
+        ready.set()
+        server.shutdown()
+        thread.join()
+
+
+def test_a_strange_certificate_is_refused_and_told(vault: Vault, waits: list[float]) -> None:
+    with Http(vault.url) as http, pytest.raises(SourceBroken, match="certificate that we do not trust") as caught:
+        http.get("/a")
+    assert "SSL_CERT_FILE" in str(caught.value.hint)
+    assert (waits, vault.asked) == ([], [])
+
+
+def test_tls_with_a_certificate_of_the_houses_own(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(vault.certificate))
+    stop = threading.Event()
+    with Http(vault.url, stop=stop, timeout=50) as http:
+        with ending(vault.open, 0.6):  # silent for longer than a slice of the reading
+            assert http.get_json("/a") == {}
+        vault.open.clear()
+        with ending(stop), pytest.raises(Interrupted):
+            http.get("/b")
+    assert vault.asked == ["/a", "/b"]
 
 
 # What nobody may read

@@ -20,9 +20,11 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.lifespan.on import LifespanOn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 log = logging.getLogger("klientela.sandbox")
+log.setLevel(logging.WARNING)  # uvicorn's chatter about starting and ending
 
 CUT = "klientela.cut"
 """Key in `scope["state"]`: a function that ends the connection; True: with a reset, False: with a plain close."""
@@ -132,7 +134,7 @@ class _Server(uvicorn.Server):
     def check(self) -> None:
         """RuntimeError when the application did not start."""
         if not self.started:
-            raise RuntimeError("the sandbox did not start; uvicorn's log says why")
+            raise RuntimeError("the sandbox did not start; its log says why")
 
     def leave(self) -> None:
         """End `live`, from any thread or signal handler."""
@@ -150,6 +152,8 @@ class _Server(uvicorn.Server):
         self._wake = lambda: loop.call_soon_threadsafe(leaving.set)
         self.config.load()
         self.lifespan = self.config.lifespan_class(self.config)
+        if isinstance(self.lifespan, LifespanOn):
+            self.lifespan.logger = log
         await self.startup(sockets=sockets)
         self.ready.set()
         if not self._asked.is_set():
