@@ -297,7 +297,8 @@ def _wait(cost: Cost | None) -> float:
 
 def _given(part: Raw) -> bool:
     """Whether a part of an answer is there and not null."""
-    return memoryview(part) not in (b"", b"null")
+    view = memoryview(part)
+    return len(view) > 4 or bytes(view) not in (b"", b"null")
 
 
 def _problems(errors: Raw) -> list[Problem]:

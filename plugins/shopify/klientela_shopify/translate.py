@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import functools
 import re
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from klientela.kit import Address, Checkout, Consent, Instant, Line, Order, Person, instant, minor
+from klientela.kit import SECOND, Address, Checkout, Consent, Instant, Line, Order, Person, instant, minor
 from klientela_shopify.nodes import (
     AddressNode,
     Bag,
@@ -53,7 +54,7 @@ def person(raw: Raw, rule: GuestRule) -> Person:
     mail, phone, home = node.default_email_address, node.default_phone_number, node.default_address
     return Person(
         external_id=number(node.id),
-        version=instant(node.updated_at),
+        version=_instant(node.updated_at),
         kind=_kind(node.state, rule),
         created_at=_moment(node.created_at),
         first_name=node.first_name,
@@ -78,7 +79,7 @@ def order(raw: Raw, rule: GuestRule) -> Order:
     contact = _contact(node.billing_address, node.shipping_address)
     made = Order(
         external_id=number(node.id),
-        version=instant(node.updated_at),
+        version=_instant(node.updated_at),
         number=node.name,
         customer=buyer,
         guest=_guest(buyer, rule),
@@ -110,7 +111,7 @@ def checkout(raw: Raw) -> Checkout:
     currency = node.total_price_set.shop_money.currency_code
     return Checkout(
         external_id=number(node.id),
-        version=instant(node.updated_at),
+        version=_instant(node.updated_at),
         customer=number(node.customer.id) if isinstance(node.customer, Ref) else node.customer,
         at=_moment(node.created_at),
         completed_at=_moment(node.completed_at),
@@ -187,7 +188,7 @@ def _consents(mail: EmailNode | UnsetType | None, phone: PhoneNode | UnsetType |
         state = _CONSENT.get(str(node.marketing_state))
         address = node.email_address if isinstance(node, EmailNode) else node.phone_number
         if state is not None and address:
-            at = None if node.marketing_updated_at is None else instant(node.marketing_updated_at)
+            at = None if node.marketing_updated_at is None else _instant(node.marketing_updated_at)
             channel: Literal["email", "sms"] = "email" if isinstance(node, EmailNode) else "sms"
             found.append(Consent(channel=channel, purpose="promotion", state=state, at=at, address=address))
     return found
@@ -218,20 +219,22 @@ class _Contact(NamedTuple):
 
 
 def _contact(billing: AddressNode | UnsetType | None, shipping: AddressNode | UnsetType | None) -> _Contact:
-    nothing: UnsetType | None = UNSET if UNSET in (billing, shipping) else None  # null clears, absence says nothing
-    known = [one for one in (billing, shipping) if isinstance(one, AddressNode)]
-    named = next((one for one in known if one.first_name or one.last_name), None)
-    pairs: tuple[tuple[AddressNode | UnsetType | None, AddressKind], ...] = (
-        (billing, "billing"),
-        (shipping, "shipping"),
-    )
-    made = (_address(one, kind) for one, kind in pairs if isinstance(one, AddressNode))
-    places = [one for one in made if one is not None]
+    nothing: UnsetType | None = (
+        UNSET if billing is UNSET or shipping is UNSET else None
+    )  # null clears, absence does not
+    first = billing if isinstance(billing, AddressNode) else None
+    other = shipping if isinstance(shipping, AddressNode) else None
+    places = []
+    if first is not None and (made := _address(first, "billing")) is not None:
+        places.append(made)
+    if other is not None and (made := _address(other, "shipping")) is not None:
+        places.append(made)
+    named = first if first is not None and (first.first_name or first.last_name) else other
     return _Contact(
-        first_name=named.first_name if named else nothing,
-        last_name=named.last_name if named else nothing,
-        company=next((one.company for one in known if one.company), nothing),
-        phone=next((one.phone for one in known if one.phone), nothing),
+        first_name=named.first_name if named is not None else nothing,
+        last_name=named.last_name if named is not None else nothing,
+        company=(first and first.company) or (other and other.company) or nothing,
+        phone=(first and first.phone) or (other and other.phone) or nothing,
         addresses=UNSET if nothing is UNSET and not places else places,
     )
 
@@ -272,8 +275,15 @@ def _token(url: Text) -> str | UnsetType | None:
 # -- values ------------------------------------------------------------------------------------------------------
 
 
+def _instant(text: str) -> Instant:
+    """Whole seconds in UTC, as the shop writes them, take the short road; `instant` reads all others."""
+    if len(text) == 20 and text[-1] == "Z":
+        return int(datetime.fromisoformat(text).timestamp()) * SECOND
+    return instant(text)
+
+
 def _moment(text: Text) -> Instant | UnsetType | None:
-    return instant(text) if isinstance(text, str) else text
+    return _instant(text) if isinstance(text, str) else text
 
 
 @functools.lru_cache(maxsize=64)

@@ -16,9 +16,11 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from klientela.kit import SECOND
+from klientela.testing import DEFAULT_RATE, Faults, parse_fault
 from klientela_shopify.sandbox import life
 from klientela_shopify.sandbox.cost import Purse
-from klientela_shopify.sandbox.mischief import FAULTS, LATE, Mischief
+from klientela_shopify.sandbox.mischief import FAULTS, LATE, STEADY, Mischief
 from klientela_shopify.sandbox.people import Town, settle_in
 from klientela_shopify.sandbox.server import Server
 from klientela_shopify.sandbox.shop import START, Shop, When, describe
@@ -56,10 +58,14 @@ class Sandbox(Shop):
         self._town = Town(seed)
         settle_in(self, self._town, customers)
         self.server = Server(self)
-        self.app: ASGIApp = self.server.app()
+        self.faults = Faults(self.server.app(), seed=seed, now=lambda: self.clock.now() / SECOND)
+        self.app: ASGIApp = self.faults
 
     def fault(self, kind: str, rate: float = 1.0, times: int | None = None) -> None:
-        """Switch a fault of `mischief.FAULTS` on, or off with rate 0; `times`: it strikes only so often."""
+        """Switch a fault of `mischief.FAULTS` on, or off with rate 0; `times`: it strikes only so often.
+
+        Faults of the wire are set on `faults` (klientela.testing.Faults).
+        """
         self.mischief.set(kind, rate, times)
         if kind == "late":
             self.lag = LATE if rate else 0.0
@@ -78,11 +84,17 @@ class Sandbox(Shop):
 
 
 def create(customers: int = 200, seed: int = 1, faults: Sequence[str] = ()) -> ASGIApp:
-    """A shop whose clock runs, for `klientela sandbox shopify` and the demo. `faults` are KIND or KIND:RATE."""
-    sandbox = Sandbox(seed=seed, customers=customers, running=True, name="Sandbox Shop")
+    """A shop whose clock runs, for `klientela sandbox shopify` and the demo.
+
+    `faults` are KIND or KIND:RATE, of `mischief.FAULTS` or of the wire. Misconfigured for others.
+    """
+    sandbox = Sandbox(seed=seed, customers=customers, running=True)
     for fault in faults:
-        kind, _, rate = fault.partition(":")
-        sandbox.fault(kind, float(rate or 1))
+        kind, _, rate = fault.strip().partition(":")
+        if kind in FAULTS:
+            sandbox.fault(kind, float(rate) if rate else 1.0 if kind in STEADY else DEFAULT_RATE)
+        else:
+            sandbox.faults.always(parse_fault(fault))
     return sandbox.app
 
 

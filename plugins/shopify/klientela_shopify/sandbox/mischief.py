@@ -23,10 +23,14 @@ FAULTS: dict[str, str] = {
     "missing_field": "a field that was asked for is not there",
     "wrong_type": "a field has another type",
     "extra_field": "fields that nobody asked for",
-    "empty": "all lists are empty",
+    "emptied": "all lists are empty",
     "other_shop": "another shop answers",
 }
+STEADY = frozenset({"late", "emptied", "other_shop"})
+"""Faults that are a state of the shop rather than an accident."""
+
 LATE = 300.0
+"""Seconds."""
 
 
 class Mischief:

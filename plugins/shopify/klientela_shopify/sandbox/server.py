@@ -176,7 +176,7 @@ class Server:
             repeat=paging and shop.mischief.strikes("repeat"),
             loop=paging and shop.mischief.strikes("loop"),
             forget=paging and shop.mischief.strikes("expired"),
-            bare=shop.mischief.strikes("empty"),
+            bare=shop.mischief.strikes("emptied"),
             stranger=shop.mischief.strikes("other_shop"),
         )
 
