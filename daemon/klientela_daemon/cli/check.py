@@ -11,7 +11,7 @@ from klientela.plugins import Plugins
 from klientela.settings import Configuration
 from klientela.source import SourceSettings
 from klientela_daemon import failures, render
-from klientela_daemon.cli.common import chosen, house
+from klientela_daemon.cli.common import house
 from klientela_daemon.cli.options import Config, Json
 
 _TOGETHER = 8  # shops asked at the same time
@@ -24,7 +24,7 @@ def verb(
 ) -> int:
     """Validate the configuration, try each source's credentials, and print guest policies and capabilities."""
     here = house(config)
-    wanted = chosen(here, sources)
+    wanted = here.chosen(sources)
     with ThreadPoolExecutor(_TOGETHER) as pool:
         found = list(pool.map(lambda item: try_source(here.config, here.plugins, *item), wanted.items()))
     broken: list[dict[str, str | None]] = [

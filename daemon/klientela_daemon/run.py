@@ -1,0 +1,247 @@
+"""The daemon: wires store, scheduler and HTTP, listens to signals, stops cleanly; the one place that wires."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from klientela.flow.sync import sync
+
+from klientela.errors import KlientelaError, SourceBusy
+from klientela.model.instants import SECOND, Instant, iso
+from klientela.store import operation
+from klientela.store.database import Store, open_store
+from klientela.store.operation import SourceState
+from klientela_daemon import logs, systemd
+from klientela_daemon.failures import sentence
+from klientela_daemon.house import House
+from klientela_daemon.http import Health, Listener, application
+from klientela_daemon.jobs import Jobs, stale
+from klientela_daemon.metrics import Metrics
+
+log = logs.logger("klientela.daemon")
+
+_PATIENCE = 8.0  # seconds for runs to finish or roll back their page; the promise is ten for the whole exit
+_ROUND = 5.0  # seconds between two looks at stale sources and the watchdog
+
+
+def open_house(house: House) -> Store:
+    """Open the store of a configuration, with its key."""
+    return open_store(house.config.store_url(), key_file=house.config.file(house.config.settings.privacy.key_file))
+
+
+class Daemon:
+    """A running klientela. `read` reads the configuration again, for SIGHUP."""
+
+    def __init__(self, house: House, read: Callable[[], House]) -> None:
+        self._house = house
+        self._read = read
+        self._stop = threading.Event()
+        self._asked: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._metrics = Metrics()
+        self._began = operation.now()
+        self._stale: set[str] = set()
+        self._store: Store
+        self._jobs: Jobs
+        self._listener: Listener
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT. 0 when everything ended cleanly; errors at the start are raised."""
+        config = self._house.config
+        store = open_house(self._house)
+        try:
+            store.lock_daemon()
+            self._store = store
+            buried = operation.bury(store)
+            if buried:
+                log.warning("closed runs of a process that died", runs=buried)
+            self._jobs = Jobs(store, self.sync)
+            web = config.settings.web
+            self._listener = Listener(application(self.health, self.metrics), web.host, web.port)
+            return self._live()
+        finally:
+            if not self._hung():
+                store.close()
+
+    def _live(self) -> int:
+        before = {number: signal.signal(number, self._signal) for number in _signals()}
+        try:
+            self._listener.start()
+            self._jobs.start(self._house.plans())
+            self._announce()
+            while not self._stop.is_set():
+                self._turn()
+            return self._end()
+        finally:
+            self._stop.set()
+            self._jobs.stop(0)
+            self._listener.stop()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _announce(self) -> None:
+        plans = self._house.plans()
+        log.info(
+            "klientela is running",
+            pid=os.getpid(),
+            listens=self._listener.url,
+            store=self._store.dialect,
+            sources=sorted(self._house.config.settings.sources),
+            planned=sorted(plans),
+        )
+        systemd.notify("READY=1", f"STATUS=listening on {self._listener.url}")
+        if not plans:
+            log.warning("no source has every or cron, so nothing will run by itself")
+
+    def _turn(self) -> None:
+        """Wait for a signal, but not for ever: the watchdog and stale sources want a look."""
+        try:
+            asked = self._asked.get(timeout=_ROUND)
+        except queue.Empty:
+            asked = ""
+        if asked == "reload":
+            self._reload()
+        elif asked:
+            log.info("stopping", signal=asked)
+            self._stop.set()
+            return
+        if self._jobs.alive:
+            systemd.notify("WATCHDOG=1")
+        self._warn_of_stale()
+
+    def _signal(self, number: int, frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        if name == "SIGHUP":
+            self._asked.put("reload")
+        elif self._stop.is_set() and name == "SIGINT":
+            os._exit(130)  # asked twice: whoever sits at the terminal does not want to wait
+        else:
+            self._stop.set()  # sources see it at once, wherever the main loop is
+            self._asked.put(name)
+
+    # Stopping -----------------------------------------------------------------------------------------------------
+
+    def _end(self) -> int:
+        systemd.notify("STOPPING=1")
+        late = self._jobs.stop(_PATIENCE)
+        if late:
+            # their open transaction dies with the process and is rolled back by the database
+            log.warning("left behind runs that did not stop in time", sources=late)
+        log.info("klientela has stopped")
+        return 0
+
+    def _hung(self) -> bool:
+        """Whether a run is still inside the store, which then is left to the end of the process."""
+        return bool(getattr(self, "_jobs", None) and self._jobs.running)
+
+    # Reloading ----------------------------------------------------------------------------------------------------
+
+    def _reload(self) -> None:
+        """Take over a right configuration; keep the old one when the new is wrong, and say so."""
+        systemd.notify("RELOADING=1")
+        try:
+            fresh = self._read()
+        except KlientelaError as error:
+            log.error("the new configuration is wrong; going on with the old one", reason=sentence(error))  # noqa: TRY400
+            systemd.notify("READY=1")
+            return
+        old, new = self._house.config, fresh.config
+        if new.store_url() != old.store_url() or new.settings.web != old.settings.web:
+            log.warning("a change of [store] or [web] needs a restart; the rest of the configuration is taken over")
+        for warning in new.warnings:
+            log.warning(warning)
+        self._house = fresh
+        self._jobs.change(fresh.plans())
+        log.info(
+            "the configuration was read again", sources=sorted(new.settings.sources), planned=sorted(fresh.plans())
+        )
+        systemd.notify("READY=1")
+
+    # Running ------------------------------------------------------------------------------------------------------
+
+    def sync(self, name: str) -> None:
+        """Run one source, in the thread of its job."""
+        house = self._house
+        one = house.config.settings.sources.get(name)
+        if one is None or self._stop.is_set():
+            return  # the configuration lost it a moment ago
+        source = house.plugins.make(name, one, shop=house.config.shop(), stop=self._stop)
+        log.info("sync begins", source=name)
+        try:
+            report = sync(self._store, source, stop=self._stop).as_dict()
+        except SourceBusy as error:
+            log.info("sync skipped", source=name, reason=sentence(error))
+            return
+        finally:
+            source.close()
+        self._metrics.count(report)
+        self._tell(report)
+
+    def _tell(self, report: dict[str, Any]) -> None:
+        facts = {key: value for key, value in report.items() if key not in ("cursor", "error", "started", "finished")}
+        error = report.get("error")
+        if error:
+            log.warning("sync ended early", reason=error.get("message"), hint=error.get("hint"), **facts)
+        else:
+            log.info("sync ended", **facts)
+
+    # Health -------------------------------------------------------------------------------------------------------
+
+    def health(self) -> Health:
+        """What /readyz says."""
+        problems = [] if self._jobs.alive else ["the scheduler has stopped"]
+        if self._stop.is_set():
+            problems.append("the daemon is stopping")
+        try:
+            states = self._states()
+        except KlientelaError as error:
+            return Health([*problems, sentence(error)], [], [])
+        late = self._late(states)
+        return Health(problems, [self._source(state, name in late) for name, state in states.items()], sorted(late))
+
+    def metrics(self) -> str:
+        """What /metrics says."""
+        states = self._states()
+        return self._metrics.text(states, self._late(states), self._jobs.running, operation.now())
+
+    def _states(self) -> dict[str, SourceState]:
+        return {state.name: state for state in operation.states(self._store)}
+
+    def _late(self, states: dict[str, SourceState]) -> dict[str, Instant | None]:
+        return stale(self._jobs.plans, states, operation.now(), self._began)
+
+    @staticmethod
+    def _source(state: SourceState, late: bool) -> dict[str, Any]:
+        return {
+            "source": state.name,
+            "connected": state.connected,
+            "busy": state.busy,
+            "stale": late,
+            "status": state.last.status if state.last else None,
+            "last_success": iso(state.success) if state.success is not None else None,
+        }
+
+    def _warn_of_stale(self) -> None:
+        """Once when a source becomes stale, once when it is well again."""
+        try:
+            late = self._late(self._states())
+        except KlientelaError as error:
+            log.error("the store cannot be read", reason=sentence(error))  # noqa: TRY400
+            return
+        for name in late.keys() - self._stale:
+            success = late[name]
+            age = round((operation.now() - success) / SECOND) if success is not None else None
+            log.warning("source is stale: no good run for twice its interval", source=name, last_success_s=age)
+        for name in self._stale - late.keys():
+            log.info("source is up to date again", source=name)
+        self._stale = set(late)
+
+
+def _signals() -> list[signal.Signals]:
+    names = ("SIGTERM", "SIGINT", "SIGHUP")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]

@@ -1,0 +1,334 @@
+"""Which source when: slots are stable, claimed once, caught up once; one source's trouble is its own."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from klientela.errors import SourceBroken, SourceBusy
+from klientela.model.instants import DAY, HOUR, MINUTE, SECOND, Instant, instant, to_datetime
+from klientela.settings import Every, schedule
+from klientela.store import facts, operation
+from klientela.store.database import Store, open_store
+from klientela_daemon.house import Plan
+from klientela_daemon.jobs import Jobs, _Slots, stale
+
+NOON = instant("2026-05-14T12:00:00Z")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(f"sqlite:///{tmp_path}/k.db") as made:
+        yield made
+
+
+def plan(name: str, every: str | None = None, cron: str | None = None, zone: str | None = None) -> Plan:
+    made = schedule(every, cron, zone)
+    assert made is not None
+    return Plan(name, "csv", made)
+
+
+def ran(
+    store: Store, name: str, started: Instant, status: str = "ok", error: str | None = None, ended: bool = True
+) -> None:
+    """A run in the books."""
+    with store.step("test") as step:
+        source = facts.ensure_source(step, name, "csv").id
+        counts = dict.fromkeys(operation.COUNTS, 0)
+        row = {
+            "source": source, "status": status, "started": started, "finished": started + SECOND if ended else None,
+            "error": json.dumps({"kind": error, "message": "m", "hint": None}) if error else None, **counts,
+        }  # fmt: skip
+        names = ", ".join(row)
+        marks = ", ".join("?" * len(row))
+        step.db.run(f"INSERT INTO run ({names}) VALUES ({marks})", tuple(row.values()))
+
+
+def state(store: Store, name: str) -> operation.SourceState | None:
+    return {found.name: found for found in operation.states(store)}.get(name)
+
+
+def first(store: Store, what: Plan, now: Instant) -> Instant:
+    return Jobs(store, lambda name: None, clock=lambda: now).first(what, state(store, what.name))
+
+
+# When -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_source_that_never_ran_runs_at_once(store: Store) -> None:
+    assert first(store, plan("a", "5m"), NOON + 17 * SECOND) == NOON
+
+
+def test_a_source_that_ran_in_its_slot_waits_for_the_next(store: Store) -> None:
+    ran(store, "a", NOON + SECOND)
+    assert first(store, plan("a", "5m"), NOON + 2 * MINUTE) == NOON + 5 * MINUTE
+
+
+def test_missed_slots_are_caught_up_by_one_run(store: Store) -> None:
+    ran(store, "a", NOON - 3 * DAY)
+    ran(store, "night", NOON - 3 * DAY)
+    assert first(store, plan("a", "5m"), NOON + MINUTE) == NOON
+    assert first(store, plan("night", cron="0 3 * * *"), NOON) == NOON - 9 * HOUR
+
+
+def test_a_cron_run_done_in_time_is_not_caught_up(store: Store) -> None:
+    ran(store, "night", NOON - 9 * HOUR + 2 * SECOND)
+    assert first(store, plan("night", cron="0 3 * * *"), NOON) == NOON + 15 * HOUR
+
+
+def test_a_failed_run_waits_for_its_next_slot_but_one_cut_short_goes_on_at_once(store: Store) -> None:
+    ran(store, "failed", NOON + SECOND, "failed", "broken")
+    ran(store, "stopped", NOON + SECOND, "partial", "interrupted")
+    ran(store, "died", NOON + SECOND, "running", ended=False)
+    now = NOON + MINUTE
+    assert first(store, plan("failed", "5m"), now) == NOON + 5 * MINUTE
+    assert first(store, plan("stopped", "5m"), now) == NOON
+    assert first(store, plan("died", "5m"), now) == NOON
+
+
+def test_a_refused_second_start_is_no_attempt(store: Store) -> None:
+    ran(store, "a", NOON - HOUR)
+    ran(store, "a", NOON + SECOND, "skipped")
+    assert first(store, plan("a", "5m"), NOON + MINUTE) == NOON
+
+
+def test_after_a_long_sleep_only_the_latest_slot_is_left() -> None:
+    trigger = _Slots(Every(MINUTE))
+    asleep, awake = to_datetime(NOON), to_datetime(NOON + 30 * DAY + 5 * SECOND)
+    following = trigger.get_next_fire_time(asleep, awake)
+    assert following == to_datetime(NOON + 30 * DAY)
+    assert trigger.get_next_fire_time(following, awake) == to_datetime(NOON + 30 * DAY + MINUTE)
+    assert trigger.get_next_fire_time(None, asleep) == to_datetime(NOON + MINUTE)
+
+
+def test_the_days_of_a_year_with_both_changes_of_the_clocks_have_one_slot_each() -> None:
+    made = schedule(None, "30 2 * * *", "Europe/Berlin")
+    assert made is not None
+    trigger = _Slots(made)
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    slots = []
+    while moment < datetime(2027, 1, 1, tzinfo=UTC):
+        moment = trigger.get_next_fire_time(moment, moment)
+        slots.append(moment)
+    days = Counter(slot.astimezone(made.zone).date() for slot in slots)  # type: ignore[union-attr]
+    assert set(days.values()) == {1}
+    assert len(days) == 366  # 365 and the first of the next year
+    assert all(timedelta(hours=22) < b - a < timedelta(hours=26) for a, b in pairwise(slots))
+
+
+# Slots ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_slot_is_claimed_once(store: Store) -> None:
+    assert operation.claim(store, "a", "csv", NOON)
+    assert not operation.claim(store, "a", "csv", NOON)
+    assert operation.claim(store, "a", "csv", NOON + MINUTE)
+    assert operation.claim(store, "b", "csv", NOON)
+
+
+def test_many_triggers_at_once_claim_a_slot_once(store: Store) -> None:
+    got = []
+    threads = [threading.Thread(target=lambda: got.append(operation.claim(store, "a", "csv", NOON))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(got) == [False] * 7 + [True]
+
+
+def test_a_slot_of_a_dead_daemon_is_taken_over_unless_its_run_ended(store: Store) -> None:
+    operation.claim(store, "died", "csv", NOON)
+    assert operation.claim(store, "died", "csv", NOON, retake=True)
+    for name, status, error, again in (
+        ("good", "ok", None, False),
+        ("bad", "failed", "broken", False),
+        ("cut", "partial", "interrupted", True),
+    ):
+        operation.claim(store, name, "csv", NOON)
+        ran(store, name, operation.now(), status, error)
+        assert operation.claim(store, name, "csv", NOON, retake=True) is again
+
+
+def test_old_slots_are_forgotten(store: Store) -> None:
+    operation.claim(store, "a", "csv", NOON - 31 * DAY)
+    operation.claim(store, "a", "csv", NOON)
+    with store.reading() as db:
+        assert db.rows("SELECT slot FROM slot") == [("2026-05-14T12:00:00Z",)]
+
+
+# Leases -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def source(store: Store) -> int:
+    with store.step("test") as step:
+        return facts.ensure_source(step, "a", "csv").id
+
+
+def test_a_source_is_leased_once_and_free_afterwards(store: Store, source: int) -> None:
+    with operation.lease(store, source, "a") as held:
+        with store.reading() as db:
+            held.check(db)
+            assert operation.is_held(db, source)
+        with pytest.raises(SourceBusy, match="in progress"), operation.lease(store, source, "a"):
+            pass
+    with operation.lease(store, source, "a"):
+        pass
+
+
+def test_a_heartbeat_keeps_the_lease(store: Store, source: int) -> None:
+    with operation.lease(store, source, "a", ttl=SECOND // 5) as held:
+        time.sleep(0.5)
+        with store.reading() as db:
+            assert operation.is_held(db, source)
+            held.check(db)
+
+
+def _somebody(store: Store, source: int, holder: str, until: Instant) -> None:
+    with store.step("test") as step:
+        step.db.run("DELETE FROM lease")
+        step.db.run("INSERT INTO lease (source, holder, until) VALUES (?, ?, ?)", (source, holder, until))
+
+
+def test_the_lease_of_a_dead_process_is_taken_over_at_once(store: Store, source: int) -> None:
+    later = operation.now() + HOUR
+    _somebody(store, source, f"{operation._place()}|4000000|1|x", later)
+    with operation.lease(store, source, "a"):
+        pass
+    # the same number, but another process meanwhile
+    mine = operation._holder().split("|")
+    _somebody(store, source, "|".join([mine[0], mine[1], "1", "x"]), later)
+    with operation.lease(store, source, "a"):
+        pass
+
+
+def test_the_lease_of_another_machine_is_taken_over_when_it_expired(store: Store, source: int) -> None:
+    _somebody(store, source, "elsewhere|1|1|x", operation.now() + HOUR)
+    with pytest.raises(SourceBusy), operation.lease(store, source, "a"):
+        pass
+    _somebody(store, source, "elsewhere|1|1|x", operation.now() - SECOND)
+    with operation.lease(store, source, "a"):
+        pass
+
+
+def test_who_lost_the_lease_is_told_before_he_writes(store: Store, source: int) -> None:
+    with operation.lease(store, source, "a", ttl=SECOND // 5) as held:
+        _somebody(store, source, "elsewhere|1|1|x", operation.now() + HOUR)
+        assert held.lost.wait(5)
+        with store.reading() as db, pytest.raises(SourceBusy, match="took over"):
+            held.check(db)
+    with store.reading() as db:
+        assert operation.is_held(db, source)  # the other one's lease is untouched
+
+
+def test_runs_of_dead_processes_are_closed(store: Store) -> None:
+    ran(store, "died", NOON, "running", ended=False)
+    ran(store, "lives", NOON, "running", ended=False)
+    lives = state(store, "lives")
+    assert lives is not None
+    with operation.lease(store, lives.id, "lives"):
+        assert operation.bury(store) == 1
+        assert operation.bury(store) == 0
+    died = state(store, "died")
+    assert died is not None
+    assert died.last is not None
+    assert (died.last.status, died.last.interrupted) == ("failed", True)
+
+
+# Running ----------------------------------------------------------------------------------------------------------
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def jobs(store: Store) -> Iterator[Any]:
+    made: list[Jobs] = []
+
+    def start(sync: Callable[[str], object], *plans: Plan) -> Jobs:
+        one = Jobs(store, sync)
+        made.append(one)
+        one.start({what.name: what for what in plans})
+        return one
+
+    yield start
+    for one in made:
+        one.stop(5)
+
+
+def test_sources_run_in_their_slots_each_slot_once(jobs: Any, store: Store) -> None:
+    seen: list[str] = []
+    running = jobs(seen.append, plan("a", "1s"), plan("idle", "1d"))
+    until(lambda: seen.count("a") >= 3)
+    running.stop(5)
+    with store.reading() as db:
+        slots = db.rows("SELECT slot FROM slot JOIN source ON source.id = slot.source WHERE label = 'a'")
+    assert seen.count("a") == len(slots)
+    assert seen.count("idle") == 1  # it was never synced, so it ran once at the start
+
+
+def test_one_sources_trouble_is_its_own(jobs: Any) -> None:
+    seen: Counter[str] = Counter()
+    gate = threading.Event()
+
+    def sync(name: str) -> None:
+        seen[name] += 1
+        if name == "waits":
+            gate.wait(30)
+        elif name == "fails":
+            raise SourceBroken("the shop is gone")
+        elif name == "explodes":
+            raise ZeroDivisionError
+        elif name == "leaves":
+            raise SystemExit(3)
+
+    running = jobs(sync, *(plan(name, "1s") for name in ("waits", "fails", "explodes", "leaves", "well")))
+    until(lambda: all(seen[name] >= 2 for name in ("fails", "explodes", "leaves", "well")))
+    assert seen["waits"] == 1  # never twice at once
+    assert running.alive
+    until(lambda: running.running == ["waits"])
+    assert "waits" in running.stop(0)
+    gate.set()
+    assert running.stop(5) == []
+
+
+def test_a_changed_plan_starts_new_sources_and_drops_old_ones(jobs: Any) -> None:
+    seen: Counter[str] = Counter()
+    running = jobs(lambda name: seen.update([name]), plan("old", "1s"), plan("stays", "1s"))
+    until(lambda: seen["old"] >= 1)
+    running.change({"stays": plan("stays", "1s"), "new": plan("new", "1d")})
+    until(lambda: seen["new"] == 1)
+    count = seen["old"]
+    stays = seen["stays"]
+    until(lambda: seen["stays"] >= stays + 2)
+    assert seen["old"] <= count + 1  # one may have been under way
+    assert set(running.plans) == {"stays", "new"}
+
+
+# Stale ------------------------------------------------------------------------------------------------------------
+
+
+def test_stale_is_twice_the_interval_without_a_good_run(store: Store) -> None:
+    ran(store, "a", NOON - SECOND)
+    ran(store, "a", NOON + 8 * MINUTE, "failed", "broken")
+    plans = {"a": plan("a", "5m"), "never": plan("never", "5m")}
+
+    def late(now: Instant) -> dict[str, Instant | None]:
+        return stale(plans, {found.name: found for found in operation.states(store)}, now, NOON + MINUTE)
+
+    assert late(NOON + 10 * MINUTE) == {}
+    assert late(NOON + 10 * MINUTE + SECOND) == {"a": NOON}
+    assert late(NOON + 12 * MINUTE) == {"a": NOON, "never": None}
