@@ -258,8 +258,7 @@ class Http:
         if tries >= self._tries or troubles.count(trouble) >= trouble.most:
             raise trouble.error(where, tries)
         log.info("%s %s; trying again in %.1f s (try %d of %d)", where, trouble.said, wait, tries + 1, self._tries)
-        if not trouble.crowded:
-            self._pause(wait)
+        self._pause(wait)
 
     def _afford(self, seconds: float, where: str) -> None:
         """SourceBroken when a wait is longer than this source may wait."""
