@@ -1,14 +1,14 @@
 """The front door for plugin authors: everything a source needs, and nothing else.
 
-    from klientela.kit import Page, Person, Source, Stream, hookimpl, instant
+from klientela.kit import Page, Person, Source, Stream, hookimpl, instant
 
-    class Shop(Source):
-        type = "shop"
-        ...
+class Shop(Source):
+    type = "shop"
+    ...
 
-    @hookimpl
-    def klientela_sources():
-        return [Shop]
+@hookimpl
+def klientela_sources():
+    return [Shop]
 """
 
 from __future__ import annotations

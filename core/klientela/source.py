@@ -37,7 +37,9 @@ class SourceSettings(BaseModel):
     cron: str | None = Field(None, description="or a cron expression, UTC unless timezone is given")
     guests: GuestPolicy | None = Field(None, description="guest policy; the plugin's default when left out")
     priority: int = Field(100, description="survivorship: lower wins (R27)")
-    default_status: Literal["registered", "guest"] = Field("registered", description="status of contacts without order (R4)")
+    default_status: Literal["registered", "guest"] = Field(
+        "registered", description="status of contacts without order (R4)"
+    )
     guest_hints: bool = Field(False, description="show, never join, guest orders with the same address (R7)")
     timezone: str | None = Field(None, description="zone of times that carry none, and of cron")
 

@@ -34,7 +34,8 @@ def countries_like(term: str) -> set[str]:
         found |= {
             code
             for code, names in NAMES.items()
-            if any(word.startswith(term) for name in names for word in sort_key(name).split()) or sort_key(" ".join(names)).startswith(term)
+            if any(word.startswith(term) for name in names for word in sort_key(name).split())
+            or sort_key(" ".join(names)).startswith(term)
         }
     return found
 

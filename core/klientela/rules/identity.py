@@ -63,6 +63,7 @@ class Clustering:
     clusters: list[list[Handle]]
     edges: list[Edge]
     apart: list[Apart] = field(default_factory=list)
+    divided: list[list[Handle]] = field(default_factory=list)  # components that a constraint made several clusters
 
 
 def joins(one: Node, two: Node, key: Key, crowded: bool) -> bool:
@@ -252,6 +253,8 @@ def _constrain(
         if id(group) not in seen:
             seen.add(id(group))
             result.clusters.append(group)
+    if len(seen) > 1:
+        result.divided.append([node.handle for node in members])
     for (a, b), reason in sorted(apart.items(), key=lambda item: (canon[item[0][0]], canon[item[0][1]])):
         result.apart.append(Apart(a, b, "same_source" if reason == "same_source" else "decision"))
 

@@ -15,9 +15,7 @@ RELAYS = (
     "marketplace.zalando.*", "shopify-relay.com", "hood.de.invalid", "rakuten-relay.*", "relay.walmart.com", "cdiscount.relay",
     "mp.conrad.de", "message.manomano.com", "mail.cdiscount.com", "notification.fnacdarty.com",
 )  # fmt: skip
-_RELAY = re.compile(
-    "(?:^|\\.)(?:" + "|".join(re.escape(r).replace(r"\*", r"[a-z.]+") for r in RELAYS) + ")$"
-)
+_RELAY = re.compile("(?:^|\\.)(?:" + "|".join(re.escape(r).replace(r"\*", r"[a-z.]+") for r in RELAYS) + ")$")
 ROLES = frozenset(
     "info noreply no-reply donotreply do-not-reply kontakt contact office service support sales shop bestellung bestellungen "
     "order orders hello hallo admin administrator webmaster postmaster hostmaster rechnung rechnungen invoice buchhaltung "
@@ -77,7 +75,8 @@ def mailbox_blocked(box: str, extra: frozenset[str]) -> bool:
         or _JUNK.match(local) is not None
         or is_relay(box)
         or domain in ("example.invalid", "invalid.invalid", "localhost.localdomain")
-        or bool(extra) and (box in extra or domain in extra or "@" + domain in extra)
+        or bool(extra)
+        and (box in extra or domain in extra or "@" + domain in extra)
     )
 
 

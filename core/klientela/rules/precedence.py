@@ -48,6 +48,8 @@ class Summary(Struct, omit_defaults=True):
     tags: list[str] = []
     modules: list[str] = []
     consents: dict[str, tuple[Instant | None, Instant | None, bool]] = {}  # newest denial, newest grant, imported grant
+    sources: list[str] = []
+    manual: bool = False
     registered: bool = False
     guest: bool = False
     default_registered: bool = False
@@ -61,7 +63,7 @@ def summary(member: Member, ruleset: Ruleset) -> Summary:
     age = -member.version if member.version is not None else NEVER
     tail: Rank = (rules.priority, age, *canon)
     pinned = member.pinned
-    made = Summary(canon)
+    made = Summary(canon, sources=[canon.source], manual=person.entity == "manual")
     if canon.created != NEVER:
         made.created = canon.created
     account = is_account(person, rules)
@@ -142,9 +144,7 @@ def _phones(made: Summary, person: Person, pinned: frozenset[str], tail: Rank, r
             _put(made.phones if made.phones else _fresh(made, "phones"), key, rank, value)
 
 
-def _places(
-    made: Summary, places: Any, pinned: frozenset[str], tail: Rank, ruleset: Ruleset
-) -> str:
+def _places(made: Summary, places: Any, pinned: frozenset[str], tail: Rank, ruleset: Ruleset) -> str:
     region = geo.country(places[0].country) or ruleset.country
     made.addresses = {}
     pin = _pin("address", pinned)
@@ -212,6 +212,8 @@ def merge(one: Summary, two: Summary) -> Summary:
             slot: _join_consent(one.consents.get(slot, _NOTHING), two.consents.get(slot, _NOTHING))
             for slot in sorted({*one.consents, *two.consents})
         },
+        sources=one.sources if one.sources == two.sources else sorted({*one.sources, *two.sources}),
+        manual=one.manual or two.manual,
         registered=one.registered or two.registered,
         guest=one.guest or two.guest,
         default_registered=one.default_registered or two.default_registered,

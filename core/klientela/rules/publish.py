@@ -150,3 +150,32 @@ class Canon(NamedTuple):
 
 NEVER: Instant = 2**62
 """Stands for "infinity" where a source knows no creation time."""
+
+
+def value_of(person: Person, uid: str, ruleset: Ruleset, key: int) -> str | None:
+    """The value behind a key of this person, as the rules fold it; for the audit and for `why`."""
+    for box in _boxes(person, ruleset):
+        if key in (
+            keys.key64("email", box),
+            keys.key64("link", f"{uid}\0{box}"),
+            keys.key64("guest", f"{uid}\0{box}"),
+        ):
+            return box
+    if person.numbers is not UNSET:
+        for item in person.numbers:
+            value = keys.number(item.value, item.space or uid)
+            if value is not None and keys.key64("number", value) == key:
+                return item.value
+    places = person.addresses if person.addresses is not UNSET and person.addresses else ()
+    region = (geo.country(places[0].country) if places else None) or ruleset.country
+    for text in (person.phone, *(person.phones or () if person.phones is not UNSET else ())):
+        number = geo.phone(text, region) if text else None
+        if number is not None and keys.key64("phone", number) == key:
+            return number
+    for place in places:
+        value = keys.address(
+            geo.country(place.country) or ruleset.country, place.zip, place.street, place.house_number
+        )
+        if value is not None and keys.key64("address", value) == key:
+            return value.replace("|", " ")
+    return None

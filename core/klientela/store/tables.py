@@ -135,7 +135,10 @@ person = _table(  # the state of a person record
     Column("seen", Big, nullable=False),
     Index("person_node", "node", sqlite_where=sql("node IS NOT NULL"), postgresql_where=sql("node IS NOT NULL")),
     Index(
-        "person_customer", "customer", sqlite_where=sql("customer IS NOT NULL"), postgresql_where=sql("customer IS NOT NULL")
+        "person_customer",
+        "customer",
+        sqlite_where=sql("customer IS NOT NULL"),
+        postgresql_where=sql("customer IS NOT NULL"),
     ),
 )
 node = _table(
@@ -199,7 +202,12 @@ orders = _table(
     Column("why", Key),
     Column("test", Flag, nullable=False),
     Column("number", Key),
-    Index("orders_buyer", "buyer", sqlite_where=sql("owner IS NOT buyer"), postgresql_where=sql("owner IS DISTINCT FROM buyer")),
+    Index(
+        "orders_buyer",
+        "buyer",
+        sqlite_where=sql("owner IS NOT buyer"),
+        postgresql_where=sql("owner IS DISTINCT FROM buyer"),
+    ),
 )
 checkout = _table(
     "checkout",

@@ -1,0 +1,36 @@
+"""Places where a test may kill the process: `KLIENTELA_FAILPOINT=name:n` dies there the n-th time it is passed.
+
+The death is SIGKILL, as abrupt as a power cut to the process: no handler, no rollback, no flush.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+POINTS = (
+    "run.started",
+    "step.began",
+    "step.staged",
+    "step.derived",
+    "step.audited",
+    "step.before_commit",
+    "step.after_commit",
+    "stream.finished",
+    "indexes.built",
+    "work.before_commit",
+    "work.after_commit",
+    "run.finished",
+)
+
+_name, _, _count = os.environ.get("KLIENTELA_FAILPOINT", "").partition(":")
+_left = int(_count or 1) if _name else 0
+
+
+def failpoint(name: str) -> None:
+    """Die here if the environment says so."""
+    global _left
+    if name == _name:
+        _left -= 1
+        if _left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,313 @@
+"""Whose order it is: the owner of each changed order, and the guest rows that orders make (R6-R13, R29)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from msgspec import UNSET
+
+from klientela.model.records import Address, Order, Person
+from klientela.rules.publish import NEVER, Canon, Published, is_account, publish
+from klientela.rules.ruleset import Ruleset
+from klientela.rules.totals import Settled, settle
+from klientela.store import facts
+from klientela.store import tables as t
+from klientela.store.database import Db, Step
+from klientela.store.facts import Loaded, SourceRow
+
+NOBODY = Published("", (), False, False)
+
+
+@dataclass(slots=True)
+class Case:
+    """A person record whose state must be derived anew. `loaded.fact` None: it is nobody any more."""
+
+    loaded: Loaded
+    canon: Canon
+    published: Published
+
+
+@dataclass(slots=True)
+class Moved:
+    """An order's old and new owner and figures; None where there was none."""
+
+    id: int
+    old_owner: int | None
+    old: Settled | None
+    owner: int | None
+    new: Settled | None
+
+
+@dataclass(slots=True)
+class Buyers:
+    """What changed orders and persons mean for owners."""
+
+    cases: dict[int, Case] = field(default_factory=dict)
+    moved: list[Moved] = field(default_factory=list)
+
+
+def guest_person(order: Order) -> Person | None:
+    """The person an order speaks of, for the row of a guest order; None for an order without any contact (R13b)."""
+    places = order.addresses if order.addresses is not UNSET and order.addresses else []
+    first, last, company = order.first_name or None, order.last_name or None, order.company or None
+    phone = order.phone or None
+    main: Address | None = places[0] if places else None
+    if main is not None:
+        if not (first or last):
+            first, last = main.first_name, main.last_name
+        company = company or main.company
+        phone = phone or main.phone
+    if not (first or last or company or order.email or phone or places):
+        return None
+    return Person(
+        external_id=order.external_id,
+        version=order.version,
+        entity="guest_order",
+        kind=order.kind if order.kind is not UNSET else "guest",
+        created_at=order.placed_at if order.placed_at is not UNSET else None,
+        first_name=first,
+        last_name=last,
+        company=company,
+        email=order.email or None,
+        phone=phone,
+        addresses=list(places),
+    )
+
+
+class Owners:
+    """Decides owners for the changed orders of one step."""
+
+    def __init__(self, step: Step, ruleset: Ruleset, sources: dict[int, SourceRow]) -> None:
+        self.step = step
+        self.db: Db = step.db
+        self.ruleset = ruleset
+        self.sources = sources
+        self.result = Buyers()
+        self.accounts: dict[int, bool] = {}
+
+    def run(self, persons: list[Loaded], orders: list[Loaded], fresh: set[int]) -> Buyers:
+        """`persons` and `orders` have changed; `fresh` are records nobody knew before."""
+        for item in persons:
+            self.accounts[item.id] = item.fact is not None and is_account(
+                item.fact, self.ruleset.of(self.sources[item.source].uid)
+            )
+        orders = self._with_orders_of(persons, orders, fresh)
+        self._own(orders, fresh)
+        hidden = self._hidden(persons)
+        for item in persons:
+            self._case(item, item.id in hidden)
+        return self.result
+
+    def _with_orders_of(self, persons: list[Loaded], orders: list[Loaded], fresh: set[int]) -> list[Loaded]:
+        """Orders whose owner hangs on the state of a buyer that changed: under `state`, per_order and per_source."""
+        buyers = [
+            item.id
+            for item in persons
+            if item.entity == facts.CUSTOMER
+            and item.id not in fresh
+            and self._buyer_matters(self.sources[item.source].uid)
+        ]
+        if not buyers:
+            return orders
+        mine = {item.id for item in orders}
+        rows = self.db.rows(
+            f"SELECT id FROM orders WHERE owner {self.db.among} OR (buyer {self.db.among} AND "
+            + ("owner IS NOT buyer)" if self.db.sqlite else "owner IS DISTINCT FROM buyer)"),
+            (self.db.pack(buyers), self.db.pack(buyers)),
+        )
+        more = facts.load(self.db, [row[0] for row in rows if row[0] not in mine])
+        return [*orders, *(item for _, item in sorted(more.items()))]
+
+    def _buyer_matters(self, uid: str) -> bool:
+        return self.ruleset.of(uid).guests != "merge"
+
+    def _own(self, orders: list[Loaded], fresh: set[int]) -> None:
+        if not orders:
+            return
+        db = self.db
+        standing = self._standing([item.id for item in orders if item.id not in fresh])
+        buyers = self._buyers(orders)
+        self._load_accounts(orders, buyers)
+        owners: dict[int, int | None] = {}
+        own_row: list[Loaded] = []
+        for item in orders:
+            buyer = buyers.get(item.id)
+            if self._is_own_row(item, buyer):
+                own_row.append(item)
+            else:
+                owners[item.id] = buyer
+        self._guest_rows(orders, own_row, owners, standing)
+        new_rows, changed_rows = [], []
+        for item in orders:
+            order: Order = item.fact
+            settled = settle(order, self.ruleset.currency)
+            owner = owners.get(item.id)
+            buyer = buyers.get(item.id)
+            old_owner, old = standing.get(item.id, (None, None))
+            number = order.number if order.number is not UNSET else None
+            row = (
+                buyer, owner, settled.placed, settled.currency, settled.gross, settled.ltv, settled.state,
+                settled.why_not, int(settled.test), number, item.id,
+            )  # fmt: skip
+            (changed_rows if item.id in standing else new_rows).append(row)
+            if item.id not in standing or old_owner != owner or old != settled:
+                self.result.moved.append(Moved(item.id, old_owner, old, owner, settled))
+        columns = ("buyer", "owner", "placed", "currency", "gross", "ltv", "state", "why", "test", "number")
+        db.insert(t.orders, (*columns, "id"), new_rows)
+        db.update(t.orders, columns, changed_rows)
+
+    def _standing(self, ids: list[int]) -> dict[int, tuple[int | None, Settled]]:
+        if not ids:
+            return {}
+        return {
+            row[0]: (row[1], Settled(row[2], row[3], row[4], bool(row[5]), row[6], row[7], row[8]))
+            for row in self.db.rows(
+                "SELECT id, owner, currency, placed, state, test, gross, ltv, why FROM orders "
+                f"WHERE id {self.db.among}",
+                (self.db.pack(ids),),
+            )
+        }
+
+    def _buyers(self, orders: list[Loaded]) -> dict[int, int]:
+        wanted: dict[int, list[str]] = {}
+        for item in orders:
+            if item.fact.customer:
+                wanted.setdefault(item.source, []).append(item.fact.customer)
+        found = {
+            source: facts.ensure(self.step, source, facts.CUSTOMER, list(dict.fromkeys(exts)))
+            for source, exts in wanted.items()
+        }
+        return {item.id: found[item.source][item.fact.customer] for item in orders if item.fact.customer}
+
+    def _load_accounts(self, orders: list[Loaded], buyers: dict[int, int]) -> None:
+        wanted = {
+            buyers[item.id]
+            for item in orders
+            if item.id in buyers
+            and buyers[item.id] not in self.accounts
+            and self._buyer_matters(self.sources[item.source].uid)
+        }
+        if wanted:
+            for number, flags in self.db.rows(
+                f"SELECT id, flags FROM person WHERE id {self.db.among}", (self.db.pack(wanted),)
+            ):
+                self.accounts[number] = bool(flags & t.ACCOUNT)
+
+    def _is_own_row(self, item: Loaded, buyer: int | None) -> bool:
+        """Whether the order makes a row of its own instead of belonging to its buyer's record."""
+        if buyer is None:
+            return True
+        policy = self.ruleset.of(self.sources[item.source].uid).guests
+        if policy == "merge":
+            return False
+        account = self.accounts.get(buyer, False)
+        if not self._is_guest(item, account):
+            return False
+        return policy == "per_order" or account
+
+    def _is_guest(self, item: Loaded, account: bool) -> bool:
+        """Logged-in is a fact of the order, never guessed from the e-mail (R13)."""
+        order: Order = item.fact
+        rule = self.ruleset.of(self.sources[item.source].uid).guest_rule
+        if rule in ("customer_null", "never"):
+            return False  # it has a buyer
+        if rule == "state" or order.guest is UNSET:
+            return not account
+        return order.guest
+
+    def _guest_rows(
+        self,
+        orders: list[Loaded],
+        own_row: list[Loaded],
+        owners: dict[int, int | None],
+        standing: dict[int, tuple[int | None, Settled]],
+    ) -> None:
+        """Register, fill or empty the guest_order records of these orders."""
+        made = {item.id: person for item in own_row if (person := guest_person(item.fact)) is not None}
+        by_source: dict[int, list[Loaded]] = {}
+        for item in own_row:
+            if item.id in made:
+                by_source.setdefault(item.source, []).append(item)
+        bodies = []
+        for source, items in by_source.items():
+            uid = self.sources[source].uid
+            rule = self.ruleset.of(uid)
+            ids = facts.ensure(self.step, source, facts.GUEST_ORDER, [item.ext for item in items])
+            for item in items:
+                person = made[item.id]
+                if rule.guest_rule == "never" or (item.fact.guest is False):
+                    person.kind = "contact"
+                number = ids[item.ext]
+                owners[item.id] = number
+                bodies.append((item.version, facts.encode(person), number))
+                canon = facts.canon_of(person, uid, facts.GUEST_ORDER, item.ext)
+                published = publish(person, uid, self.ruleset)
+                loaded = Loaded(number, source, facts.GUEST_ORDER, item.ext, item.version, item.gone, person)
+                self.result.cases[number] = Case(loaded, canon, published)
+        self.db.update(t.record, ("version", "body"), bodies)
+        self._vanished(orders, owners, standing)
+
+    def _vanished(
+        self, orders: list[Loaded], owners: dict[int, int | None], standing: dict[int, tuple[int | None, Settled]]
+    ) -> None:
+        """Guest rows that their order left: it has an account now, or another policy rules."""
+        left = {
+            old
+            for item in orders
+            if (old := standing.get(item.id, (None, None))[0]) is not None and owners.get(item.id) != old
+        }
+        if not left:
+            return
+        for item in facts.load(self.db, left).values():
+            if item.entity == facts.GUEST_ORDER:
+                uid = self.sources[item.source].uid
+                canon = facts.canon_of(None, uid, item.entity, item.ext)
+                self.result.cases[item.id] = Case(item._replace(fact=None), canon, NOBODY)
+
+    def _hidden(self, persons: list[Loaded]) -> set[int]:
+        """Buyers who are no account and all of whose known orders are owned by per_order guests (R13, R29): they
+        publish nothing and make no row. Adds buyers of moved orders to the persons that must be looked at."""
+        per_order = {number for number, row in self.sources.items() if self.ruleset.of(row.uid).guests == "per_order"}
+        if not per_order:
+            return set()
+        watched = {i.id for i in persons if i.source in per_order and not self.accounts.get(i.id, False)}
+        moved = [m.id for m in self.result.moved]
+        if moved:
+            rows = self.db.rows(
+                f"SELECT DISTINCT o.buyer FROM orders o JOIN record r ON r.id = o.buyer WHERE o.id {self.db.among}",
+                (self.db.pack(moved),),
+            )
+            extra = [row[0] for row in rows if row[0] not in watched and not self.accounts.get(row[0], False)]
+            mine = {i.id for i in persons}
+            loaded = facts.load(self.db, [number for number in extra if number not in mine])
+            more = [item for item in loaded.values() if item.source in per_order and item.fact is not None]
+            persons += more
+            watched |= {item.id for item in more}
+        if not watched:
+            return set()
+        differs = "owner IS NOT buyer" if self.db.sqlite else "owner IS DISTINCT FROM buyer"
+        packed = self.db.pack(watched)
+        elsewhere, open_ones = set(), set()
+        for buyer, owner in self.db.rows(
+            f"SELECT buyer, owner FROM orders WHERE buyer {self.db.among} AND {differs}", (packed,)
+        ):
+            (elsewhere if owner is not None else open_ones).add(buyer)
+        own = {
+            row[0] for row in self.db.rows(f"SELECT DISTINCT owner FROM orders WHERE owner {self.db.among}", (packed,))
+        }
+        return elsewhere - own - open_ones
+
+    def _case(self, item: Loaded, hidden: bool) -> None:
+        source = self.sources[item.source]
+        person: Person | None = item.fact
+        canon = facts.canon_of(person, source.uid, item.entity, item.ext)
+        published = publish(person, source.uid, self.ruleset, hidden=hidden) if person is not None else NOBODY
+        self.result.cases[item.id] = Case(item, canon, published)
+
+
+def canon_created(canon: Canon) -> int | None:
+    """The creation time in a canonical key, None for "never told"."""
+    return None if canon.created == NEVER else canon.created
+
+
+__all__ = ["Buyers", "Case", "Moved", "Owners", "canon_created", "guest_person"]

@@ -1,0 +1,77 @@
+"""From news to state: buyers, resolve, project and audit for one page, inside its step."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from klientela.failpoints import failpoint
+from klientela.flow.audit import audit
+from klientela.flow.buyers import Owners
+from klientela.flow.project import Projector
+from klientela.flow.resolve import Resolver
+from klientela.model.records import Checkout
+from klientela.rules.ruleset import Ruleset
+from klientela.store import facts
+from klientela.store import tables as t
+from klientela.store.database import Db, Step
+from klientela.store.facts import Loaded, SourceRow
+from klientela.store.identity import Realm
+
+
+class Derived(NamedTuple):
+    """What a page led to."""
+
+    merged: int = 0
+    split: int = 0
+    members_read: int = 0
+
+
+class Deriver:
+    """Derives pages under one ruleset; keeps its caches for a run."""
+
+    def __init__(self, db: Db, ruleset: Ruleset) -> None:
+        self.ruleset = ruleset
+        self.sources: dict[int, SourceRow] = facts.sources(db)
+        self.projector = Projector(ruleset, {row.uid: row.id for row in self.sources.values()})
+
+    def page(
+        self,
+        step: Step,
+        persons: list[Loaded],
+        orders: list[Loaded],
+        checkouts: list[Loaded],
+        fresh: set[int],
+        *,
+        force: bool = False,
+    ) -> Derived:
+        """Bring everything derived up to date with these changed records. `fresh`: registered in this step; `force`:
+        look at all of them anew, also where name and keys are the same (other rules)."""
+        if not (persons or orders or checkouts):
+            return Derived()
+        buyers = Owners(step, self.ruleset, self.sources).run(persons, orders, fresh)
+        # a guest row owns one order, and that order is among the moved ones: nothing older is waiting for it
+        fresh = fresh | {number for number, case in buyers.cases.items() if case.loaded.entity == facts.GUEST_ORDER}
+        realm = Realm.begin(step.db, self.ruleset, self.sources)
+        out = Resolver(step, realm, force=force).run(buyers.cases)
+        page = self.projector.run(step, out, buyers.moved, fresh)
+        failpoint("step.derived")
+        merged, split = audit(page, buyers.cases)
+        if checkouts:
+            _checkouts(step, checkouts)
+        failpoint("step.audited")
+        return Derived(merged, split, realm.members_read)
+
+
+def _checkouts(step: Step, checkouts: list[Loaded]) -> None:
+    """Keep carts with their buyers; they count nowhere (R32)."""
+    wanted: dict[int, list[str]] = {}
+    for item in checkouts:
+        if item.fact.customer:
+            wanted.setdefault(item.source, []).append(item.fact.customer)
+    owners = {source: facts.ensure(step, source, facts.CUSTOMER, exts) for source, exts in wanted.items()}
+    rows = []
+    for item in checkouts:
+        cart: Checkout = item.fact
+        owner = owners[item.source][cart.customer] if cart.customer else None
+        rows.append((item.id, owner, cart.at or None, cart.completed_at or None))
+    step.db.upsert(t.checkout, ("id", "owner", "at", "completed"), rows, ("id",))

@@ -1,0 +1,609 @@
+"""Decide whose record it is: what a page's persons mean for nodes, clusters and customers (R14-R24).
+
+Reads only what the page reaches: the carriers of its keys and the customers and components they touch. Writes nothing;
+the result is a value that `project` carries out and `audit` writes down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from klientela.flow.buyers import Case
+from klientela.rules.identity import Apart, Edge, Handle, Link, cluster
+from klientela.rules.names import compatible
+from klientela.rules.precedence import Summary, merge, summary
+from klientela.rules.publish import ADDRESS, EMAIL, GUEST_MAIL, LINK, NUMBER, PHONE, Canon, Key
+from klientela.store import tables as t
+from klientela.store.database import Step
+from klientela.store.identity import Held, Person, Realm, member, pack_keys, unpack_keys
+
+LIMITED = {EMAIL: 0, PHONE: 1, ADDRESS: 2}  # kind of key -> place in Ruleset.limits
+
+
+@dataclass(slots=True)
+class Change:
+    """One customer after the page: its nodes, where they were before, what holds them together."""
+
+    customer: int
+    members: list[Handle]
+    olds: list[int]  # customers its records were in before, without the new ones
+    whole: bool  # every old customer is in it with all its nodes
+    edges: list[Edge]
+    moved: bool  # membership differs; else only its facts
+
+
+@dataclass(slots=True)
+class Resolution:
+    """Everything decided for one page."""
+
+    realm: Realm
+    changes: list[Change] = field(default_factory=list)
+    vanished: set[int] = field(default_factory=set)  # customers that exist no more
+    before: dict[int, int] = field(default_factory=dict)  # record -> old customer, for records that moved node
+    founded: list[int] = field(default_factory=list)  # records that were nobody's before
+    left: list[int] = field(default_factory=list)  # records that are nobody any more
+    joined_node: dict[int, tuple[Handle, int]] = field(default_factory=dict)  # record -> node, a record already in it
+    persons: dict[int, Person] = field(default_factory=dict)  # rows to write
+    new_persons: set[int] = field(default_factory=set)
+    new_nodes: set[Handle] = field(default_factory=set)
+    marks_gone: dict[tuple[int, str, Handle], None] = field(default_factory=dict)
+    marks_new: dict[tuple[int, str, Handle], None] = field(default_factory=dict)
+    crowds: dict[int, tuple[int, bool]] = field(default_factory=dict)  # key -> kind, crowded now
+    comps: dict[Handle, int] = field(default_factory=dict)  # node -> divided component
+    looked_at: set[Handle] = field(default_factory=set)  # nodes whose component was computed anew
+    apart: list[Apart] = field(default_factory=list)
+    splits: dict[int, list[int]] = field(default_factory=dict)  # old customer -> customers its nodes are in now
+
+
+class Resolver:
+    """Resolves the cases of one page."""
+
+    def __init__(self, step: Step, realm: Realm, *, force: bool = False) -> None:
+        self.step = step
+        self.force = force
+        self.realm = realm
+        self.ruleset = realm.ruleset
+        self.out = Resolution(realm)
+        self.seeds: set[Handle] = set()
+        self.content: set[Handle] = set()  # nodes whose facts changed
+        self.recount: dict[Handle, set[int]] = {}  # shared node -> records that left it
+        self.joined: dict[Handle, set[int]] = {}
+        self.dissolved: set[Handle] = set()
+        self.old_customers: set[int] = set()
+        self.decided: set[int] = set()
+        self.left: set[int] = set()
+        self.kinds: dict[int, int] = {}  # touched key -> kind
+        self.old_members: dict[int, list[Handle]] = {}
+
+    def run(self, cases: dict[int, Case]) -> Resolution:
+        """The resolution of these cases."""
+        realm = self.realm
+        realm.load_persons(cases)
+        realm.load_held({p.node for i in cases if (p := realm.persons.get(i)) is not None and p.node is not None})
+        changed = self._sort_out(cases)
+        self._load_keys(changed)
+        self.decided = self._named_by_decisions([case.loaded.id for case in changed])
+        for case in sorted(changed, key=lambda c: c.loaded.id):
+            self._detach(case)
+            self._attach(case)
+        self._recount()
+        self._crowds()
+        self._reach()
+        return self.out
+
+    # -- what changed ------------------------------------------------------------
+
+    def _sort_out(self, cases: dict[int, Case]) -> list[Case]:
+        """Cases whose identity changed; the others only refresh the facts of their node."""
+        realm = self.realm
+        changed = []
+        for number, case in cases.items():
+            old = realm.persons.get(number)
+            if old is None:
+                if case.loaded.fact is not None:
+                    changed.append(case)
+                continue
+            if case.loaded.fact is not None and not self.force and self._same(old, case):
+                self._refresh(old, case)
+            else:
+                changed.append(case)
+        return changed
+
+    def _same(self, old: Person, case: Case) -> bool:
+        published = case.published
+        return (
+            old.name == published.name
+            and old.created == _created(case.canon)
+            and old.flags == _flags(case)
+            and old.keys == pack_keys(published.keys)
+        )
+
+    def _refresh(self, old: Person, case: Case) -> None:
+        realm = self.realm
+        if old.node is None:
+            held = realm.hold_person(old, case.loaded)
+            self.content.add(held.handle)
+            if old.customer is not None:
+                self.seeds.add(held.handle)
+            return
+        node = realm.held[old.node]
+        one = summary(member(case.loaded, case.canon), self.ruleset)
+        if node.summary is not None and absorbs(node.summary, one, case.canon, old.created):
+            node.summary = merge(node.summary, one)
+        else:
+            self.recount.setdefault(old.node, set())
+        node.dirty = True
+        self.content.add(old.node)
+        self.seeds.add(old.node)
+
+    def _load_keys(self, changed: list[Case]) -> None:
+        touched: set[int] = set()
+        for case in changed:
+            old = self.realm.persons.get(case.loaded.id)
+            both = case.published.keys if old is None else (*case.published.keys, *_keys(old))
+            self.kinds.update((key.hash, key.kind) for key in both)
+            touched.update(key.hash for key in both)
+        self.realm.load_carriers(touched)
+
+    # -- leaving and joining nodes -------------------------------------------------
+
+    def _detach(self, case: Case) -> None:
+        number = case.loaded.id
+        old = self.realm.persons.get(number)
+        if old is None:
+            return
+        if old.node is None:
+            customer = old.customer if old.customer is not None else number
+            self._unmark(number, old.name, _keys(old))
+            self.realm.held.pop(number, None)
+            self.dissolved.add(number)
+        else:
+            node = self.realm.held[old.node]
+            customer = node.customer if node.customer is not None else number
+            node.n -= 1
+            node.dirty = True
+            self.recount.setdefault(old.node, set()).add(number)
+            self.joined.get(old.node, set()).discard(number)
+            if node.n == 0:
+                node.gone = True
+                self._unmark(node.handle, node.name, node.keys)
+                self.dissolved.add(node.handle)
+            else:
+                self.seeds.add(node.handle)
+        self.out.before[number] = customer
+        self.old_customers.add(customer)
+
+    def _attach(self, case: Case) -> None:
+        number = case.loaded.id
+        old = self.realm.persons.get(number)
+        customer = self.out.before.get(number)
+        if case.loaded.fact is None:
+            if old is not None:
+                self.out.left.append(number)
+                self.left.add(number)
+            return
+        published = case.published
+        seen = old.seen if old is not None else self.step.at
+        row = Person(
+            number, _created(case.canon), published.name, pack_keys(published.keys), _flags(case), None, None, seen
+        )
+        self.out.persons[number] = row
+        if old is None:
+            self.out.new_persons.add(number)
+            self.out.founded.append(number)
+        self.realm.persons[number] = row
+        held = self._into_node(case, row, seen)
+        if held is None:
+            uid = self.realm.sources[case.loaded.source].uid
+            held = Held(
+                number,
+                published.name,
+                published.keys,
+                uid if published.account else None,
+                case.canon,
+                number,
+                customer,
+                seen,
+                published.shown,
+                loaded=case.loaded,
+            )
+            self.realm.held[number] = held
+            self.dissolved.discard(number)
+            self._mark(held)
+        self.seeds.add(held.handle)
+        self.content.add(held.handle)
+
+    def _into_node(self, case: Case, row: Person, seen: int) -> Held | None:
+        """A node of equal name and keys that takes the record in; None when it stays a node of its own."""
+        published = case.published
+        number = case.loaded.id
+        if not _sharable(published.name, published.keys, published.account) or number in self.decided:
+            return None
+        twin = self._twin(published.name, published.keys)
+        if twin is None:
+            return None
+        one = summary(member(case.loaded, case.canon), self.ruleset)
+        if twin.handle > 0:
+            other = twin.handle
+            twin = self._share(twin)
+        else:
+            other = twin.first
+        assert twin.summary is not None  # noqa: S101 - shared nodes carry one
+        twin.n += 1
+        twin.canon = min(twin.canon, case.canon)
+        twin.first = min(twin.first, number)
+        twin.seen = min(twin.seen, seen)
+        twin.summary = merge(twin.summary, one)
+        twin.dirty = True
+        row.node = twin.handle
+        self.joined.setdefault(twin.handle, set()).add(number)
+        self.recount.get(twin.handle, set()).discard(number)
+        self.out.joined_node[number] = (twin.handle, other)
+        return twin
+
+    def _twin(self, name: str, keys: tuple[Key, ...]) -> Held | None:
+        carriers = self.realm.carriers
+        common: set[Handle] | None = None
+        for key in keys:
+            same = {handle for handle, other in carriers[key.hash].items() if other == name}
+            common = same if common is None else common & same
+            if not common:
+                return None
+        candidates = sorted(common or ())
+        self.realm.load_held(candidates)
+        decided = self._named_by_decisions([h for h in candidates if h > 0])
+        for handle in candidates:
+            held = self.realm.held.get(handle)
+            if held is not None and not held.gone and held.keys == keys and held.account is None and handle not in decided:
+                return held
+        return None
+
+    def _share(self, lone: Held) -> Held:
+        """Turn a lone record into a shared node, so that another can join it."""
+        made = self.realm.summary_of(lone)
+        node = Held(
+            self.step.new_node(), lone.name, lone.keys, None, lone.canon, lone.first, lone.customer, lone.seen, True, 1, made,
+            dirty=True,
+        )  # fmt: skip
+        self.realm.held[node.handle] = node
+        self.out.new_nodes.add(node.handle)
+        self._unmark(lone.handle, lone.name, lone.keys)
+        self._mark(node)
+        self.realm.load_persons([lone.handle])
+        row = self.realm.persons[lone.handle]
+        row.node, row.customer = node.handle, None
+        self.out.persons[lone.handle] = row
+        self.joined.setdefault(node.handle, set()).add(lone.handle)
+        lone.gone = True
+        self.dissolved.add(lone.handle)
+        self.seeds.discard(lone.handle)
+        self.content.discard(lone.handle)
+        if node.customer is not None:
+            self.old_customers.add(node.customer)
+        return node
+
+    def _mark(self, held: Held) -> None:
+        for key in held.keys:
+            self.realm.carriers.setdefault(key.hash, {})[held.handle] = held.name
+            mark = (key.hash, held.name, held.handle)
+            if mark in self.out.marks_gone:
+                del self.out.marks_gone[mark]
+            else:
+                self.out.marks_new[mark] = None
+
+    def _unmark(self, handle: Handle, name: str, keys: tuple[Key, ...]) -> None:
+        for key in keys:
+            self.realm.carriers.setdefault(key.hash, {}).pop(handle, None)
+            mark = (key.hash, name, handle)
+            if mark in self.out.marks_new:
+                del self.out.marks_new[mark]
+            else:
+                self.out.marks_gone[mark] = None
+
+    def _recount(self) -> None:
+        """Nodes that lost a record or whose record changed for the worse: their summary is read anew."""
+        for handle, gone in self.recount.items():
+            node = self.realm.held[handle]
+            if node.gone:
+                continue
+            stored = self.realm.records_in(handle) if handle not in self.out.new_nodes else []
+            records = sorted(({*stored} - gone) | self.joined.get(handle, set()))
+            made, _ = self.realm.summarise(records)
+            node.summary, node.canon, node.first, node.n = made, made.canon, records[0], len(records)
+            node.dirty = True
+            self.content.add(handle)
+
+    def _named_by_decisions(self, records: list[int]) -> set[int]:
+        """Records that a must or cannot names: each is a node of its own."""
+        if not self.realm.has_links or not records:
+            return set()
+        db = self.realm.db
+        packed = db.pack(records)
+        return {
+            row[0]
+            for row in db.rows(
+                f"SELECT a FROM decision WHERE to_seq IS NULL AND b IS NOT NULL AND a {db.among} UNION "
+                f"SELECT b FROM decision WHERE to_seq IS NULL AND b {db.among}",
+                (packed, packed),
+            )
+        }
+
+    # -- limits ----------------------------------------------------------------------
+
+    def _crowds(self) -> None:
+        """Keys that crossed their limit in either direction (R20); all their carriers are looked at anew."""
+        realm, limits, kinds = self.realm, self.ruleset.limits, self.kinds
+        watched = [
+            h
+            for h, kind in kinds.items()
+            if kind in LIMITED and (realm.has_crowds or len(realm.carriers.get(h, ())) > min(limits))
+        ]
+        standing = realm.crowded(watched)
+        for hash_ in watched:
+            kind = kinds[hash_]
+            names = {name for name in realm.carriers.get(hash_, {}).values() if name}
+            over = len(names) > limits[LIMITED[kind]]
+            if over != (hash_ in standing):
+                self.out.crowds[hash_] = (kind, over)
+                self.seeds.update(realm.carriers[hash_])
+                realm.has_crowds = True
+
+    def _crowded_now(self, hashes: set[int]) -> set[int]:
+        found = self.realm.crowded(hashes)
+        for key, (_, over) in self.out.crowds.items():
+            if over:
+                found.add(key)
+            else:
+                found.discard(key)
+        return found
+
+    # -- reaching what the page touches ------------------------------------------------
+
+    def _reach(self) -> None:
+        realm = self.realm
+        realm.load_held(self.seeds - self.dissolved)
+        seeds = {h for h in self.seeds if h in realm.held and not realm.held[h].gone}
+        hashes = {key.hash for h in seeds for key in realm.held[h].keys}
+        realm.load_carriers(hashes)
+        crowded = self._crowded_now({h for h in hashes if len(realm.carriers[h]) > 1})
+        near: set[Handle] = set()
+        quiet: list[Held] = []
+        for handle in sorted(seeds):
+            held = realm.held[handle]
+            mates = self._neighbours(held, crowded)
+            if mates or held.customer is not None or realm.has_links or handle < 0:
+                near.add(handle)
+                near |= mates
+            else:
+                quiet.append(held)
+        alone = [h for h in self.content if h not in seeds]
+        nodes = self._closure(near)
+        quiet = [held for held in quiet if held.handle not in nodes]
+        for held in quiet:
+            self._found_alone(held)
+        for handle in alone:
+            held = realm.held[handle]
+            held.new_customer = held.customer
+            assert held.customer is not None  # noqa: S101 - it has a row
+            self.out.changes.append(Change(held.customer, [handle], [held.customer], True, [], False))
+        if nodes or self.old_customers:
+            self._cluster(nodes)
+
+    def _neighbours(self, held: Held, crowded: set[int]) -> set[Handle]:
+        found: set[Handle] = set()
+        for key in held.keys:
+            holders = self.realm.carriers[key.hash]
+            if len(holders) < 2:
+                continue
+            over = key.hash in crowded
+            for handle, name in holders.items():
+                if handle != held.handle and handle not in found and _may_join(held.name, name, key.kind, over):
+                    found.add(handle)
+        return found
+
+    def _found_alone(self, held: Held) -> None:
+        held.new_customer = held.first
+        self.out.looked_at.add(held.handle)
+        self.out.changes.append(Change(held.first, [held.handle], [], True, [], True))
+
+    def _closure(self, near: set[Handle]) -> set[Handle]:
+        """All nodes of every customer and divided component that the page touches."""
+        realm = self.realm
+        nodes: set[Handle] = set()
+        seen_customers: set[int] = set()
+        frontier = set(near)
+        customers = set(self.old_customers)
+        while frontier or customers - seen_customers:
+            realm.load_held(frontier)
+            frontier = {h for h in frontier if h in realm.held and not realm.held[h].gone}
+            nodes |= frontier
+            customers |= {c for h in frontier if (c := realm.held[h].customer) is not None}
+            fresh = customers - seen_customers
+            seen_customers |= fresh
+            mates = realm.handles_of_customers(fresh)
+            self.old_members.update(mates)
+            reached = {h for handles in mates.values() for h in handles}
+            reached |= set(realm.comp_mates([*frontier, *reached, *self.dissolved]))
+            reached |= self._linked([*frontier, *reached])
+            frontier = reached - nodes - self.dissolved
+        return nodes
+
+    def _linked(self, handles: list[Handle]) -> set[Handle]:
+        """Nodes that an asserted edge or a decision ties to these."""
+        if not self.realm.has_links or not handles:
+            return set()
+        pairs = self._pairs(handles)
+        records = {r for a, b, _ in pairs for r in (a, b)}
+        self.realm.load_persons(records)
+        return {self._handle(r) for r in records if r in self.realm.persons}
+
+    def _handle(self, record: int) -> Handle:
+        person = self.realm.persons[record]
+        return person.node if person.node is not None else record
+
+    def _pairs(self, handles: list[Handle]) -> list[tuple[int, int, str]]:
+        db = self.realm.db
+        records = [h for h in handles if h > 0]
+        for handle in handles:
+            if handle < 0:
+                records += self.realm.records_in(handle)
+                records += self.joined.get(handle, ())
+        packed = db.pack(records)
+        found = db.rows(
+            f"SELECT a, b, reason FROM link WHERE a {db.among} UNION SELECT a, b, reason FROM link WHERE b {db.among}",
+            (packed, packed),
+        )
+        found += db.rows(
+            "SELECT a, b, kind FROM decision WHERE to_seq IS NULL AND b IS NOT NULL AND kind IN ('must', 'cannot') "
+            f"AND (a {db.among} OR b {db.among})",
+            (packed, packed),
+        )
+        return [(row[0], row[1], row[2]) for row in found]
+
+    # -- clusters ------------------------------------------------------------------------
+
+    def _cluster(self, nodes: set[Handle]) -> None:
+        realm, out = self.realm, self.out
+        ordered = sorted(nodes, key=lambda h: realm.held[h].canon)
+        helds = [realm.held[h] for h in ordered]
+        links, cannots = self._given(ordered)
+        crowded = self._crowded_now({key.hash for held in helds for key in held.keys})
+        result = cluster(
+            [held.as_node() for held in helds], links, cannots, crowded, same_source=self.ruleset.same_source
+        )
+        out.looked_at |= nodes
+        out.apart += result.apart
+        for component in result.divided:
+            number = min(realm.held[h].first for h in component)
+            out.comps.update(dict.fromkeys(component, number))
+        edges: dict[Handle, list[Edge]] = {}
+        of: dict[Handle, int] = {}
+        for members in result.clusters:
+            number = min(realm.held[h].first for h in members)
+            for handle in members:
+                of[handle] = number
+                realm.held[handle].new_customer = number
+        for edge in result.edges:
+            edges.setdefault(of[edge.a], []).append(edge)
+        parts = self._parts()
+        olds: dict[int, list[int]] = {}
+        for customer, now in parts.items():
+            for number in now:
+                if number is not None:
+                    olds.setdefault(number, []).append(customer)
+        moved = {*out.before, *out.joined_node, *out.founded}
+        standing = {c.customer for c in out.changes}
+        for members in result.clusters:
+            number = of[members[0]]
+            standing.add(number)
+            before = sorted(olds.get(number, ()))
+            whole = all(parts[customer] == {number} for customer in before)
+            new = before != [number] or not whole or any(r in moved for r in self._own_records(members))
+            if new or not self.content.isdisjoint(members):
+                out.changes.append(Change(number, members, before, whole, edges.get(number, []), new))
+        out.vanished |= {c for c in parts if c not in standing}
+        out.splits = {c: sorted(n for n in now if n is not None) for c, now in parts.items() if len(now - {None}) > 1}
+
+    def _parts(self) -> dict[int, set[int | None]]:
+        """Where the records of each old customer are now; None for those that are nobody any more."""
+        parts: dict[int, set[int | None]] = {}
+        for customer, handles in self.old_members.items():
+            now = parts.setdefault(customer, set())
+            for handle in handles:
+                if handle > 0:
+                    now.add(self._now(handle))
+                elif handle not in self.dissolved:
+                    now.add(self._node_now(handle))
+        for record, customer in self.out.before.items():
+            parts.setdefault(customer, set()).add(self._now(record))
+        return {customer: now for customer, now in parts.items() if now}
+
+    def _now(self, record: int) -> int | None:
+        person = self.realm.persons.get(record)
+        if person is None or record in self.left:
+            return None
+        return self._node_now(person.node if person.node is not None else record)
+
+    def _node_now(self, handle: Handle) -> int | None:
+        held = self.realm.held.get(handle)
+        return held.new_customer if held is not None and not held.gone else None
+
+    def _given(self, handles: list[Handle]) -> tuple[list[Link], list[tuple[Handle, Handle]]]:
+        if not self.realm.has_links:
+            return [], []
+        links, cannots = [], []
+        for a, b, reason in self._pairs(handles):
+            self.realm.load_persons([a, b])
+            if a not in self.realm.persons or b not in self.realm.persons:
+                continue
+            one, two = self._handle(a), self._handle(b)
+            if reason == "cannot":
+                cannots.append((one, two))
+            else:
+                links.append(Link(one, two, "operator" if reason == "must" else reason))
+        return sorted(set(links)), sorted(set(cannots))
+
+    def _own_records(self, members: list[Handle]) -> list[int]:
+        found = [h for h in members if h > 0]
+        for handle in members:
+            if handle < 0:
+                found += self.joined.get(handle, ())
+        return found
+
+
+def _created(canon: Canon) -> int | None:
+    return None if canon.created == 2**62 else canon.created
+
+
+def _flags(case: Case) -> int:
+    return (t.ACCOUNT if case.published.account else 0) | (t.SHOWN if case.published.shown else 0)
+
+
+def _keys(person: Person) -> tuple[Key, ...]:
+    return unpack_keys(person.keys)
+
+
+def _sharable(name: str, keys: tuple[Key, ...], account: bool) -> bool:
+    """Whether a record may be one node with others of equal name and keys: never an account, never by the link alone."""
+    return bool(name) and not account and any(key.kind != LINK for key in keys)
+
+
+def _may_join(one: str, two: str, kind: int, crowded: bool) -> bool:
+    if crowded:
+        return one == two and one != ""
+    if kind in (NUMBER, LINK):
+        return True
+    if not one or not two:
+        return kind in (EMAIL, GUEST_MAIL)
+    return compatible(one, two)
+
+
+def absorbs(whole: Summary, one: Summary, canon: Canon, created: int | None) -> bool:
+    """Whether merging a record's new summary into its node's gives what reading all records anew would give.
+
+    True when every slot the record won before is won again with the same value, and it cannot have been the only
+    one to bring what is united (tags, consents).
+    """
+    if whole.tags or whole.modules or whole.consents:
+        return False
+    if whole.created is not None and created == whole.created and one.created != created:
+        return False
+    if (whole.guest and not one.guest) or (whole.registered and not one.registered) or whole.canon == canon != one.canon:
+        return False
+    for unit in ("name", "company", "birthday", "crm_id", "city", "country", "address"):
+        slot = getattr(whole, unit)
+        if slot is not None and _won(slot[0], canon) and not _again(slot, getattr(one, unit)):
+            return False
+    for unit in ("emails", "phones", "addresses", "numbers"):
+        for key, slot in getattr(whole, unit).items():
+            if _won(slot[0], canon) and not _again(slot, getattr(one, unit).get(key)):
+                return False
+    return True
+
+
+def _won(rank: tuple[object, ...], canon: Canon) -> bool:
+    return canon.external_id in rank and canon.source in rank and canon.entity in rank
+
+
+def _again(slot: tuple[tuple[object, ...], object], mine: tuple[tuple[object, ...], object] | None) -> bool:
+    return mine is not None and mine[1] == slot[1] and mine[0] <= slot[0]

@@ -1,0 +1,91 @@
+"""Changing the rules: what the configuration wants against what is in force, and the way from one to the other (R0)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from klientela.rules.ruleset import Ruleset
+from klientela.store import facts
+from klientela.store.database import Db, Step, Store
+from klientela.store.ledger import Line, write
+
+
+def by_uid(db: Db, wanted: Ruleset) -> Ruleset:
+    """The wanted ruleset with its sources named by their uid for ever instead of their label of today."""
+    uids = {row.label: row.uid for row in facts.sources(db).values()}
+    return replace(wanted, sources={uids.get(name, name): rules for name, rules in wanted.sources.items()})
+
+
+def adopt(store: Store, wanted: Ruleset) -> bool:
+    """Take over what needs no decision: everything in an empty store, and the settings of sources without records.
+
+    True when the rules in force are the wanted ones afterwards; False when `rules apply` is needed for the rest.
+    """
+    with store.reading() as db:
+        standing = store.ruleset(db)
+        aim = by_uid(db, wanted)
+        if standing.canonical() == _like(aim, standing).canonical():
+            return True
+        made = _without_asking(db, standing, aim)
+    if made.canonical() != standing.canonical():
+        with store.step("rules of new sources") as step:
+            put(step, made)
+    return made.canonical() == _like(aim, made).canonical()
+
+
+def _without_asking(db: Db, standing: Ruleset, aim: Ruleset) -> Ruleset:
+    if db.one("SELECT 1 FROM record LIMIT 1") is None:
+        return aim
+    filled = {
+        row[0]
+        for row in db.rows("SELECT uid FROM source s WHERE EXISTS (SELECT 1 FROM record r WHERE r.source = s.id)")
+    }
+    sources = dict(standing.sources)
+    for uid, rules in aim.sources.items():
+        if uid not in filled:
+            sources[uid] = rules
+    return replace(standing, sources=sources)
+
+
+def _like(aim: Ruleset, standing: Ruleset) -> Ruleset:
+    """The aim with what only the store still knows: sources that left the configuration keep their rules."""
+    return replace(aim, sources={**{u: r for u, r in standing.sources.items() if u not in aim.sources}, **aim.sources})
+
+
+def put(step: Step, rules: Ruleset) -> int:
+    """Make a ruleset the one in force; from this moment every write uses it."""
+    db = step.db
+    row = db.one("SELECT id FROM ruleset WHERE digest = ?", (rules.digest,))
+    number = row[0] if row else step.new_ids("ruleset", 1)[0]
+    if row is None:
+        db.run(
+            "INSERT INTO ruleset (id, digest, canonical) VALUES (?, ?, ?)", (number, rules.digest, rules.canonical())
+        )
+    db.run("UPDATE meta SET value = ? WHERE name = 'ruleset'", (str(number),))
+    return int(number)
+
+
+def apply(store: Store, wanted: Ruleset, *, actor: str = "operator") -> int | None:
+    """Put the wanted rules in force and every record on the worklist, in one transaction. The change's seq, or None
+    when there was nothing to change. The list follows as the worklist is drained."""
+    with store.step("rules apply", actor=actor) as step:
+        db = step.db
+        standing = store.ruleset(db)
+        aim = _like(by_uid(db, wanted), standing)
+        if aim.canonical() == standing.canonical():
+            return None
+        seq = step.seq
+        put(step, aim)
+        everything(step, "rules")
+        detail = {"from": standing.digest, "to": aim.digest}
+        write(step, [Line("rules_changed", None, None, None, {"records": [], "detail": detail})])
+        return seq
+
+
+def everything(step: Step, reason: str) -> None:
+    """Put every record on the worklist."""
+    step.db.run(
+        "INSERT INTO work (kind, subject, reason) SELECT CASE WHEN entity = 4 THEN 'order' ELSE 'person' END, id, ? "
+        "FROM record WHERE entity IN (0, 1, 2, 4) AND channel IS NOT NULL ON CONFLICT DO NOTHING",
+        (reason,),
+    )

@@ -1,0 +1,388 @@
+"""Keep what came, as it came; only news passes on (R0a, R0b)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+import zstandard
+
+from klientela.model.records import Checkout, Gone, Order, Person, Rejected
+from klientela.source import Page
+from klientela.store import facts
+from klientela.store import tables as t
+from klientela.store.database import Step
+from klientela.store.facts import Claim, Loaded, Register, SourceRow
+
+_BIGGEST = 2**20
+_FARTHEST = 253_402_300_800_000_000  # the end of the year 9999
+_SQUEEZE = zstandard.ZstdCompressor(level=1)
+
+
+@dataclass(slots=True)
+class News:
+    """What a page brought that was not known: records to derive anew, and counts for the run."""
+
+    persons: list[Loaded] = field(default_factory=list)
+    orders: list[Loaded] = field(default_factory=list)
+    checkouts: list[Loaded] = field(default_factory=list)
+    fresh: set[int] = field(default_factory=set)  # records registered by this page
+    read: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    newest: int | None = None  # newest source version seen, for the cursor
+
+    def __bool__(self) -> bool:
+        return bool(self.persons or self.orders or self.checkouts)
+
+
+class Stage:
+    """Staging for one stream of one source; knows its channels."""
+
+    def __init__(self, source: SourceRow, stream: str, rank: int, *, import_channel: int | None = None) -> None:
+        self.source = source
+        self.stream = stream
+        self.rank = rank
+        self.import_channel = import_channel
+        self.channels: dict[str | None, int] = {}
+        self.ranks: dict[int, int] = {}
+
+    def channel(self, step: Step, name: str | None) -> int:
+        """The id of the channel a record came by."""
+        if self.import_channel is not None:
+            return self.import_channel
+        if name not in self.channels:
+            word = name or self.stream
+            number = facts.channel_id(step, self.source.id, word, facts.rank_of(word, self.rank))
+            self.channels[name] = number
+        return self.channels[name]
+
+    def page(self, step: Step, page: Page, reading: int) -> News:
+        """Stage one page: register, compare, write the news, quarantine what cannot be taken."""
+        news = News(read=len(page.records))
+        rejects: list[Rejected] = []
+        incoming: dict[int, list[tuple[Any, bytes, bytes, int]]] = {}
+        gone: list[Gone] = []
+        for place, record in enumerate(page.records):
+            kind = type(record)
+            if kind is Rejected:
+                rejects.append(record)  # type: ignore[arg-type]
+                continue
+            if kind is Gone:
+                gone.append(record)  # type: ignore[arg-type]
+                continue
+            entity = _entity(record)
+            try:
+                body = facts.encode(record)
+                fact = facts.decode(entity, body)
+                reason = _problem(fact, body)
+            except (msgspec.MsgspecError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                reason = f"a field has a value of the wrong kind ({error})"
+            if reason is not None:
+                rejects.append(Rejected(reason=reason, key=_key(record), payload=_payload(page, place, record)))
+                continue
+            version = fact.version
+            if version is not None and (news.newest is None or version > news.newest):
+                news.newest = version
+            incoming.setdefault(entity, []).append((fact, body, sha256(body).digest()[:16], place))
+        positions: dict[int, int] = {}
+        for entity, items in incoming.items():
+            self._entity(step, entity, items, reading, news, positions)
+        for item in gone:
+            self._gone(step, item, news)
+        if rejects:
+            news.rejected = len(rejects)
+            quarantine(step, self.source.id, self.stream, rejects)
+        if positions and page.raws is not None:
+            self._keep(step, page, positions)
+        return news
+
+    def _entity(
+        self,
+        step: Step,
+        entity: int,
+        items: list[tuple[Any, bytes, bytes, int]],
+        reading: int,
+        news: News,
+        positions: dict[int, int],
+    ) -> None:
+        register = facts.known(step.db, self.source.id, entity, [fact.external_id for fact, *_ in items])
+        changed: dict[str, Register] = {}
+        latest: dict[str, Any] = {}
+        closed: list[tuple[Any, ...]] = []
+        extra: dict[tuple[int, int], tuple[Any, ...]] = {}
+        others = self._others(step, register)
+        for fact, body, digest, place in items:
+            ext = fact.external_id
+            row = register.get(ext)
+            if row is None:
+                row = register[ext] = Register(step.new_ids("record", 1)[0], is_new=True)
+                news.fresh.add(row.id)
+            channel = self.channel(step, fact.channel)
+            stub = row.channel is None
+            if row.channel is None or row.channel == channel:
+                if row.hash == digest and not row.gone:
+                    news.unchanged += 1
+                    continue
+                if row.channel is not None and _older(fact.version, row.version):
+                    news.unchanged += 1  # late or replayed: a newer claim stands (R0a)
+                    continue
+                if row.channel is not None and not row.touched:
+                    closed.append((row.id, channel, row.seq, step.seq))
+                row.channel, row.version, row.reading = channel, fact.version, reading
+                row.hash, row.body, row.gone, row.seq = digest, body, 0, step.seq
+            else:
+                live = others.get((row.id, channel))
+                if live is not None and (live[1] == digest or _older(fact.version, live[0])):
+                    news.unchanged += 1
+                    continue
+                extra[row.id, channel] = (row.id, channel, step.seq, fact.version, reading, digest, 0, body)
+                others[row.id, channel] = (fact.version, digest)
+                row.more = 1
+                row.gone = 0
+            if row.touched:
+                pass
+            elif row.is_new or stub:
+                news.new += 1
+            else:
+                news.changed += 1
+            row.touched = True
+            changed[ext] = row
+            latest[ext] = fact
+            positions[row.id] = place
+        if changed:
+            self._write(step, entity, changed, closed, extra)
+            self._pass_on(step, entity, changed, latest, news)
+
+    def _others(self, step: Step, register: dict[str, Register]) -> dict[tuple[int, int], tuple[int | None, bytes]]:
+        several = [row.id for row in register.values() if row.more]
+        if not several:
+            return {}
+        db = step.db
+        return {
+            (record, channel): (version, digest)
+            for record, channel, version, digest in db.rows(
+                f"SELECT record, channel, version, hash FROM claim WHERE to_seq IS NULL AND record {db.among}",
+                (db.pack(several),),
+            )
+        }
+
+    def _write(
+        self,
+        step: Step,
+        entity: int,
+        changed: dict[str, Register],
+        closed: list[tuple[Any, ...]],
+        extra: dict[tuple[int, int], tuple[Any, ...]],
+    ) -> None:
+        db = step.db
+        seq = step.seq
+        if closed:  # the row still holds the old claim: copy it into the history before it is overwritten
+            db.many(
+                "INSERT INTO claim (record, channel, from_seq, to_seq, version, reading, hash, gone, body) "
+                "SELECT id, ?, ?, ?, version, reading, hash, gone, body FROM record WHERE id = ?",
+                [(channel, from_seq, to_seq, number) for number, channel, from_seq, to_seq in closed],
+            )
+        if extra:
+            db.many(
+                "UPDATE claim SET to_seq = ? WHERE record = ? AND channel = ? AND to_seq IS NULL",
+                [(seq, record, channel) for record, channel in extra],
+            )
+            db.insert(
+                t.claim,
+                ("record", "channel", "from_seq", "version", "reading", "hash", "gone", "body"),
+                list(extra.values()),
+            )
+        source = self.source.id
+        db.insert(
+            t.record,
+            ("id", "source", "entity", "ext", "channel", "version", "reading", "hash", "gone", "seq", "more", "body"),
+            [
+                (r.id, source, entity, ext, r.channel, r.version, r.reading, r.hash, r.gone, seq, r.more, r.body)
+                for ext, r in changed.items()
+                if r.is_new
+            ],
+        )
+        full = [r for r in changed.values() if not r.is_new and r.body is not None]
+        db.update(
+            t.record,
+            ("channel", "version", "reading", "hash", "gone", "seq", "more", "body"),
+            [(r.channel, r.version, r.reading, r.hash, r.gone, seq, r.more, r.body, r.id) for r in full],
+        )
+        db.update(
+            t.record,
+            ("more", "gone"),
+            [(r.more, r.gone, r.id) for r in changed.values() if not r.is_new and r.body is None],
+        )
+
+    def _pass_on(
+        self, step: Step, entity: int, changed: dict[str, Register], latest: dict[str, Any], news: News
+    ) -> None:
+        several = facts.load(step.db, [row.id for row in changed.values() if row.more])
+        target = news.persons if entity in facts.PERSONS else news.orders if entity == facts.ORDER else news.checkouts
+        source = self.source.id
+        for ext, row in changed.items():
+            if row.more:
+                target.append(several[row.id])
+            else:
+                target.append(Loaded(row.id, source, entity, ext, row.version, row.gone, latest[ext]))
+
+    def _gone(self, step: Step, item: Gone, news: News) -> None:
+        entity = facts.NUMBER_OF.get(item.entity)
+        row = (
+            step.db.one(
+                "SELECT id, gone FROM record WHERE source = ? AND entity = ? AND ext = ?",
+                (self.source.id, entity, item.external_id),
+            )
+            if entity is not None
+            else None
+        )
+        if row is None or row[1]:
+            news.unchanged += 1
+            return
+        mark_gone(step, [row[0]])
+        news.changed += 1
+
+    def _keep(self, step: Step, page: Page, positions: dict[int, int]) -> None:
+        raws = page.raws or ()
+        kept = sorted((place, record) for record, place in positions.items() if place < len(raws) and raws[place])
+        if not kept:
+            return
+        step.parts += 1
+        step.db.insert(
+            t.payload,
+            ("seq", "part", "source", "stream", "records", "body"),
+            [
+                (
+                    step.seq,
+                    step.parts,
+                    self.source.id,
+                    self.stream,
+                    msgspec.msgpack.encode([record for _, record in kept]),
+                    _SQUEEZE.compress(b"\n".join(raws[place] for place, _ in kept)),
+                )
+            ],
+        )
+
+
+def mark_gone(step: Step, records: list[int]) -> None:
+    """Flag records as gone at the source: the claim so far is closed, its values stay (R0c)."""
+    seq = step.seq
+    step.db.many(
+        "INSERT INTO claim (record, channel, from_seq, to_seq, version, reading, hash, gone, body) "
+        "SELECT id, channel, seq, ?, version, reading, hash, gone, body FROM record WHERE id = ? AND channel IS NOT NULL",
+        [(seq, number) for number in records],
+    )
+    step.db.update(t.record, ("gone", "seq"), [(1, seq, number) for number in records])
+
+
+def _entity(record: Any) -> int:
+    if type(record) is Person:
+        return facts.NUMBER_OF.get(record.entity, -1)
+    if type(record) is Order:
+        return facts.ORDER
+    return facts.CHECKOUT if type(record) is Checkout else -1
+
+
+def _older(mine: int | None, standing: int | None) -> bool:
+    if mine is None:
+        return standing is not None
+    return standing is not None and mine < standing
+
+
+def _problem(fact: Any, body: bytes) -> str | None:
+    if not fact.external_id or len(fact.external_id) > 500:
+        return "the record has no usable id"
+    if len(body) > _BIGGEST:
+        return f"the record is larger than {_BIGGEST} bytes"
+    if b"\\u0000" in body:
+        return "a field holds a NUL character"
+    version = fact.version
+    if version is not None and not -_FARTHEST < version < _FARTHEST:
+        return "the time of its last change is out of range"
+    if type(fact) is Person:
+        if fact.entity == "guest_order":
+            return "guest orders are made by the core, not by sources"
+        moment = fact.created_at
+    elif type(fact) is Order:
+        moment = fact.placed_at
+        if isinstance(fact.currency, str) and not (
+            len(fact.currency) == 3 and fact.currency.isalpha() and fact.currency.isupper()
+        ):
+            return f"{fact.currency!r} is no currency"
+        for amount in (fact.total, fact.refunded, fact.current_total):
+            if isinstance(amount, int) and abs(amount) > 2**53:
+                return "an amount of money is out of range"
+    else:
+        moment = fact.at
+    if isinstance(moment, int) and not -_FARTHEST < moment < _FARTHEST:
+        return "a time is out of range"
+    return None
+
+
+def _key(record: Any) -> str | None:
+    key = getattr(record, "external_id", None)
+    return key if isinstance(key, str) else None
+
+
+def _payload(page: Page, place: int, record: Any) -> str:
+    if page.raws is not None and place < len(page.raws) and page.raws[place]:
+        return page.raws[place].decode("utf-8", "replace")
+    return repr(record)
+
+
+def quarantine(step: Step, source: int, stream: str, rejects: list[Rejected]) -> None:
+    """Keep what cannot be taken, with the reason; the same reject seen again changes nothing."""
+    db = step.db
+    made = {}
+    for item in rejects:
+        payload = item.payload.replace("\x00", "�")[:100_000]
+        digest = sha256(
+            f"{stream}\0{item.key}\0{item.line}\0{payload}\0{item.reason}".encode("utf-8", "replace")
+        ).hexdigest()[:32]
+        key = item.key.replace("\x00", "�")[:500] if item.key else None
+        made[digest] = (stream, key, digest, payload, item.reason.replace("\x00", "�"), item.line, item.column)
+    standing = {
+        row[0]
+        for row in db.rows(
+            f"SELECT digest FROM quarantine WHERE source = ? AND digest {db.among_text}", (source, db.pack(made))
+        )
+    }
+    rows = [row for digest, row in made.items() if digest not in standing]
+    if rows:
+        numbers = step.new_ids("quarantine", len(rows))
+        db.insert(
+            t.quarantine,
+            (
+                "id",
+                "source",
+                "stream",
+                "key",
+                "digest",
+                "payload",
+                "reason",
+                "line",
+                "col",
+                "attempts",
+                "first_at",
+                "last_at",
+            ),
+            [(number, source, *row, 1, step.at, step.at) for number, row in zip(numbers, rows, strict=True)],
+        )
+
+
+def clear_quarantine(step: Step, source: int, stream: str, keys: list[str]) -> None:
+    """Forget rejects whose records have come well since."""
+    db = step.db
+    if keys and db.one("SELECT 1 FROM quarantine WHERE source = ? LIMIT 1", (source,)):
+        db.run(
+            f"DELETE FROM quarantine WHERE source = ? AND stream = ? AND key {db.among_text}",
+            (source, stream, db.pack(keys)),
+        )
+
+
+__all__ = ["Claim", "News", "Stage", "clear_quarantine", "mark_gone", "quarantine"]

@@ -1,0 +1,425 @@
+"""One run of one source: the journey from its pages to the list.
+
+    for page in fetch(stream):        ask what changed, patiently; hold no lock meanwhile
+        news = stage(page)            keep what came; only news passes
+        decisions = resolve(news)     whose record is it
+        project(decisions)            carry it out on the list and its figures
+        audit(decisions)              write down what was decided and why
+    ... and the cursor, all in one transaction per step of one or several pages.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from klientela.errors import Interrupted, KlientelaError, SourceBroken, SourceBusy, SourceChanged, StoreError
+from klientela.failpoints import failpoint
+from klientela.flow import work
+from klientela.flow.derive import Deriver
+from klientela.flow.stage import Stage, clear_quarantine, mark_gone
+from klientela.model.instants import DAY, Instant, iso
+from klientela.source import Page, Source, Stream, Window
+from klientela.store import facts, operation
+from klientela.store.database import Db, Step, Store, late_indexes
+from klientela.store.facts import SourceRow
+
+FAST, SLOW, MOST = 0.100, 0.250, 16  # seconds and pages: how a step grows and shrinks
+SWEEP_EVERY = 7 * DAY
+RECHECK_EVERY = 3600.0
+
+Progress = Callable[["Report"], None]
+
+
+@dataclass(slots=True)
+class Report:
+    """How a run went; one entry of the Sync JSON of the contract."""
+
+    source: str
+    status: str = "ok"
+    started: Instant = 0
+    finished: Instant | None = None
+    stream: str = ""
+    cursors: dict[str, str | None] = field(default_factory=dict)
+    error: dict[str, Any] | None = None
+    remarks: list[str] = field(default_factory=list)
+    pages: int = 0
+    read: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    suppressed: int = 0
+    merged: int = 0
+    split: int = 0
+    members_read: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON shape."""
+        finished = self.finished if self.finished is not None else self.started
+        return {
+            "source": self.source,
+            "status": self.status,
+            "started": iso(self.started),
+            "finished": iso(finished),
+            "duration_s": round((finished - self.started) / 1e6, 3),
+            **{name: getattr(self, name) for name in operation.COUNTS},
+            "cursor": self.cursors or None,
+            "error": self.error,
+        }
+
+
+def sync(
+    store: Store,
+    source: Source,
+    *,
+    full: bool = False,
+    stop: threading.Event | None = None,
+    progress: Progress | None = None,
+    type_: str | None = None,
+) -> Report:
+    """Run a source once, now. Never raises for what the source does: the report says how it went.
+
+    `full` reads everything again and sweeps for deletions. Interrupted ends the run as partial or failed.
+    """
+    report = Report(source.name, started=operation.now())
+    with store.step("source") as step:
+        row = facts.ensure_source(step, source.name, type_ or source.type)
+    try:
+        with operation.lease(store, row.id, source.name) as lease:
+            run = _Run(store, source, row, report, full, stop or source.stop, progress, lease)
+            run.go()
+    except SourceBusy as error:
+        report.status, report.error = "skipped", error.as_dict()
+        report.finished = operation.now()
+    return report
+
+
+@dataclass(slots=True)
+class _Cursor:
+    since: Instant | None = None
+    until: Instant | None = None
+    open: int = 0
+    position: str | None = None
+    high: Instant | None = None
+    seen: Instant | None = None
+    fingerprint: str | None = None
+    reading: int = 0
+
+
+_COLUMNS = ("since", "until", "open", "position", "high", "seen", "fingerprint", "reading")
+
+
+class _Run:
+    def __init__(
+        self,
+        store: Store,
+        source: Source,
+        row: SourceRow,
+        report: Report,
+        full: bool,
+        stop: threading.Event,
+        progress: Progress | None,
+        lease: operation.Lease,
+    ) -> None:
+        self.store = store
+        self.source = source
+        self.row = row
+        self.report = report
+        self.full = full
+        self.stop = stop
+        self.progress = progress
+        self.lease = lease
+        self.number = 0
+        self.deriver: Deriver | None = None
+
+    # -- the run -------------------------------------------------------------------
+
+    def go(self) -> None:
+        report = self.report
+        with self.store.step("run") as step:
+            self.number = step.new_ids("run", 1)[0]
+            step.db.run(
+                "INSERT INTO run (id, source, status, started, pages, read, new, changed, unchanged, rejected, "
+                "suppressed, merged, split) VALUES (?, ?, 'running', ?, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+                (self.number, self.row.id, report.started),
+            )
+        failpoint("run.started")
+        try:
+            self._check()
+            self._prepare()
+            for stream in self.source.streams():
+                self._stream(stream)
+            work.drain(self.store, stop=self.stop)
+            self._indexes()
+        except KlientelaError as error:
+            report.status = "partial" if report.pages else "failed"
+            report.error = error.as_dict()
+            if isinstance(error, SourceBusy):
+                raise
+        finally:
+            self._finish()
+        failpoint("run.finished")
+
+    def _finish(self) -> None:
+        report = self.report
+        report.finished = operation.now()
+        if report.status == "ok" and self.stop.is_set() and report.error is None:
+            report.status = "partial"
+        with self.store.step("run") as step:
+            self._write_run(step, report.status, report.finished)
+        if self.progress:
+            self.progress(report)
+
+    def _write_run(self, step: Step, status: str, finished: Instant | None) -> None:
+        report = self.report
+        counts = [getattr(report, name) for name in operation.COUNTS]
+        sets = ", ".join(f"{name} = ?" for name in operation.COUNTS)
+        step.db.run(
+            f"UPDATE run SET status = ?, finished = ?, cursor = ?, error = ?, {sets} WHERE id = ?",
+            (
+                status,
+                finished,
+                json.dumps(report.cursors) if report.cursors else None,
+                json.dumps(report.error) if report.error else None,
+                *counts,
+                self.number,
+            ),
+        )
+
+    def _check(self) -> None:
+        """The shop's own identity must be the one this source always had (R60)."""
+        last = getattr(self.source, "_checked_at", None)
+        if last is not None and time.monotonic() - last < RECHECK_EVERY:
+            return
+        found = self.source.check()
+        self.report.remarks += found.notes
+        with self.store.reading() as db:
+            row = db.one("SELECT identity FROM source WHERE id = ?", (self.row.id,))
+        standing = row[0] if row else None
+        if found.identity is not None and standing is not None and found.identity != standing:
+            raise SourceChanged(
+                f"another shop answers under the name {self.source.name}: it was {standing}, now it is {found.identity}",
+                hint="give the other shop a source name of its own; nothing was written",
+            )
+        if found.identity is not None and standing is None:
+            with self.store.step("identity") as step:
+                step.db.run("UPDATE source SET identity = ? WHERE id = ?", (found.identity, self.row.id))
+        self.source._checked_at = time.monotonic()  # type: ignore[attr-defined]
+
+    def _prepare(self) -> None:
+        with self.store.reading() as db:
+            built = db.one("SELECT value FROM meta WHERE name = 'indexes'")
+            empty = db.one("SELECT 1 FROM record LIMIT 1") is None
+            rules = self.store.ruleset(db)
+        if built is None and (not empty or rules.of(self.row.uid).guests != "merge"):
+            self._indexes()
+        work.drain(self.store, stop=self.stop)
+
+    def _indexes(self) -> None:
+        with self.store.reading() as db:
+            if db.one("SELECT value FROM meta WHERE name = 'indexes'") is not None:
+                return
+        late_indexes(self.store)
+        with self.store.step("indexes") as step:
+            step.db.run("INSERT INTO meta (name, value) VALUES ('indexes', '1') ON CONFLICT DO NOTHING")
+
+    # -- one stream --------------------------------------------------------------------
+
+    def _stream(self, stream: Stream) -> None:
+        self.report.stream = stream.name
+        cursor = self._load(stream)
+        mark = stream.fingerprint() if stream.fingerprint is not None else None
+        if mark is not None and not self.full and not cursor.open and mark == cursor.fingerprint:
+            self._note(stream, cursor)
+            return
+        position = self._open(stream, cursor, mark)
+        stage = Stage(self.row, stream.name, stream.rank)
+        seen: set[int] | None = set() if stream.complete and (stream.snapshot or self.full) else None
+        window = Window(cursor.since, cursor.until)
+        buffer: list[Page] = []
+        size = 1
+        pages = stream.read(window, position)
+        try:
+            for page in pages:
+                if self.stop.is_set():
+                    raise Interrupted(f"{self.source.name} was asked to stop", hint="the next run goes on here")
+                buffer.append(page)
+                if seen is not None:
+                    seen.update(hash(r.external_id) for r in page.records if hasattr(r, "external_id"))
+                if len(buffer) >= size:
+                    size = self._commit(stage, stream, cursor, buffer, size)
+                    buffer = []
+        except (KlientelaError, Interrupted):
+            if buffer:  # these pages arrived whole: they are kept, the run ends all the same
+                self._commit(stage, stream, cursor, buffer, size)
+            raise
+        except (sqlite3.Error, StoreError):
+            raise
+        except Exception as error:
+            if buffer:
+                self._commit(stage, stream, cursor, buffer, size)
+            raise SourceBroken(
+                f"the source {self.source.name} failed in its stream {stream.name} ({type(error).__name__}: {error})",
+                hint="this is a fault of the plugin; the next run goes on from the last stored page",
+            ) from error
+        gone = self._absent(stream, seen) if seen is not None else []
+        self._close(stage, stream, cursor, buffer, mark, gone)
+        self._sweep(stream)
+        failpoint("stream.finished")
+
+    def _load(self, stream: Stream) -> _Cursor:
+        with self.store.reading() as db:
+            row = db.one(
+                f"SELECT {', '.join(_COLUMNS)} FROM cursor WHERE source = ? AND stream = ?", (self.row.id, stream.name)
+            )
+        return _Cursor(*row) if row else _Cursor()
+
+    def _open(self, stream: Stream, cursor: _Cursor, mark: str | None) -> Any:
+        """Go on in the frozen window of a run that was cut short, or freeze a new one."""
+        resumable = cursor.open and not self.full and mark == cursor.fingerprint and not stream.complete
+        if resumable:
+            return json.loads(cursor.position) if cursor.position else None
+        everything = self.full or stream.snapshot or cursor.high is None
+        cursor.since = None if everything or cursor.high is None else cursor.high - stream.overlap
+        cursor.until = self.source.now() if not stream.snapshot else None
+        cursor.open, cursor.position, cursor.seen, cursor.fingerprint = 1, None, None, mark
+        if stream.snapshot or not cursor.reading:
+            cursor.reading += 1
+        return None
+
+    def _commit(self, stage: Stage, stream: Stream, cursor: _Cursor, buffer: Sequence[Page], size: int) -> int:
+        """Store some pages with everything that follows from them and the cursor; the size of the next step."""
+        began = time.perf_counter()
+        with self.store.step(f"sync {self.source.name} {stream.name}", run=self.number) as step:
+            self.lease.check(step.db)
+            deriver = self._deriver(step)
+            for page in buffer:
+                self._page(step, stage, stream, cursor, page, deriver)
+            self._save(step, stream, cursor)
+            self._write_run(step, "running", None)
+        took = time.perf_counter() - began
+        if self.progress:
+            self.progress(self.report)
+        if took > SLOW:
+            return max(1, size // 2)
+        return min(MOST, size * 2) if took < FAST else size
+
+    def _page(
+        self, step: Step, stage: Stage, stream: Stream, cursor: _Cursor, page: Page, deriver: Deriver
+    ) -> None:
+        if not stream.snapshot:
+            cursor.reading += 1
+        news = stage.page(step, page, cursor.reading)
+        failpoint("step.staged")
+        derived = deriver.page(step, news.persons, news.orders, news.checkouts, news.fresh)
+        if news.newest is not None:
+            cursor.seen = news.newest if cursor.seen is None else max(cursor.seen, news.newest)
+        cursor.position = json.dumps(page.position) if page.position is not None else None
+        report = self.report
+        report.pages += 1
+        for name in ("read", "new", "changed", "unchanged", "rejected"):
+            setattr(report, name, getattr(report, name) + getattr(news, name))
+        report.merged += derived.merged
+        report.split += derived.split
+        report.members_read += derived.members_read
+        if news:
+            arrived = [item.ext for item in (*news.persons, *news.orders, *news.checkouts)]
+            clear_quarantine(step, self.row.id, stream.name, arrived)
+
+    def _deriver(self, step: Step) -> Deriver:
+        ruleset = self.store.ruleset(step.db)
+        if self.deriver is None or self.deriver.ruleset is not ruleset:
+            self.deriver = Deriver(step.db, ruleset)
+        return self.deriver
+
+    def _save(self, step: Step, stream: Stream, cursor: _Cursor) -> None:
+        values = tuple(getattr(cursor, name) for name in _COLUMNS)
+        names = ", ".join(("source", "stream", *_COLUMNS))
+        sets = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
+        step.db.run(
+            f"INSERT INTO cursor ({names}) VALUES ({', '.join('?' * (len(_COLUMNS) + 2))}) "
+            f"ON CONFLICT (source, stream) DO UPDATE SET {sets}",
+            (self.row.id, stream.name, *values),
+        )
+
+    def _close(
+        self, stage: Stage, stream: Stream, cursor: _Cursor, buffer: list[Page], mark: str | None, gone: list[int]
+    ) -> None:
+        """Store what is left and close the window: the next one begins where the newest version stood."""
+        with self.store.step(f"sync {self.source.name} {stream.name}", run=self.number) as step:
+            self.lease.check(step.db)
+            deriver = self._deriver(step)
+            for page in buffer:
+                self._page(step, stage, stream, cursor, page, deriver)
+            if gone:
+                mark_gone(step, gone)
+                self.report.changed += len(gone)
+            if cursor.seen is not None:
+                top = cursor.seen if cursor.until is None else min(cursor.seen, cursor.until)
+                cursor.high = top if cursor.high is None else max(cursor.high, top)
+            cursor.open, cursor.position, cursor.seen, cursor.fingerprint = 0, None, None, mark
+            self._save(step, stream, cursor)
+            self._note(stream, cursor)
+            self._write_run(step, "running", None)
+
+    def _note(self, stream: Stream, cursor: _Cursor) -> None:
+        self.report.cursors[stream.name] = iso(cursor.high) if cursor.high is not None else None
+
+    # -- what is gone at the source -------------------------------------------------------
+
+    def _absent(self, stream: Stream, seen: set[int]) -> list[int]:
+        """Records of a complete list that did not come (R50c); SourceChanged when that is most of them (R61)."""
+        entity = facts.NUMBER_OF[stream.entity]
+        with self.store.reading() as db:
+            known = 0
+            gone = []
+            for number, ext in db.stream(
+                "SELECT id, ext FROM record WHERE source = ? AND entity = ? AND gone = 0 AND channel IS NOT NULL",
+                (self.row.id, entity),
+            ):
+                known += 1
+                if hash(ext) not in seen:
+                    gone.append(number)
+        self._believable(stream, known, len(gone))
+        return gone
+
+    def _believable(self, stream: Stream, known: int, missing: int) -> None:
+        if known and (missing == known or (missing * 2 > known and known >= 10)):
+            raise SourceChanged(
+                f"{self.source.name} suddenly lacks {missing} of {known} records in {stream.name}; nothing was marked gone",
+                hint="look whether it is the right shop or file; `klientela sync --full` tries again",
+            )
+
+    def _sweep(self, stream: Stream) -> None:
+        """List all ids and flag what is no longer there (R57): on a full run, and once a week."""
+        if stream.sweep is None:
+            return
+        name = f"sweep {self.row.id} {stream.name}"
+        with self.store.reading() as db:
+            row = db.one("SELECT value FROM meta WHERE name = ?", (name,))
+        now = operation.now()
+        due = self.full or (row is not None and now - int(row[0]) > SWEEP_EVERY)
+        if due:
+            seen: set[int] = set()
+            for exts in stream.sweep():
+                seen.update(map(hash, exts))
+            gone = self._absent(stream, seen)
+            for start in range(0, len(gone), 500):
+                with self.store.step(f"sweep {self.source.name} {stream.name}", run=self.number) as step:
+                    mark_gone(step, gone[start : start + 500])
+            self.report.changed += len(gone)
+        if due or row is None:
+            with self.store.step("sweep") as step:
+                step.db.run(
+                    "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    (name, str(now)),
+                )
+
+
+__all__ = ["Db", "Iterator", "Report", "sync"]

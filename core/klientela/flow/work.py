@@ -1,0 +1,47 @@
+"""The worklist: what a change meant for many others, finished in bounded transactions; no read hides that it is left."""
+
+from __future__ import annotations
+
+import threading
+
+from klientela.failpoints import failpoint
+from klientela.flow.derive import Deriver
+from klientela.store import facts
+from klientela.store.database import Db, Step, Store
+
+BATCH = 500
+
+
+def left(db: Db) -> int:
+    """How many records wait to be looked at anew."""
+    row = db.one("SELECT count(*) FROM work")
+    return int(row[0]) if row else 0
+
+
+def drain(store: Store, *, stop: threading.Event | None = None) -> int:
+    """Work until nothing is left or somebody says stop; how many records were done."""
+    done = 0
+    while stop is None or not stop.is_set():
+        with store.reading() as db:
+            if db.one("SELECT 1 FROM work LIMIT 1") is None:
+                break
+        with store.step("worklist") as step:
+            count = some(step, Deriver(step.db, store.ruleset(step.db)))
+            failpoint("work.before_commit")
+        failpoint("work.after_commit")
+        done += count
+    return done
+
+
+def some(step: Step, deriver: Deriver) -> int:
+    """Do one batch inside a step. Persons come before orders: whose order it is hangs on the buyer's state."""
+    db = step.db
+    rows = db.rows("SELECT kind, subject FROM work ORDER BY kind DESC, subject LIMIT ?", (BATCH,))
+    if not rows:
+        return 0
+    kind = rows[0][0]
+    batch = [row[1] for row in rows if row[0] == kind]
+    loaded = [item for _, item in sorted(facts.load(db, batch).items()) if item.fact is not None]
+    deriver.page(step, loaded if kind == "person" else [], loaded if kind == "order" else [], [], set(), force=True)
+    db.many("DELETE FROM work WHERE kind = ? AND subject = ?", [(kind, number) for number in batch])
+    return len(batch)

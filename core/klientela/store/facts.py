@@ -1,0 +1,250 @@
+"""The register of records and their claims: facts, added and closed, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import UNSET
+
+from klientela.errors import Misconfigured
+from klientela.model.records import Checkout, Order, Person
+from klientela.rules.publish import NEVER, Canon
+from klientela.store.database import Db, Step
+from klientela.store.tables import ENTITIES
+from klientela.store import tables as t
+
+NUMBER_OF = {name: number for number, name in enumerate(ENTITIES)}
+CUSTOMER, CONTACT, MANUAL, GUEST_ORDER, ORDER, CHECKOUT = range(6)
+PERSONS = frozenset((CUSTOMER, CONTACT, MANUAL, GUEST_ORDER))
+
+Fact = Person | Order | Checkout
+
+encode = msgspec.json.Encoder().encode
+_PERSON = msgspec.json.Decoder(Person).decode
+_ORDER = msgspec.json.Decoder(Order).decode
+_CHECKOUT = msgspec.json.Decoder(Checkout).decode
+
+
+def decode(entity: int, body: bytes) -> Any:
+    """A stored body as the record it was. msgspec.ValidationError when it is none."""
+    if entity in PERSONS:
+        return _PERSON(body)
+    return _ORDER(body) if entity == ORDER else _CHECKOUT(body)
+
+
+class SourceRow(NamedTuple):
+    """A source as the store knows it: its uid is for ever, its label is what people see."""
+
+    id: int
+    uid: str
+    label: str
+    type: str
+
+
+def sources(db: Db) -> dict[int, SourceRow]:
+    """All sources ever connected, by id."""
+    return {row[0]: SourceRow(*row) for row in db.rows("SELECT id, uid, label, type FROM source")}
+
+
+def ensure_source(step: Step, name: str, type_: str) -> SourceRow:
+    """The source of that label, registered when new. A name that another source ever had is refused."""
+    row = step.db.one("SELECT id, uid, label, type FROM source WHERE label = ?", (name,))
+    if row is not None:
+        known = SourceRow(*row)
+        if known.type != type_:
+            raise Misconfigured(
+                f"the source {name} was connected as {known.type}, not {type_}",
+                hint="give the new connection a name of its own",
+            )
+        step.db.run("UPDATE source SET connected = 1 WHERE id = ? AND connected = 0", (known.id,))
+        return known
+    if step.db.one("SELECT 1 FROM source_name WHERE name = ?", (name,)) is not None:
+        raise Misconfigured(
+            f"the name {name} belonged to another source before",
+            hint="choose a name that no source ever had; ids hang on it",
+        )
+    number = step.new_ids("source", 1)[0]
+    step.db.run(
+        "INSERT INTO source (id, uid, label, type, connected) VALUES (?, ?, ?, ?, 1)", (number, name, name, type_)
+    )
+    step.db.run("INSERT INTO source_name (name, source) VALUES (?, ?)", (name, number))
+    return SourceRow(number, name, name, type_)
+
+
+def channel_id(step: Step, source: int, name: str, rank: int) -> int:
+    """The id of a source's channel, registered when new."""
+    row = step.db.one("SELECT id FROM channel WHERE source = ? AND name = ?", (source, name))
+    if row is not None:
+        return int(row[0])
+    number = step.new_ids("channel", 1)[0]
+    step.db.run("INSERT INTO channel (id, source, name, rank) VALUES (?, ?, ?, ?)", (number, source, name, rank))
+    return number
+
+
+def rank_of(name: str, declared: int) -> int:
+    """The fixed rank of a channel among claims without version (R0b): own stream, embedded, later imports first."""
+    if name == "operator":
+        return -1
+    if name.startswith("import:"):
+        return 1_000_000 - int(name.removeprefix("import:"))
+    return 10 if name == "embedded" else declared
+
+
+@dataclass(slots=True)
+class Register:
+    """A record's row while a page is staged."""
+
+    id: int
+    channel: int | None = None
+    version: int | None = None
+    reading: int | None = None
+    hash: bytes | None = None
+    gone: int = 0
+    seq: int = 0
+    more: int = 0
+    body: bytes | None = None
+    is_new: bool = False
+    touched: bool = False
+
+
+def known(db: Db, source: int, entity: int, exts: Iterable[str]) -> dict[str, Register]:
+    """The register rows of some external ids."""
+    return {
+        row[0]: Register(*row[1:])
+        for row in db.rows(
+            "SELECT ext, id, channel, version, reading, hash, gone, seq, more FROM record "
+            f"WHERE source = ? AND entity = ? AND ext {db.among_text}",
+            (source, entity, db.pack(exts)),
+        )
+    }
+
+
+def ensure(step: Step, source: int, entity: int, exts: Sequence[str]) -> dict[str, int]:
+    """The record ids of some external ids; what is missing is registered without any claim (R0d)."""
+    if not exts:
+        return {}
+    db = step.db
+    found: dict[str, int] = {
+        row[0]: row[1]
+        for row in db.rows(
+            f"SELECT ext, id FROM record WHERE source = ? AND entity = ? AND ext {db.among_text}",
+            (source, entity, db.pack(exts)),
+        )
+    }
+    missing = [ext for ext in dict.fromkeys(exts) if ext not in found]
+    if missing:
+        made = dict(zip(missing, step.new_ids("record", len(missing)), strict=True))
+        seq = step.seq
+        db.insert(
+            t.record,
+            ("id", "source", "entity", "ext", "gone", "seq", "more"),
+            [(number, source, entity, ext, 0, seq, 0) for ext, number in made.items()],
+        )
+        found.update(made)
+    return found
+
+
+class Claim(NamedTuple):
+    """A live claim: what one channel says of a record."""
+
+    version: int | None
+    rank: int
+    fact: Any
+
+
+_FIELDS = {
+    kind: tuple(name for name in kind.__struct_fields__ if name not in ("external_id", "version", "channel", "entity"))
+    for kind in (Person, Order, Checkout)
+}
+
+
+def effective(claims: Sequence[Claim]) -> tuple[int | None, Any]:
+    """One record out of its live claims (R0b): each field from the newest versioned channel that carries it, channels
+    without version after them by their rank. Returns the newest version and the record."""
+    if len(claims) == 1:
+        return claims[0].version, claims[0].fact
+    order = sorted(claims, key=lambda c: (0, -c.version, c.rank) if c.version is not None else (1, 0, c.rank))
+    kind = type(order[0].fact)
+    values: dict[str, Any] = {"external_id": order[0].fact.external_id}
+    if kind is Person:
+        values["entity"] = order[0].fact.entity
+    for name in _FIELDS[kind]:
+        for claim in order:
+            value = getattr(claim.fact, name)
+            if value is not UNSET:
+                values[name] = value
+                break
+    created = [c.fact.created_at for c in claims if kind is Person and isinstance(c.fact.created_at, int)]
+    if created:
+        values["created_at"] = min(created)  # R22: the smallest among the record's live claims
+    version = order[0].version
+    return version, kind(version=version, **values)
+
+
+def other_claims(db: Db, records: Iterable[int]) -> dict[int, list[tuple[int, int | None, int, bytes]]]:
+    """Live claims beyond the first channel: record -> (channel, version, rank, body)."""
+    found: dict[int, list[tuple[int, int | None, int, bytes]]] = {}
+    for record, channel, version, rank, body in db.rows(
+        "SELECT c.record, c.channel, c.version, h.rank, c.body FROM claim c JOIN channel h ON h.id = c.channel "
+        f"WHERE c.to_seq IS NULL AND c.record {db.among} ORDER BY c.record, c.channel",
+        (db.pack(records),),
+    ):
+        found.setdefault(record, []).append((channel, version, rank, body))
+    return found
+
+
+class Loaded(NamedTuple):
+    """A record with its effective fact."""
+
+    id: int
+    source: int
+    entity: int
+    ext: str
+    version: int | None
+    gone: int
+    fact: Any  # None for a record without any claim
+
+
+def load(db: Db, ids: Iterable[int]) -> dict[int, Loaded]:
+    """The effective facts of some records."""
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    result: dict[int, Loaded] = {}
+    several: dict[int, tuple[Any, ...]] = {}
+    for row in db.rows(
+        f"SELECT id, source, entity, ext, version, gone, body, channel, more FROM record WHERE id {db.among}",
+        (db.pack(wanted),),
+    ):
+        number, source, entity, ext, version, gone, body, _channel, more = row
+        if more:
+            several[number] = row
+        else:
+            fact = decode(entity, body) if body is not None else None
+            result[number] = Loaded(number, source, entity, ext, version, gone, fact)
+    if several:
+        ranks = dict(db.rows("SELECT id, rank FROM channel"))
+        others = other_claims(db, several)
+        for number, (_, source, entity, ext, version, gone, body, channel, _more) in several.items():
+            claims = [Claim(v, rank, decode(entity, b)) for _c, v, rank, b in others.get(number, ())]
+            if body is not None:
+                claims.append(Claim(version, ranks.get(channel, 0), decode(entity, body)))
+            newest, fact = effective(claims) if claims else (None, None)
+            result[number] = Loaded(number, source, entity, ext, newest, gone, fact)
+    return result
+
+
+@lru_cache(maxsize=64)
+def entity_name(entity: int) -> str:
+    """The word for an entity's number."""
+    return ENTITIES[entity]
+
+
+def canon_of(fact: Person | None, uid: str, entity: int, ext: str) -> Canon:
+    """The canonical key of a person record (R22)."""
+    created = fact.created_at if fact is not None and isinstance(fact.created_at, int) else NEVER
+    return Canon(created, uid, ENTITIES[entity], ext)

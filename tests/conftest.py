@@ -1,0 +1,113 @@
+"""Fixtures every test may use: a store on SQLite and on PostgreSQL, and sources made of records in memory."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from klientela.store import Store, open_store
+
+IN_CI = bool(os.environ.get("CI"))
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def find_postgres() -> Path | None:
+    """The folder of PostgreSQL's server programs."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[-3].split(".")[0]))
+    if found:
+        return found[-1].parent
+    here = shutil.which("initdb")
+    return Path(here).parent if here else None
+
+
+def _as_postgres() -> list[str]:
+    """The server refuses to run as root: then it runs as its own user."""
+    if os.geteuid() != 0:
+        return []
+    user = pwd.getpwnam("postgres")
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A private PostgreSQL cluster on a socket of its own."""
+    folder = find_postgres()
+    if folder is None:
+        hint = "PostgreSQL is not installed: `apt-get install postgresql` brings it"
+        if IN_CI:
+            pytest.fail(hint)
+        pytest.skip(hint)
+    pytest.importorskip("psycopg")
+    prefix = _as_postgres()
+    root = Path(tempfile.mkdtemp(prefix="klientela-pg-", dir="/tmp"))  # noqa: S108 - sockets need a short path
+    if prefix:
+        shutil.chown(root, "postgres")
+    data = root / "data"
+    run = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
+    subprocess.run(
+        [*prefix, str(folder / "initdb"), "-D", str(data), "-U", "klientela", "-A", "trust", "-E", "UTF8", "--locale=C"],
+        **run,  # type: ignore[call-overload]
+    )
+    options = (
+        f"-c listen_addresses= -c unix_socket_directories={root} -c fsync=off -c full_page_writes=off "
+        "-c synchronous_commit=off -c shared_buffers=64MB"
+    )
+    control = [*prefix, str(folder / "pg_ctl"), "-D", str(data), "-w", "-l", str(root / "log")]
+    subprocess.run([*control, "-o", options, "start"], **run)  # type: ignore[call-overload]
+    try:
+        yield f"postgresql+psycopg://klientela@/postgres?host={root}"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], **run)  # type: ignore[call-overload]
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def fresh_schema(url: str) -> str:
+    """A store address in a new schema of the cluster."""
+    import psycopg
+
+    name = f"k{uuid4().hex}"
+    with psycopg.connect(url.replace("postgresql+psycopg://", "postgresql://"), autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA pg_catalog")
+        connection.execute(f"CREATE SCHEMA {name}")
+    return f"{url}&options=-csearch_path%3D{name}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new store, once on each database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'klientela.db'}"
+    return fresh_schema(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def store(store_url: str, tmp_path: Path) -> Iterator[Store]:
+    """An open store, once on each database."""
+    with open_store(store_url, key_file=tmp_path / "klientela.key") as made:
+        yield made
+
+
+@pytest.fixture
+def new_store(store_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
+    """Makes further empty stores on the same kind of database, with the same instance key."""
+    made: list[Store] = []
+
+    def make() -> Store:
+        if store_url.startswith("sqlite"):
+            url = f"sqlite:///{tmp_path / f'more{len(made)}.db'}"
+        else:
+            url = fresh_schema(request.getfixturevalue("postgres_url"))
+        made.append(open_store(url, key_file=tmp_path / "klientela.key"))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
