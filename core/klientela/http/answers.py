@@ -16,6 +16,7 @@ import msgspec
 from klientela.errors import SourceBroken, SourceError, SourceRefused
 
 _FIRST_WAIT = 1.0  # seconds before the second try; doubles with each further one
+_FIRST_WAIT_CROWDED = 4.0
 _LONGEST_BACKOFF = 60.0  # seconds; longer waits only where the shop asks for them
 _TRY_AGAIN = frozenset({408, 421, 425, 429})  # and all of 5xx but those that cannot pass
 _NEVER = frozenset({501, 505, 510})
@@ -82,14 +83,15 @@ def _refusal(status: int, where: str) -> SourceError:
     return SourceBroken(f"{where} answered with the unexpected status {status}", hint=NEXT_RUN)
 
 
-def backoff(tries: int, asked: float | None) -> float:
+def backoff(tries: int, asked: float | None, crowded: bool = False) -> float:
     """Seconds until the next try: what the shop asked for and a little more, or doubling with jitter.
 
-    The jitter keeps sources that failed together from coming back together.
+    The jitter keeps sources that failed together from coming back together. Many limits count by the minute, so
+    "too many" without a time starts higher: six tries outlast that minute.
     """
     if asked is not None:
         return asked + random.uniform(0, min(1.0, 0.1 * asked + 0.05))
-    most: float = min(_FIRST_WAIT * 2 ** (tries - 1), _LONGEST_BACKOFF)
+    most: float = min((_FIRST_WAIT_CROWDED if crowded else _FIRST_WAIT) * 2 ** (tries - 1), _LONGEST_BACKOFF)
     return random.uniform(most / 2, most)
 
 

@@ -252,7 +252,7 @@ class Http:
         """Wait as long as the last trouble needs. SourceBroken when patience is at its end."""
         tries, trouble = len(troubles), troubles[-1]
         self._afford(trouble.wait or 0.0, where)
-        wait = min(answers.backoff(tries, trouble.wait), self._longest_wait)
+        wait = min(answers.backoff(tries, trouble.wait, trouble.crowded), self._longest_wait)
         if trouble.crowded:  # also before giving up: the others of this shop had better know
             self._budget.hold(wait)
         if tries >= self._tries or troubles.count(trouble) >= trouble.most:
