@@ -1,0 +1,12 @@
+"""How a long-running process treats its memory (performance.md: -9 % CPU, and no response bodies piling up)."""
+
+from __future__ import annotations
+
+import gc
+
+
+def tune() -> None:
+    """Leave what was imported out of garbage collection, and collect less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5000, 10, 10)
