@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 from klientela.errors import Misconfigured
 from klientela.settings.overlay import PREFIX
 from klientela.settings.places import Path as KeyPath
+
+_WORD = re.compile(r"[\w-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ def refuse(
     found: Sequence[Problem], file: str, lines: Mapping[KeyPath, int], origin: Mapping[KeyPath, str]
 ) -> Misconfigured:
     """The error for the first problem (by line); it says how many more there are."""
+    found = [replace(problem, path=_meant(problem, lines)) for problem in found]
     first = min(found, key=lambda p: (_line(p.path, lines) or 0, [str(part) for part in p.path]))
     more = len(found) - 1
     rest = f" (and {more} more {'problem' if more == 1 else 'problems'})" if more else ""
@@ -57,6 +61,16 @@ def _where(path: KeyPath, file: str, lines: Mapping[KeyPath, int], origin: Mappi
     return f"{file} line {line}" if line else file
 
 
+def _meant(problem: Problem, lines: Mapping[KeyPath, int]) -> KeyPath:
+    """The key below the problem's own that its sentence speaks of, if it speaks of one that is there.
+
+    A validator of a whole table can only be reported at the table, but its sentence usually names a key.
+    """
+    words = set(_WORD.findall(problem.text))
+    below = [path for path in lines if path[:-1] == problem.path and str(path[-1]) in words]
+    return below[0] if len(below) == 1 else problem.path
+
+
 def _line(path: KeyPath, lines: Mapping[KeyPath, int]) -> int | None:
     """The line of the key, or of the nearest table around it."""
     for size in range(len(path), 0, -1):
@@ -79,7 +93,7 @@ def _problem(item: dict[str, Any], model: type[BaseModel], prefix: KeyPath) -> P
     if kind == "value_error":
         return _said_by_validator(path, str(item["ctx"]["error"]), prefix)
     text = item["msg"][0].lower() + item["msg"][1:]
-    return Problem(path, f"{name} is wrong: {text}")
+    return Problem(path, f"{name} is wrong: {text}", "`klientela config schema` lists every key and its values.")
 
 
 def _unknown_key(path: KeyPath, loc: KeyPath, model: type[BaseModel], prefix: KeyPath) -> Problem:
@@ -103,7 +117,7 @@ def _not_one_of(path: KeyPath, item: dict[str, Any], secret: bool) -> Problem:
 
 def _said_by_validator(path: KeyPath, text: str, prefix: KeyPath) -> Problem:
     """A validator's own sentence; at a source, secrets may also come from outside the file."""
-    hint = None
+    hint = "`klientela config schema` lists every key and its values."
     if path == prefix and len(prefix) == 2:
         hint = f"Write the key there, or set it from outside, like {_variable((*prefix, 'key')).replace('KEY', '…')}."
     return Problem(path, f"{dotted(path)}: {text}" if path else text, hint)

@@ -115,7 +115,8 @@ def _usage(error: typer.TyperException, as_json: bool) -> int:
         print(error.format_message())  # noqa: T201
         return failures.WRONG_USAGE
     message = error.format_message()
-    hint = f"`{context.command_path} --help` shows how it is used." if context is not None else None
+    path = context.command_path if context is not None else "klientela"
+    hint = f"`{path} --help` shows how it is used."
     failures.tell(
         {"kind": "usage", "message": message[0].lower() + message[1:].rstrip("."), "hint": hint}, as_json=as_json
     )

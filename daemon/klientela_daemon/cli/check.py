@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
 import typer
 
+from klientela.errors import Interrupted, SourceBroken
 from klientela.plugins import Plugins
 from klientela.settings import Configuration
-from klientela.source import SourceSettings
+from klientela.source import Checked, SourceSettings
 from klientela_daemon import failures, render
 from klientela_daemon.cli.common import house
 from klientela_daemon.cli.options import Config, Json
 
 _TOGETHER = 8  # shops asked at the same time
+_PATIENCE = 60.0  # seconds; a sync waits longer, somebody at a terminal does not
 
 
 def verb(
@@ -55,14 +58,27 @@ def try_source(config: Configuration, plugins: Plugins, name: str, settings: Sou
         "error": None,
     }
     try:
-        source = plugins.make(name, settings, shop=config.shop())
-        try:
-            seen = source.check()
-        finally:
-            source.close()
+        seen = _ask(config, plugins, name, settings)
     except Exception as error:  # noqa: BLE001 - a stranger's source may raise anything; the others are still tried
         return {**told, "ok": False, "error": failures.describe(error)}
     return {**told, "identity": seen.identity, "title": seen.title, "notes": list(seen.notes)}
+
+
+def _ask(config: Configuration, plugins: Plugins, name: str, settings: SourceSettings) -> Checked:
+    stop = threading.Event()
+    source = plugins.make(name, settings, shop=config.shop(), stop=stop)
+    enough = threading.Timer(_PATIENCE, stop.set)
+    enough.start()
+    try:
+        return source.check()
+    except Interrupted as error:
+        raise SourceBroken(
+            f"{name} gave no usable answer within {_PATIENCE:.0f} seconds",
+            hint="The shop may be busy; try again later.",
+        ) from error
+    finally:
+        enough.cancel()
+        source.close()
 
 
 def _show(config: Configuration, found: list[dict[str, Any]], broken: list[dict[str, str | None]]) -> None:
