@@ -31,10 +31,7 @@ class _Lines:
         self.made: list[Line] = []
         self.merged = 0
         self.split = 0
-        self.founded: dict[Handle, list[int]] = {}
-        for record in self.out.founded:
-            node = self.realm.persons[record].node
-            self.founded.setdefault(record if node is None else node, []).append(record)
+        self.founded: dict[Handle, list[int]] = page.founded
 
     def write(self) -> None:
         """All lines, in an order that only the facts decide."""

@@ -152,6 +152,10 @@ class Projected:
         self.projector = projector
         self.ruleset = projector.ruleset
         self.figures: dict[tuple[str, str, int], int] = {}
+        self.founded: dict[Handle, list[int]] = {}
+        for record in out.founded:
+            held_in = self.realm.persons[record].node
+            self.founded.setdefault(record if held_in is None else held_in, []).append(record)
         self.old_rows: dict[int, tuple[Any, ...]] = {}
         self.public: dict[int, bytes] = {}  # customers of this page -> public id, also of those that make no row
         self.old_public: dict[int, bytes] = {}
@@ -325,8 +329,7 @@ class Projected:
     def _newcomers(self, change: Change) -> list[int]:
         if not change.moved:
             return []
-        mine = set(change.members)
-        return [r for r in self.out.founded if (r if (n := self.realm.persons[r].node) is None else n) in mine]
+        return [record for handle in change.members for record in self.founded.get(handle, ())]
 
     def _count(
         self,

@@ -18,7 +18,6 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICRO = timedelta(microseconds=1)
 _OFFSET_BLANK = re.compile(r"\s+([+-]\d{2}):?(\d{2})$")
 _UNIX = re.compile(r"^\d{9,11}$")
 
@@ -27,7 +26,7 @@ def from_datetime(moment: datetime) -> Instant:
     """The instant of an aware datetime. ValueError for a naive one: its zone is not ours to guess."""
     if moment.tzinfo is None:
         raise ValueError("a time without zone")
-    return (moment - _EPOCH) // _MICRO
+    return _since_epoch(moment)
 
 
 def instant(text: str | int | float, zone: ZoneInfo | None = None) -> Instant:
@@ -35,6 +34,14 @@ def instant(text: str | int | float, zone: ZoneInfo | None = None) -> Instant:
 
     `zone` is the zone of times that carry none; without it they are refused. ValueError when unreadable.
     """
+    if type(text) is str and len(text) > 18:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            pass  # other spellings below
+        else:
+            if moment.tzinfo is not None:
+                return _since_epoch(moment)
     if isinstance(text, bool):
         raise ValueError("true and false are no times")  # noqa: TRY004 - one error kind for callers
     if isinstance(text, (int, float)):
@@ -47,7 +54,12 @@ def instant(text: str | int | float, zone: ZoneInfo | None = None) -> Instant:
         if zone is None:
             raise ValueError(f"{value!r} has no time zone")
         moment = moment.replace(tzinfo=zone)
-    return (moment - _EPOCH) // _MICRO
+    return _since_epoch(moment)
+
+
+def _since_epoch(moment: datetime) -> Instant:
+    delta = moment - _EPOCH
+    return (delta.days * 86400 + delta.seconds) * SECOND + delta.microseconds
 
 
 def iso(moment: Instant) -> str:

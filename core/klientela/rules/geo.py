@@ -53,7 +53,7 @@ def phone(text: str | None, region: str) -> str | None:
     """
     if not text:
         return None
-    digits = _NOISE.sub("", text)
+    digits = text if text[1:].isalnum() else _NOISE.sub("", text)
     plain = _plain(digits, region)
     if plain is not None:
         return plain if not _junk(plain) else None
@@ -71,20 +71,19 @@ def _plain(digits: str, region: str) -> str | None:
             return None
         region, (code, trunk, lengths) = known
         rest = digits[1 + len(code) :]
-        if trunk and rest.startswith(trunk):
-            return None  # +49 (0) 152 …: rare, the library knows when to drop it
     else:
         plan = PLANS.get(region)
         if plan is None:
             return None
         code, trunk, lengths = plan
-        if trunk:
-            if not digits.startswith(trunk):
-                return None
-            rest = digits[len(trunk) :]
-        else:
-            rest = digits
-    if rest.isascii() and rest.isdigit() and rest[0] != "0" and 7 <= len(rest) <= 11 and len(rest) in lengths:
+        if not digits.startswith(trunk) if trunk else digits.startswith(code):
+            return None
+        rest = digits
+    if trunk and rest.startswith(trunk):
+        rest = rest[len(trunk) :]
+    elif rest.startswith("0"):
+        return None
+    if 7 <= len(rest) <= 11 and len(rest) in lengths and rest.isascii() and rest.isdigit():
         return f"+{code}{rest}"
     return None
 

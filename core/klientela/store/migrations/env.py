@@ -1,0 +1,1 @@
+"""Placeholder environment: klientela runs its steps itself (migrations/__init__.py)."""
