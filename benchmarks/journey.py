@@ -51,7 +51,9 @@ def child(database: str, port: int, profile: bool) -> None:
         report = sync(store, source)
         if profiler:
             profiler.disable()
-            pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
+            stats = pstats.Stats(profiler)
+            stats.sort_stats("tottime").print_stats(45)
+            stats.print_callers("method .get. of .dict")
         assert report.status == "ok", report.error
         with store.reading() as db:
             lines = db.rows("SELECT count(*) FROM audit")[0][0]

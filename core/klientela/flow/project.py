@@ -152,6 +152,7 @@ class Projected:
         self.projector = projector
         self.ruleset = projector.ruleset
         self.figures: dict[tuple[str, str, int], int] = {}
+        self.changed_records: set[int] = set()  # records and customers whose membership this page may have moved
         self.founded: dict[Handle, list[int]] = {}
         for record in out.founded:
             held_in = self.realm.persons[record].node
@@ -222,13 +223,18 @@ class Projected:
     def rows(self, moved: list[Moved], fresh: set[int]) -> None:
         """Customer rows, figures, postings, search."""
         db, out = self.db, self.out
-        customers = self._owners(moved)
         changes = {change.customer: change for change in out.changes}
         shown = {number: self._shown(change) for number, change in changes.items()}
         involved = {*changes, *out.vanished, *(c for change in out.changes for c in change.olds)}
         self._load_rows(involved)
+        owners = {r for m in moved for r in (m.old_owner, m.owner) if r is not None}
+        tallies = self._load_tallies(involved | owners)
+        self.changed_records = {*involved, *out.persons}
+        customers = self._owners(moved, tallies)
         only_orders = {c for pair in customers for c in pair if c is not None} - involved
-        tallies = self._load_tallies(involved | only_orders)
+        tallies.update(self._load_tallies(only_orders - tallies.keys()))
+        for number in owners - only_orders - involved:
+            tallies.pop(number, None)
         fresh_rows: list[tuple[Any, ...]] = []
         changed_rows: list[tuple[Any, ...]] = []
         now: dict[int, Tally] = {}
@@ -276,18 +282,27 @@ class Projected:
     def _shown(self, change: Change) -> bool:
         return any(self.realm.held[h].shown for h in change.members)
 
-    def _owners(self, moved: list[Moved]) -> list[tuple[int | None, int | None]]:
-        """For each moved order the customers of its old and new owner, as they are after this page."""
+    def _owners(self, moved: list[Moved], tallies: dict[int, tuple[Any, ...]]) -> list[tuple[int | None, int | None]]:
+        """For each moved order the customers of its old and new owner, as they are after this page.
+
+        A customer's id is the smallest record id of its members: a tally under an owner's own id is that owner's, unless
+        this page moved it, and nothing more needs to be read.
+        """
         realm = self.realm
-        records = {r for m in moved for r in (m.old_owner, m.owner) if r is not None}
-        realm.load_persons(records)
-        nodes = {p.node for r in records if (p := realm.persons.get(r)) is not None and p.node is not None}
+        settled = {r for m in moved for r in (m.old_owner, m.owner) if r is not None}
+        unsure = {r for r in settled if r not in tallies or r in self.changed_records}
+        realm.load_persons(unsure)
+        nodes = {p.node for r in unsure if (p := realm.persons.get(r)) is not None and p.node is not None}
         realm.load_held(nodes)
         left = set(self.out.left)
 
         def customer(record: int | None) -> int | None:
-            person = realm.persons.get(record) if record is not None else None
-            if person is None or record in left:
+            if record is None or record in left:
+                return None
+            if record not in unsure:
+                return record
+            person = realm.persons.get(record)
+            if person is None:
                 return None
             if person.node is not None:
                 held = realm.held[person.node]
