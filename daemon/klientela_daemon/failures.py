@@ -62,6 +62,11 @@ def tell(said: dict[str, Any], *, as_json: bool) -> None:
         print(f"{dim}{said['hint']}{off}", file=sys.stderr)  # noqa: T201
 
 
+def warn(text: str) -> None:
+    """Something the operator should know, on stderr."""
+    print(f"warning: {redact.clean(text)}", file=sys.stderr)  # noqa: T201
+
+
 def _show_trace(error: BaseException) -> None:
     sys.stderr.write(redact.clean("".join(traceback.format_exception(error))))
 

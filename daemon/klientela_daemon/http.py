@@ -85,7 +85,7 @@ class Listener:
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer what is in flight, then end."""
+        """Answer what is in flight, then end; a second time it does nothing."""
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(_START)

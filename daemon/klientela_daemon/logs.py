@@ -13,7 +13,7 @@ import structlog
 
 from klientela_daemon import redact
 
-_QUIET = ("httpx", "httpcore", "apscheduler", "uvicorn.access", "asyncio", "alembic")
+_QUIET = ("httpx", "httpcore", "apscheduler", "uvicorn", "asyncio", "alembic")
 """Libraries that speak of every request or every wake-up; their warnings are kept."""
 
 

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from klientela.flow.sync import sync
-
-from klientela.errors import KlientelaError, SourceBusy
+from klientela.errors import KlientelaError
+from klientela.flow import work
+from klientela.flow.sync import Report, sync
 from klientela.model.instants import SECOND, Instant, iso
+from klientela.source import Source, SourceSettings
 from klientela.store import operation
-from klientela.store.database import Store, open_store
+from klientela.store.database import Store
 from klientela.store.operation import SourceState
 from klientela_daemon import logs, systemd
 from klientela_daemon.failures import sentence
@@ -23,16 +24,12 @@ from klientela_daemon.house import House
 from klientela_daemon.http import Health, Listener, application
 from klientela_daemon.jobs import Jobs, stale
 from klientela_daemon.metrics import Metrics
+from klientela_daemon.opening import opened, settle
 
 log = logs.logger("klientela.daemon")
 
 _PATIENCE = 8.0  # seconds for runs to finish or roll back their page; the promise is ten for the whole exit
 _ROUND = 5.0  # seconds between two looks at stale sources and the watchdog
-
-
-def open_house(house: House) -> Store:
-    """Open the store of a configuration, with its key."""
-    return open_store(house.config.store_url(), key_file=house.config.file(house.config.settings.privacy.key_file))
 
 
 class Daemon:
@@ -46,6 +43,8 @@ class Daemon:
         self._metrics = Metrics()
         self._began = operation.now()
         self._stale: set[str] = set()
+        self._sources: dict[str, tuple[SourceSettings, Source]] = {}
+        self._worklist = threading.Thread(target=self._drain, name="worklist", daemon=True)
         self._store: Store
         self._jobs: Jobs
         self._listener: Listener
@@ -53,13 +52,15 @@ class Daemon:
     def run(self) -> int:
         """Until SIGTERM or SIGINT. 0 when everything ended cleanly; errors at the start are raised."""
         config = self._house.config
-        store = open_house(self._house)
+        store = opened(self._house, create=True)
         try:
             store.lock_daemon()
             self._store = store
             buried = operation.bury(store)
             if buried:
                 log.warning("closed runs of a process that died", runs=buried)
+            for said in settle(store, self._house):
+                log.warning(said)
             self._jobs = Jobs(store, self.sync)
             web = config.settings.web
             self._listener = Listener(application(self.health, self.metrics), web.host, web.port)
@@ -73,6 +74,7 @@ class Daemon:
         try:
             self._listener.start()
             self._jobs.start(self._house.plans())
+            self._worklist.start()
             self._announce()
             while not self._stop.is_set():
                 self._turn()
@@ -132,12 +134,16 @@ class Daemon:
         if late:
             # their open transaction dies with the process and is rolled back by the database
             log.warning("left behind runs that did not stop in time", sources=late)
+        self._worklist.join(1.0)
+        for name in [name for name in self._sources if name not in late]:
+            self._forget(name)
+        self._listener.stop()
         log.info("klientela has stopped")
         return 0
 
     def _hung(self) -> bool:
-        """Whether a run is still inside the store, which then is left to the end of the process."""
-        return bool(getattr(self, "_jobs", None) and self._jobs.running)
+        """Whether somebody is still inside the store, which then is left to the end of the process."""
+        return self._worklist.is_alive() or bool(getattr(self, "_jobs", None) and self._jobs.running)
 
     # Reloading ----------------------------------------------------------------------------------------------------
 
@@ -153,9 +159,9 @@ class Daemon:
         old, new = self._house.config, fresh.config
         if new.store_url() != old.store_url() or new.settings.web != old.settings.web:
             log.warning("a change of [store] or [web] needs a restart; the rest of the configuration is taken over")
-        for warning in new.warnings:
-            log.warning(warning)
         self._house = fresh
+        for said in (*new.warnings, *settle(self._store, fresh)):
+            log.warning(said)
         self._jobs.change(fresh.plans())
         log.info(
             "the configuration was read again", sources=sorted(new.settings.sources), planned=sorted(fresh.plans())
@@ -166,29 +172,58 @@ class Daemon:
 
     def sync(self, name: str) -> None:
         """Run one source, in the thread of its job."""
-        house = self._house
-        one = house.config.settings.sources.get(name)
+        one = self._house.config.settings.sources.get(name)
         if one is None or self._stop.is_set():
             return  # the configuration lost it a moment ago
-        source = house.plugins.make(name, one, shop=house.config.shop(), stop=self._stop)
         log.info("sync begins", source=name)
+        healthy = False
         try:
-            report = sync(self._store, source, stop=self._stop).as_dict()
-        except SourceBusy as error:
-            log.info("sync skipped", source=name, reason=sentence(error))
-            return
+            report = sync(self._store, self._source(name, one), stop=self._stop)
+            healthy = report.error is None
         finally:
-            source.close()
-        self._metrics.count(report)
+            if not healthy:
+                self._forget(name)  # the next run begins with fresh connections and a fresh look at the shop
+        self._metrics.count(report.as_dict())
         self._tell(report)
 
-    def _tell(self, report: dict[str, Any]) -> None:
-        facts = {key: value for key, value in report.items() if key not in ("cursor", "error", "started", "finished")}
-        error = report.get("error")
-        if error:
-            log.warning("sync ended early", reason=error.get("message"), hint=error.get("hint"), **facts)
+    def _source(self, name: str, settings: SourceSettings) -> Source:
+        """The source's object; it lives from run to run, so that a shop need not be asked each time who it is."""
+        known = self._sources.get(name)
+        if known is not None and known[0] == settings:
+            return known[1]
+        self._forget(name)
+        house = self._house
+        made = house.plugins.make(name, settings, shop=house.config.shop(), stop=self._stop)
+        self._sources[name] = (settings, made)
+        return made
+
+    def _forget(self, name: str) -> None:
+        known = self._sources.pop(name, None)
+        if known is not None:
+            known[1].close()
+
+    def _tell(self, report: Report) -> None:
+        said = report.as_dict()
+        for key in ("cursor", "error", "started", "finished"):
+            del said[key]
+        for remark in report.remarks:
+            log.info("remark of the source", source=report.source, remark=remark)
+        if report.status == "skipped":
+            log.info("sync skipped", source=report.source, reason=(report.error or {}).get("message"))
+        elif report.error is not None:
+            log.warning("sync ended early", reason=report.error["message"], hint=report.error["hint"], **said)
         else:
-            log.info("sync ended", **facts)
+            log.info("sync ended", **said)
+
+    def _drain(self) -> None:
+        """Finish what a change of rules or a killed process left on the worklist, beside everything else."""
+        try:
+            done = work.drain(self._store, stop=self._stop)
+        except KlientelaError as error:
+            log.error("the worklist waits for the next run", reason=sentence(error))  # noqa: TRY400
+        else:
+            if done:
+                log.info("worked off the worklist", records=done)
 
     # Health -------------------------------------------------------------------------------------------------------
 
@@ -202,7 +237,7 @@ class Daemon:
         except KlientelaError as error:
             return Health([*problems, sentence(error)], [], [])
         late = self._late(states)
-        return Health(problems, [self._source(state, name in late) for name, state in states.items()], sorted(late))
+        return Health(problems, [_shown(state, name in late) for name, state in states.items()], sorted(late))
 
     def metrics(self) -> str:
         """What /metrics says."""
@@ -214,17 +249,6 @@ class Daemon:
 
     def _late(self, states: dict[str, SourceState]) -> dict[str, Instant | None]:
         return stale(self._jobs.plans, states, operation.now(), self._began)
-
-    @staticmethod
-    def _source(state: SourceState, late: bool) -> dict[str, Any]:
-        return {
-            "source": state.name,
-            "connected": state.connected,
-            "busy": state.busy,
-            "stale": late,
-            "status": state.last.status if state.last else None,
-            "last_success": iso(state.success) if state.success is not None else None,
-        }
 
     def _warn_of_stale(self) -> None:
         """Once when a source becomes stale, once when it is well again."""
@@ -240,6 +264,17 @@ class Daemon:
         for name in self._stale - late.keys():
             log.info("source is up to date again", source=name)
         self._stale = set(late)
+
+
+def _shown(state: SourceState, late: bool) -> dict[str, Any]:
+    return {
+        "source": state.name,
+        "connected": state.connected,
+        "busy": state.busy,
+        "stale": late,
+        "status": state.last.status if state.last else None,
+        "last_success": iso(state.success) if state.success is not None else None,
+    }
 
 
 def _signals() -> list[signal.Signals]:

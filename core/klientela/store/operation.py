@@ -11,7 +11,7 @@ import platform
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -279,3 +279,15 @@ def bury(store: Store) -> int:
             [(now(), error, number) for number in orphans],
         )
     return len(orphans)
+
+
+def connect(store: Store, names: Iterable[str]) -> list[str]:
+    """Mark the sources that left the configuration as disconnected; they keep their data. The names of those."""
+    named = set(names)
+    with store.reading() as db:
+        gone = [label for label, kind in db.rows("SELECT label, type FROM source WHERE connected = 1")
+                if label not in named and kind != "manual"]  # fmt: skip
+    if gone:
+        with store.step("sources") as step:
+            step.db.many("UPDATE source SET connected = 0 WHERE label = ?", [(label,) for label in gone])
+    return sorted(gone)

@@ -38,6 +38,8 @@ VERBS: dict[str, Verb] = {
     "init": Verb("init", "Write a commented starter klientela.toml.", _START),
     "check": Verb("check", "Validate the configuration and try each source's credentials.", _START),
     "plugins": Verb("plugins", "What is installed, and which source types it brings.", _CARE),
+    "sync": Verb("sync", "Run sources once, now.", _START),
+    "run": Verb("run", "The daemon: sources by their schedule, health and metrics.", _START),
     "sandbox": Verb("sandbox", "Serve a plugin's pretend shop on loopback.", _START),
     "config": Verb("config", "The configuration's JSON Schema, for editors.", _CARE),
 }

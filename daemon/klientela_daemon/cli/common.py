@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from klientela_daemon import failures
 from klientela_daemon.house import House, read
 
 
@@ -12,5 +12,5 @@ def house(config: Path | None) -> House:
     """Read the configuration; its warnings go to stderr."""
     found = read(config)
     for warning in found.config.warnings:
-        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
+        failures.warn(warning)
     return found

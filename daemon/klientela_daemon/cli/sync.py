@@ -1,0 +1,123 @@
+"""`klientela sync`: run sources once, now."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from klientela.flow.sync import Report, sync
+from klientela.model.instants import SECOND
+from klientela.source import SourceSettings
+from klientela.store import operation
+from klientela.store.database import Store
+from klientela_daemon import failures, logs, render
+from klientela_daemon.cli.common import house
+from klientela_daemon.cli.options import Config, Json
+from klientela_daemon.house import House
+from klientela_daemon.opening import opened, settle
+
+_TOGETHER = 8  # sources read at the same time; what they write goes one step after the other
+_COUNTS = ("pages", "read", "new", "changed", "unchanged", "rejected", "merged", "split")
+
+
+def verb(
+    sources: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Only these sources.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read everything again and look for deletions.")] = False,
+    config: Config = None,
+    as_json: Json = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell on stderr what the sources wait for.")] = False,
+) -> int:
+    """Sync sources once, now: all of them, or those named."""
+    here = house(config)
+    wanted = here.chosen(sources)
+    logs.set_up(level="info" if verbose else "error")
+    with opened(here, create=True) as store, stopping() as stop:
+        operation.bury(store)
+        for said in settle(store, here):
+            failures.warn(said)
+        reports = run(here, store, wanted, full=full, stop=stop)
+        stopped = stop.is_set()
+    if as_json:
+        render.emit({"runs": [report.as_dict() for report in reports]})
+    else:
+        show(reports)
+    if stopped:
+        return failures.STOPPED if not as_json else failures.FAILED
+    return failures.FAILED if any(report.status in ("failed", "partial") for report in reports) else 0
+
+
+def run(
+    here: House, store: Store, wanted: dict[str, SourceSettings], *, full: bool, stop: threading.Event
+) -> list[Report]:
+    """Sync the sources beside each other; one that waits or fails holds up nobody. Reports in the given order."""
+
+    def one(name: str, settings: SourceSettings) -> Report:
+        source = here.plugins.make(name, settings, shop=here.config.shop(), stop=stop)
+        try:
+            return sync(
+                store, source, full=full, stop=stop, progress=lambda report: bar.update(name, report.read, note(report))
+            )
+        except Exception as error:  # noqa: BLE001 - told in the report; the other sources go on
+            return _failed(name, error)
+        finally:
+            source.close()
+
+    with render.bar() as bar, ThreadPoolExecutor(min(_TOGETHER, max(1, len(wanted)))) as pool:
+        return list(pool.map(lambda item: one(*item), wanted.items()))
+
+
+def note(report: Report) -> str:
+    """What a progress bar says beside the count."""
+    return f"{report.stream}: {report.new} new, {report.changed} changed"
+
+
+def _failed(name: str, error: Exception) -> Report:
+    now = operation.now()
+    return Report(name, "failed", started=now, finished=now, error=failures.describe(error))
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set: pages are finished or rolled back. A second Ctrl-C is a hard one."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: object) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def show(reports: Sequence[Report]) -> None:
+    """The runs as a table, then what there is to say about them."""
+    rows: list[list[Any]] = []
+    for report in reports:
+        took = ((report.finished or report.started) - report.started) / SECOND
+        rows.append([report.source, report.status, *(getattr(report, name) for name in _COUNTS), f"{took:.1f} s"])
+    render.table(["source", "status", *_COUNTS, "took"], rows, right=[*_COUNTS, "took"])
+    for report in reports:
+        for remark in report.remarks:
+            render.say(f"{report.source}: {remark}")
+        if report.error is not None:
+            render.say(f"✗ {report.source}: {report.error['message']}")
+            if report.error.get("hint"):
+                render.say(f"  {report.error['hint']}")
+        if report.rejected:
+            render.say(
+                f"{report.source}: {report.rejected} records could not be taken; `klientela quarantine` lists them"
+            )
