@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import Counter
@@ -14,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from klientela.errors import SourceBroken, SourceBusy
+from klientela.errors import SourceBroken
 from klientela.model.instants import DAY, HOUR, MINUTE, SECOND, Instant, instant, to_datetime
 from klientela.settings import Every, schedule
-from klientela.store import facts, operation
+from klientela.store import operation
 from klientela.store.database import Store, open_store
 from klientela_daemon.house import Plan
 from klientela_daemon.jobs import Jobs, _Slots, stale
+from tests.store.runs import ran, state
 
 NOON = instant("2026-05-14T12:00:00Z")
 
@@ -35,26 +35,6 @@ def plan(name: str, every: str | None = None, cron: str | None = None, zone: str
     made = schedule(every, cron, zone)
     assert made is not None
     return Plan(name, "csv", made)
-
-
-def ran(
-    store: Store, name: str, started: Instant, status: str = "ok", error: str | None = None, ended: bool = True
-) -> None:
-    """A run in the books."""
-    with store.step("test") as step:
-        source = facts.ensure_source(step, name, "csv").id
-        counts = dict.fromkeys(operation.COUNTS, 0)
-        row = {
-            "source": source, "status": status, "started": started, "finished": started + SECOND if ended else None,
-            "error": json.dumps({"kind": error, "message": "m", "hint": None}) if error else None, **counts,
-        }  # fmt: skip
-        names = ", ".join(row)
-        marks = ", ".join("?" * len(row))
-        step.db.run(f"INSERT INTO run ({names}) VALUES ({marks})", tuple(row.values()))
-
-
-def state(store: Store, name: str) -> operation.SourceState | None:
-    return {found.name: found for found in operation.states(store)}.get(name)
 
 
 def first(store: Store, what: Plan, now: Instant) -> Instant:
@@ -123,125 +103,6 @@ def test_the_days_of_a_year_with_both_changes_of_the_clocks_have_one_slot_each()
     assert set(days.values()) == {1}
     assert len(days) == 366  # 365 and the first of the next year
     assert all(timedelta(hours=22) < b - a < timedelta(hours=26) for a, b in pairwise(slots))
-
-
-# Slots ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_slot_is_claimed_once(store: Store) -> None:
-    assert operation.claim(store, "a", "csv", NOON)
-    assert not operation.claim(store, "a", "csv", NOON)
-    assert operation.claim(store, "a", "csv", NOON + MINUTE)
-    assert operation.claim(store, "b", "csv", NOON)
-
-
-def test_many_triggers_at_once_claim_a_slot_once(store: Store) -> None:
-    got = []
-    threads = [threading.Thread(target=lambda: got.append(operation.claim(store, "a", "csv", NOON))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(got) == [False] * 7 + [True]
-
-
-def test_a_slot_of_a_dead_daemon_is_taken_over_unless_its_run_ended(store: Store) -> None:
-    operation.claim(store, "died", "csv", NOON)
-    assert operation.claim(store, "died", "csv", NOON, retake=True)
-    for name, status, error, again in (
-        ("good", "ok", None, False),
-        ("bad", "failed", "broken", False),
-        ("cut", "partial", "interrupted", True),
-    ):
-        operation.claim(store, name, "csv", NOON)
-        ran(store, name, operation.now(), status, error)
-        assert operation.claim(store, name, "csv", NOON, retake=True) is again
-
-
-def test_old_slots_are_forgotten(store: Store) -> None:
-    operation.claim(store, "a", "csv", NOON - 31 * DAY)
-    operation.claim(store, "a", "csv", NOON)
-    with store.reading() as db:
-        assert db.rows("SELECT slot FROM slot") == [("2026-05-14T12:00:00Z",)]
-
-
-# Leases -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def source(store: Store) -> int:
-    with store.step("test") as step:
-        return facts.ensure_source(step, "a", "csv").id
-
-
-def test_a_source_is_leased_once_and_free_afterwards(store: Store, source: int) -> None:
-    with operation.lease(store, source, "a") as held:
-        with store.reading() as db:
-            held.check(db)
-            assert operation.is_held(db, source)
-        with pytest.raises(SourceBusy, match="in progress"), operation.lease(store, source, "a"):
-            pass
-    with operation.lease(store, source, "a"):
-        pass
-
-
-def test_a_heartbeat_keeps_the_lease(store: Store, source: int) -> None:
-    with operation.lease(store, source, "a", ttl=SECOND // 5) as held:
-        time.sleep(0.5)
-        with store.reading() as db:
-            assert operation.is_held(db, source)
-            held.check(db)
-
-
-def _somebody(store: Store, source: int, holder: str, until: Instant) -> None:
-    with store.step("test") as step:
-        step.db.run("DELETE FROM lease")
-        step.db.run("INSERT INTO lease (source, holder, until) VALUES (?, ?, ?)", (source, holder, until))
-
-
-def test_the_lease_of_a_dead_process_is_taken_over_at_once(store: Store, source: int) -> None:
-    later = operation.now() + HOUR
-    _somebody(store, source, f"{operation._place()}|4000000|1|x", later)
-    with operation.lease(store, source, "a"):
-        pass
-    # the same number, but another process meanwhile
-    mine = operation._holder().split("|")
-    _somebody(store, source, "|".join([mine[0], mine[1], "1", "x"]), later)
-    with operation.lease(store, source, "a"):
-        pass
-
-
-def test_the_lease_of_another_machine_is_taken_over_when_it_expired(store: Store, source: int) -> None:
-    _somebody(store, source, "elsewhere|1|1|x", operation.now() + HOUR)
-    with pytest.raises(SourceBusy), operation.lease(store, source, "a"):
-        pass
-    _somebody(store, source, "elsewhere|1|1|x", operation.now() - SECOND)
-    with operation.lease(store, source, "a"):
-        pass
-
-
-def test_who_lost_the_lease_is_told_before_he_writes(store: Store, source: int) -> None:
-    with operation.lease(store, source, "a", ttl=SECOND // 5) as held:
-        _somebody(store, source, "elsewhere|1|1|x", operation.now() + HOUR)
-        assert held.lost.wait(5)
-        with store.reading() as db, pytest.raises(SourceBusy, match="took over"):
-            held.check(db)
-    with store.reading() as db:
-        assert operation.is_held(db, source)  # the other one's lease is untouched
-
-
-def test_runs_of_dead_processes_are_closed(store: Store) -> None:
-    ran(store, "died", NOON, "running", ended=False)
-    ran(store, "lives", NOON, "running", ended=False)
-    lives = state(store, "lives")
-    assert lives is not None
-    with operation.lease(store, lives.id, "lives"):
-        assert operation.bury(store) == 1
-        assert operation.bury(store) == 0
-    died = state(store, "died")
-    assert died is not None
-    assert died.last is not None
-    assert (died.last.status, died.last.interrupted) == ("failed", True)
 
 
 # Running ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,158 @@
+"""Slots, leases and runs: nothing runs twice, a dead process blocks nobody, a frozen one cannot write."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from klientela.errors import SourceBusy, StoreError
+from klientela.model.instants import DAY, HOUR, MINUTE, SECOND, Instant, instant
+from klientela.store import facts, open_store, operation
+from klientela.store.database import Store
+from tests.store.runs import ran, state
+
+NOON = instant("2026-05-14T12:00:00Z")
+
+
+# Slots ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_slot_is_claimed_once(store: Store) -> None:
+    assert operation.claim(store, "a", "csv", NOON)
+    assert not operation.claim(store, "a", "csv", NOON)
+    assert operation.claim(store, "a", "csv", NOON + MINUTE)
+    assert operation.claim(store, "b", "csv", NOON)
+
+
+def test_many_triggers_at_once_claim_a_slot_once(store: Store) -> None:
+    got = []
+    threads = [threading.Thread(target=lambda: got.append(operation.claim(store, "a", "csv", NOON))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(got) == [False] * 7 + [True]
+
+
+def test_a_slot_of_a_dead_daemon_is_taken_over_unless_its_run_ended(store: Store) -> None:
+    operation.claim(store, "died", "csv", NOON)
+    assert operation.claim(store, "died", "csv", NOON, retake=True)
+    for name, status, error, again in (
+        ("good", "ok", None, False),
+        ("bad", "failed", "broken", False),
+        ("cut", "partial", "interrupted", True),
+    ):
+        operation.claim(store, name, "csv", NOON)
+        ran(store, name, operation.now(), status, error)
+        assert operation.claim(store, name, "csv", NOON, retake=True) is again
+
+
+def test_old_slots_are_forgotten(store: Store) -> None:
+    operation.claim(store, "a", "csv", NOON - 31 * DAY)
+    operation.claim(store, "a", "csv", NOON)
+    with store.reading() as db:
+        assert db.rows("SELECT slot FROM slot") == [("2026-05-14T12:00:00Z",)]
+
+
+# Leases -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def source(store: Store) -> int:
+    with store.step("test") as step:
+        return facts.ensure_source(step, "a", "csv").id
+
+
+def test_a_source_is_leased_once_and_free_afterwards(store: Store, source: int) -> None:
+    with operation.lease(store, source, "a") as held:
+        with store.reading() as db:
+            held.check(db)
+            assert operation.is_held(db, source)
+        with pytest.raises(SourceBusy, match="in progress"), operation.lease(store, source, "a"):
+            pass
+    with operation.lease(store, source, "a"):
+        pass
+
+
+def test_a_heartbeat_keeps_the_lease(store: Store, source: int) -> None:
+    with operation.lease(store, source, "a", ttl=SECOND // 5) as held:
+        time.sleep(0.5)
+        with store.reading() as db:
+            assert operation.is_held(db, source)
+            held.check(db)
+
+
+def _somebody(store: Store, source: int, holder: str, until: Instant) -> None:
+    with store.step("test") as step:
+        step.db.run("DELETE FROM lease")
+        step.db.run("INSERT INTO lease (source, holder, until) VALUES (?, ?, ?)", (source, holder, until))
+
+
+def test_the_lease_of_a_dead_process_is_taken_over_at_once(store: Store, source: int) -> None:
+    later = operation.now() + HOUR
+    _somebody(store, source, f"{operation._place()}|4000000|1|x", later)
+    with operation.lease(store, source, "a"):
+        pass
+    # the same number, but another process meanwhile
+    mine = operation._holder().split("|")
+    _somebody(store, source, "|".join([mine[0], mine[1], "1", "x"]), later)
+    with operation.lease(store, source, "a"):
+        pass
+
+
+def test_the_lease_of_another_machine_is_taken_over_when_it_expired(store: Store, source: int) -> None:
+    _somebody(store, source, "elsewhere|1|1|x", operation.now() + HOUR)
+    with pytest.raises(SourceBusy), operation.lease(store, source, "a"):
+        pass
+    _somebody(store, source, "elsewhere|1|1|x", operation.now() - SECOND)
+    with operation.lease(store, source, "a"):
+        pass
+
+
+def test_who_lost_the_lease_is_told_before_he_writes(store: Store, source: int) -> None:
+    with operation.lease(store, source, "a", ttl=SECOND // 5) as held:
+        _somebody(store, source, "elsewhere|1|1|x", operation.now() + HOUR)
+        assert held.lost.wait(5)
+        with store.reading() as db, pytest.raises(SourceBusy, match="took over"):
+            held.check(db)
+    with store.reading() as db:
+        assert operation.is_held(db, source)  # the other one's lease is untouched
+
+
+def test_runs_of_dead_processes_are_closed(store: Store) -> None:
+    ran(store, "died", NOON, "running", ended=False)
+    ran(store, "lives", NOON, "running", ended=False)
+    lives = state(store, "lives")
+    assert lives is not None
+    with operation.lease(store, lives.id, "lives"):
+        assert operation.bury(store) == 1
+        assert operation.bury(store) == 0
+    died = state(store, "died")
+    assert died is not None
+    assert died.last is not None
+    assert (died.last.status, died.last.interrupted) == ("failed", True)
+
+
+# Sources and daemons ----------------------------------------------------------------------------------------------
+
+
+def test_sources_that_left_the_configuration_are_disconnected_and_come_back(store: Store) -> None:
+    for name in ("a", "b"):
+        operation.claim(store, name, "csv", NOON)
+    assert operation.connect(store, ["a"]) == ["b"]
+    assert operation.connect(store, ["a"]) == []
+    assert [(found.name, found.connected) for found in operation.states(store)] == [("a", True), ("b", False)]
+    operation.claim(store, "b", "csv", NOON + MINUTE)
+    assert [found.connected for found in operation.states(store)] == [True, True]
+
+
+def test_one_daemon_for_each_store(store: Store, store_url: str) -> None:
+    store.lock_daemon()
+    with open_store(store_url) as other:
+        with pytest.raises(StoreError, match="another klientela daemon"):
+            other.lock_daemon()
+        assert operation.claim(other, "a", "csv", NOON)  # it may still write
+        store.close()
+        other.lock_daemon()
