@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from msgspec import UNSET
 
-from klientela.model.records import Address, Order, Person
+from klientela.model.records import Order, Person
+from klientela.rules.guests import guest_person, is_own_row
 from klientela.rules.publish import NEVER, Canon, Published, is_account, publish
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.totals import Settled, settle
@@ -44,34 +45,6 @@ class Buyers:
 
     cases: dict[int, Case] = field(default_factory=dict)
     moved: list[Moved] = field(default_factory=list)
-
-
-def guest_person(order: Order) -> Person | None:
-    """The person an order speaks of, for the row of a guest order; None for an order without any contact (R13b)."""
-    places = order.addresses if order.addresses is not UNSET and order.addresses else []
-    first, last, company = order.first_name or None, order.last_name or None, order.company or None
-    phone = order.phone or None
-    main: Address | None = places[0] if places else None
-    if main is not None:
-        if not (first or last):
-            first, last = main.first_name, main.last_name
-        company = company or main.company
-        phone = phone or main.phone
-    if not (first or last or company or order.email or phone or places):
-        return None
-    return Person(
-        external_id=order.external_id,
-        version=order.version,
-        entity="guest_order",
-        kind=order.kind if order.kind is not UNSET else "guest",
-        created_at=order.placed_at if order.placed_at is not UNSET else None,
-        first_name=first,
-        last_name=last,
-        company=company,
-        email=order.email or None,
-        phone=phone,
-        addresses=list(places),
-    )
 
 
 class Owners:
@@ -195,25 +168,8 @@ class Owners:
 
     def _is_own_row(self, item: Loaded, buyer: int | None) -> bool:
         """Whether the order makes a row of its own instead of belonging to its buyer's record."""
-        if buyer is None:
-            return True
-        policy = self.ruleset.of(self.sources[item.source].uid).guests
-        if policy == "merge":
-            return False
-        account = self.accounts.get(buyer, False)
-        if not self._is_guest(item, account):
-            return False
-        return policy == "per_order" or account
-
-    def _is_guest(self, item: Loaded, account: bool) -> bool:
-        """Logged-in is a fact of the order, never guessed from the e-mail (R13)."""
-        order: Order = item.fact
-        rule = self.ruleset.of(self.sources[item.source].uid).guest_rule
-        if rule in ("customer_null", "never"):
-            return False  # it has a buyer
-        if rule == "state" or order.guest is UNSET:
-            return not account
-        return order.guest
+        rules = self.ruleset.of(self.sources[item.source].uid)
+        return is_own_row(item.fact, rules, rules.guests, buyer is not None and self.accounts.get(buyer, False))
 
     def _guest_rows(
         self,
@@ -223,7 +179,11 @@ class Owners:
         standing: dict[int, tuple[int | None, Settled]],
     ) -> None:
         """Register, fill or empty the guest_order records of these orders."""
-        made = {item.id: person for item in own_row if (person := guest_person(item.fact)) is not None}
+        made = {
+            item.id: person
+            for item in own_row
+            if (person := guest_person(item.fact, self.ruleset.of(self.sources[item.source].uid))) is not None
+        }
         by_source: dict[int, list[Loaded]] = {}
         for item in own_row:
             if item.id in made:
@@ -231,12 +191,9 @@ class Owners:
         bodies = []
         for source, items in by_source.items():
             uid = self.sources[source].uid
-            rule = self.ruleset.of(uid)
             ids = facts.ensure(self.step, source, facts.GUEST_ORDER, [item.ext for item in items])
             for item in items:
                 person = made[item.id]
-                if rule.guest_rule == "never" or (item.fact.guest is False):
-                    person.kind = "contact"
                 number = ids[item.ext]
                 owners[item.id] = number
                 bodies.append((item.version, facts.encode(person), number))
@@ -310,4 +267,4 @@ def canon_created(canon: Canon) -> int | None:
     return None if canon.created == NEVER else canon.created
 
 
-__all__ = ["Buyers", "Case", "Moved", "Owners", "canon_created", "guest_person"]
+__all__ = ["Buyers", "Case", "Moved", "Owners", "canon_created"]

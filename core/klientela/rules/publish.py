@@ -9,7 +9,7 @@ from msgspec import UNSET
 from klientela.model.instants import Instant
 from klientela.model.records import Person
 from klientela.rules import geo, keys, names
-from klientela.rules.ruleset import Ruleset, SourceRules
+from klientela.rules.ruleset import Policy, Ruleset, SourceRules
 
 EMAIL, NUMBER, PHONE, ADDRESS, GUEST_MAIL, LINK = range(6)
 """Kinds of keys. GUEST_MAIL is an e-mail among the guests of one source (R11), LINK the retroactive link (R10)."""
@@ -48,17 +48,33 @@ def is_guest(person: Person, rules: SourceRules) -> bool:
     return person.kind == "guest" and not is_account(person, rules)
 
 
-def publish(person: Person, uid: str, ruleset: Ruleset, *, hidden: bool = False) -> Published:
-    """Name and keys of a person record. `hidden`: all its orders are owned by per_order guests (R29): no keys, no row."""
+def held_back(person: Person, rules: SourceRules) -> bool:
+    """Whether a policy other than `merge` keeps this record from the rules of matching (R7, R11).
+
+    The row of an order is a guest's also where the source knows no accounts, so that each order is a row (R13); not
+    where nobody is a guest, nor where the order was placed logged in (its kind is `account`).
+    """
+    if person.entity == "guest_order":
+        return rules.guest_rule != "never" and person.kind != "account"
+    return is_guest(person, rules)
+
+
+def publish(
+    person: Person, uid: str, ruleset: Ruleset, *, hidden: bool = False, policy: Policy | None = None
+) -> Published:
+    """Name and keys of a person record. `hidden`: all its orders are owned by per_order guests (R29): no keys, no row.
+
+    `policy` governs where it is stricter than that of the record's own source (R29).
+    """
     rules = ruleset.of(uid)
     name = names.folded(person.first_name or None, person.last_name or None)
     account = is_account(person, rules)
     shown = not hidden and _shown(person, name)
     if hidden:
         return Published(name, (), account, False)
-    guest = is_guest(person, rules)
-    if guest and rules.guests != "merge":
-        return Published(name, _guest_keys(person, uid, rules, ruleset), account, shown)
+    policy = policy or rules.guests
+    if policy != "merge" and held_back(person, rules):
+        return Published(name, _guest_keys(person, uid, policy, ruleset), account, shown)
     return Published(name, _keys(person, uid, ruleset, account), account, shown)
 
 
@@ -125,13 +141,13 @@ def _may_link(person: Person, ruleset: Ruleset) -> bool:
     return ruleset.retroactive_link == "always" or person.email_verified is True
 
 
-def _guest_keys(person: Person, uid: str, rules: SourceRules, ruleset: Ruleset) -> tuple[Key, ...]:
+def _guest_keys(person: Person, uid: str, policy: Policy, ruleset: Ruleset) -> tuple[Key, ...]:
     found: set[Key] = set()
-    if ruleset.retroactive_link != "never" or rules.guests == "per_source":
+    if ruleset.retroactive_link != "never" or policy == "per_source":
         boxes = _boxes(person, ruleset)
         if ruleset.retroactive_link != "never":
             found.update(Key(LINK, keys.key64("link", f"{uid}\0{box}")) for box in boxes)
-        if rules.guests == "per_source":
+        if policy == "per_source":
             found.update(Key(GUEST_MAIL, keys.key64("guest", f"{uid}\0{box}")) for box in boxes)
     return tuple(sorted(found))
 
@@ -173,9 +189,7 @@ def value_of(person: Person, uid: str, ruleset: Ruleset, key: int) -> str | None
         if number is not None and keys.key64("phone", number) == key:
             return number
     for place in places:
-        value = keys.address(
-            geo.country(place.country) or ruleset.country, place.zip, place.street, place.house_number
-        )
+        value = keys.address(geo.country(place.country) or ruleset.country, place.zip, place.street, place.house_number)
         if value is not None and keys.key64("address", value) == key:
             return value.replace("|", " ")
     return None

@@ -15,16 +15,18 @@ RULES = ("email", "number", "phone", "address")
 """The rules of matching, strongest first (R22)."""
 
 GuestRule = Literal["customer_null", "never", "state"]
+Policy = Literal["per_order", "per_source", "merge"]
 
 
 @dataclass(frozen=True)
 class SourceRules:
-    """What the ruleset says of one source. `accounts`: whether the source tells registered customers from guests."""
+    """What the ruleset says of one source. `same_as`: shops whose orders it passes on, and the uid of each here (R29)."""
 
-    guests: Literal["per_order", "per_source", "merge"] = "merge"
+    guests: Policy = "merge"
     guest_rule: GuestRule | None = None  # None: the source's own words hold
     priority: int = 100
     default_status: Literal["registered", "guest"] = "registered"
+    same_as: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

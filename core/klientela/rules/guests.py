@@ -1,0 +1,71 @@
+"""Guest orders: which orders are a row of their own, and the person such an order speaks of (R6-R13)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import UNSET
+
+from klientela.model.records import Address, Order, Person
+from klientela.rules.ruleset import Policy, SourceRules
+
+_STRICT: tuple[Policy, ...] = ("per_order", "per_source", "merge")
+
+
+def strictest(policies: Iterable[Policy]) -> Policy:
+    """The guest policy that governs an order of several carriers (R29)."""
+    return min(policies, key=_STRICT.index)
+
+
+def is_guest_order(order: Order, rules: SourceRules, account: bool) -> bool:
+    """Whether an order that has a buyer was placed logged out: a fact of the order, never guessed from the e-mail (R13).
+
+    `account`: the buyer is a registered account, as far as is known.
+    """
+    if rules.guest_rule in ("customer_null", "never"):
+        return False  # it has a buyer
+    if rules.guest_rule == "state" or order.guest is UNSET:
+        return not account
+    return order.guest
+
+
+def is_own_row(order: Order, rules: SourceRules, policy: Policy, account: bool) -> bool:
+    """Whether an order makes a row of its own instead of belonging to its buyer's record."""
+    if not order.customer:
+        return True
+    if policy == "merge" or not is_guest_order(order, rules, account):
+        return False
+    return policy == "per_order" or account
+
+
+def guest_person(order: Order, rules: SourceRules) -> Person | None:
+    """The person an order speaks of, for the row of a guest order; None for an order without any contact (R13b)."""
+    places = order.addresses if order.addresses is not UNSET and order.addresses else []
+    first, last, company = order.first_name or None, order.last_name or None, order.company or None
+    phone = order.phone or None
+    main: Address | None = places[0] if places else None
+    if main is not None:
+        if not (first or last):
+            first, last = main.first_name, main.last_name
+        company = company or main.company
+        phone = phone or main.phone
+    if not (first or last or company or order.email or phone or places):
+        return None
+    kind = order.kind if order.kind is not UNSET else "guest"
+    if rules.guest_rule == "never":
+        kind = "contact"  # nobody is a guest there
+    elif order.guest is False:
+        kind = "account"  # placed logged in, by somebody whose id we do not know
+    return Person(
+        external_id=order.external_id,
+        version=order.version,
+        entity="guest_order",
+        kind=kind,
+        created_at=order.placed_at if order.placed_at is not UNSET else None,
+        first_name=first,
+        last_name=last,
+        company=company,
+        email=order.email or None,
+        phone=phone,
+        addresses=list(places),
+    )
