@@ -65,6 +65,11 @@ class Dialect:
         return f"{_DELIMITER_NAMES.get(self.delimiter, self.delimiter)} and {self.encoding}"
 
 
+def storable(text: str) -> str:
+    """The text as every database can store it: traces of bytes that were no letters, and zeros, become \ufffd."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
 _TRACE = re.compile("[\0\udc80-\udcff]")
 _DELIMITER_NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 

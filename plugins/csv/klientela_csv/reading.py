@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from klientela.kit import Misconfigured, Order, Person, RecordRejected, Rejected
-from klientela_csv.dialect import Dialect, decimal_comma, detect, empty
+from klientela_csv.dialect import Dialect, decimal_comma, detect, empty, storable
 from klientela_csv.fields import OUR_ERROR
 from klientela_csv.files import Look, changed, stamp
 from klientela_csv.header import Header, listed, understand
 from klientela_csv.orders import Group, OrderPlan, groups
-from klientela_csv.persons import PersonPlan, Terms, Tidy
+from klientela_csv.persons import LONGEST_ID, PersonPlan, Terms, Tidy
 from klientela_csv.rows import Row, Rows
 from klientela_csv.settings import CsvSettings
 
@@ -98,9 +98,9 @@ class Opened:
             raise RecordRejected("the row still has a character that could not be read; replace the sign \ufffd")
 
     def rejected(self, reason: str, text: str, line: int, column: str | None, key: str | None) -> Rejected:
-        """A row for the quarantine. What no database can store, lone halves of letters and zeros, becomes \ufffd."""
-        payload = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\ufffd")
-        if key is None:
+        """A row for the quarantine."""
+        payload = storable(text)
+        if key is None or len(key) > LONGEST_ID or storable(key) != key:
             key = "row:" + hashlib.sha256(payload.encode()).hexdigest()[:32]
         return Rejected(reason=self.prefix + reason, key=key, payload=payload.rstrip("\r\n"), line=line, column=column)
 
@@ -164,7 +164,14 @@ def open_look(look: Look, settings: CsvSettings, terms: Terms, *, prefix: str = 
             ) from error
     if columns is None:
         raise empty(look.path)
-    return Opened(look, dialect, understand(look.path.name, columns, settings), settings, terms, prefix)
+    return Opened(
+        look,
+        dialect,
+        understand(look.path.name, [storable(column) for column in columns], settings),
+        settings,
+        terms,
+        prefix,
+    )
 
 
 def _key(persons: PersonPlan, cells: list[str]) -> str | None:

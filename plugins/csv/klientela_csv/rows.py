@@ -76,7 +76,7 @@ class Rows:
         while True:
             try:
                 for cells in self._csv:
-                    if not any(cells):
+                    if not any(cells) or (not cells[0].strip() and not "".join(cells).strip()):
                         self._done()
                         continue
                     text = held[0] if len(held) == 1 else "".join(held)

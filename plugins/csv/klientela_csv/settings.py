@@ -69,9 +69,9 @@ class CsvSettings(SourceSettings):
         if value is None:
             return None
         try:
-            b"".decode(value)
+            b"a".decode(value, "replace")  # refuses codecs that are none of text, such as hex
             name = codecs.lookup(value).name
-        except LookupError:
+        except (LookupError, UnicodeError):
             raise ValueError(
                 f"encoding {value!r} is not known; the usual ones are utf-8, utf-16, cp1252 and cp1250"
             ) from None

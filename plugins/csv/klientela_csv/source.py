@@ -300,7 +300,7 @@ class _Growing:
 
 
 def _entity(record: Person | Order) -> str:
-    return "order" if isinstance(record, Order) else record.entity
+    return "order" if isinstance(record, Order) else record.channel or record.entity
 
 
 def open_file(
