@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import zstandard
+from msgspec import UNSET
 
 from klientela.model.records import Checkout, Gone, Order, Person, Rejected
 from klientela.source import Page
@@ -17,6 +18,7 @@ from klientela.store.database import Step
 from klientela.store.facts import Claim, Loaded, Register, SourceRow
 
 _BIGGEST = 2**20
+_RICHEST = 2**53
 _FARTHEST = 253_402_300_800_000_000  # the end of the year 9999
 _SQUEEZE = zstandard.ZstdCompressor(level=1)
 
@@ -295,31 +297,34 @@ def _older(mine: int | None, standing: int | None) -> bool:
 
 
 def _problem(fact: Any, body: bytes) -> str | None:
-    if not fact.external_id or len(fact.external_id) > 500:
+    external_id, version = fact.external_id, fact.version
+    if not external_id or len(external_id) > 500:
         return "the record has no usable id"
     if len(body) > _BIGGEST:
         return f"the record is larger than {_BIGGEST} bytes"
     if b"\\u0000" in body:
         return "a field holds a NUL character"
-    version = fact.version
     if version is not None and not -_FARTHEST < version < _FARTHEST:
         return "the time of its last change is out of range"
-    if type(fact) is Person:
+    kind = type(fact)
+    if kind is Order:
+        moment = fact.placed_at
+        currency, total, refunded, current = fact.currency, fact.total, fact.refunded, fact.current_total
+        if currency is not UNSET and not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
+            return f"{currency!r} is no currency"
+        if (
+            (total is not UNSET and abs(total) > _RICHEST)
+            or (refunded is not UNSET and abs(refunded) > _RICHEST)
+            or (current is not UNSET and current is not None and abs(current) > _RICHEST)
+        ):
+            return "an amount of money is out of range"
+    elif kind is Person:
         if fact.entity == "guest_order":
             return "guest orders are made by the core, not by sources"
         moment = fact.created_at
-    elif type(fact) is Order:
-        moment = fact.placed_at
-        if isinstance(fact.currency, str) and not (
-            len(fact.currency) == 3 and fact.currency.isalpha() and fact.currency.isupper()
-        ):
-            return f"{fact.currency!r} is no currency"
-        for amount in (fact.total, fact.refunded, fact.current_total):
-            if isinstance(amount, int) and abs(amount) > 2**53:
-                return "an amount of money is out of range"
     else:
         moment = fact.at
-    if isinstance(moment, int) and not -_FARTHEST < moment < _FARTHEST:
+    if moment is not UNSET and moment is not None and not -_FARTHEST < moment < _FARTHEST:
         return "a time is out of range"
     return None
 

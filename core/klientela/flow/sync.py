@@ -11,16 +11,18 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from klientela.errors import Interrupted, KlientelaError, SourceBroken, SourceBusy, SourceChanged, StoreError
+from klientela.errors import Interrupted, KlientelaError, SourceBroken, SourceBusy, SourceChanged
 from klientela.failpoints import failpoint
 from klientela.flow import work
+from klientela.flow.circles import Circles
 from klientela.flow.derive import Deriver
 from klientela.flow.stage import Stage, clear_quarantine, mark_gone
 from klientela.model.instants import DAY, Instant, iso
@@ -153,8 +155,11 @@ class _Run:
         try:
             self._check()
             self._prepare()
-            for stream in self.source.streams():
+            with self._asking("its streams"):
+                streams = self.source.streams()
+            for stream in streams:
                 self._stream(stream)
+            self._not_suddenly_empty()
             work.drain(self.store, stop=self.stop)
             self._indexes()
         except KlientelaError as error:
@@ -162,6 +167,9 @@ class _Run:
             report.error = error.as_dict()
             if isinstance(error, SourceBusy):
                 raise
+        except BaseException:  # a fault of ours: it is told by whoever called, but the run was no good one
+            report.status = "failed"
+            raise
         finally:
             self._finish()
         failpoint("run.finished")
@@ -197,7 +205,8 @@ class _Run:
         last = getattr(self.source, "_checked_at", None)
         if last is not None and time.monotonic() - last < RECHECK_EVERY:
             return
-        found = self.source.check()
+        with self._asking("its check"):
+            found = self.source.check()
         self.report.remarks += found.notes
         with self.store.reading() as db:
             row = db.one("SELECT identity FROM source WHERE id = ?", (self.row.id,))
@@ -234,44 +243,66 @@ class _Run:
     def _stream(self, stream: Stream) -> None:
         self.report.stream = stream.name
         cursor = self._load(stream)
-        mark = stream.fingerprint() if stream.fingerprint is not None else None
+        with self._asking(f"the fingerprint of {stream.name}"):
+            mark = stream.fingerprint() if stream.fingerprint is not None else None
         if mark is not None and not self.full and not cursor.open and mark == cursor.fingerprint:
             self._note(stream, cursor)
             return
         position = self._open(stream, cursor, mark)
         stage = Stage(self.row, stream.name, stream.rank)
         seen: set[int] | None = set() if stream.complete and (stream.snapshot or self.full) else None
-        window = Window(cursor.since, cursor.until)
         buffer: list[Page] = []
         size = 1
-        pages = stream.read(window, position)
-        try:
-            for page in pages:
-                if self.stop.is_set():
-                    raise Interrupted(f"{self.source.name} was asked to stop", hint="the next run goes on here")
-                buffer.append(page)
-                if seen is not None:
-                    seen.update(hash(r.external_id) for r in page.records if hasattr(r, "external_id"))
-                if len(buffer) >= size:
-                    size = self._commit(stage, stream, cursor, buffer, size)
-                    buffer = []
-        except (KlientelaError, Interrupted):
-            if buffer:  # these pages arrived whole: they are kept, the run ends all the same
-                self._commit(stage, stream, cursor, buffer, size)
-            raise
-        except (sqlite3.Error, StoreError):
-            raise
-        except Exception as error:
-            if buffer:
-                self._commit(stage, stream, cursor, buffer, size)
-            raise SourceBroken(
-                f"the source {self.source.name} failed in its stream {stream.name} ({type(error).__name__}: {error})",
-                hint="this is a fault of the plugin; the next run goes on from the last stored page",
-            ) from error
+        came = 0
+        for page in self._fetch(stream, Window(cursor.since, cursor.until), position):
+            if isinstance(page, KlientelaError):
+                if buffer:  # these pages arrived whole: they are kept, the run ends all the same
+                    self._commit(stage, stream, cursor, buffer, size)
+                raise page
+            buffer.append(page)
+            came += len(page.records)
+            if seen is not None:
+                seen.update(hash(r.external_id) for r in page.records if hasattr(r, "external_id"))
+            if len(buffer) >= size:
+                size = self._commit(stage, stream, cursor, buffer, size)
+                buffer = []
         gone = self._absent(stream, seen) if seen is not None else []
+        if stream.snapshot and not came and position is None:
+            known = self._known(stream)
+            self._believable(stream.name, known, known)
         self._close(stage, stream, cursor, buffer, mark, gone)
         self._sweep(stream)
         failpoint("stream.finished")
+
+    def _fetch(self, stream: Stream, window: Window, position: Any) -> Iterator[Page | KlientelaError]:
+        """The pages of a stream; what ends its reading early comes as the last item, for the pages before it count."""
+        circles = Circles(stream.name)
+        try:
+            with self._asking(f"its stream {stream.name}"):
+                for page in stream.read(window, position):
+                    if self.stop.is_set():
+                        raise Interrupted(f"{self.source.name} was asked to stop", hint="the next run goes on here")
+                    circles.check(page)
+                    yield page
+        except KlientelaError as error:
+            yield error
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        """Whatever a plugin raises is the source's trouble, and no reason to fall over."""
+        try:
+            yield
+        except KlientelaError:
+            raise
+        except Exception as error:
+            trace = error.__traceback__
+            while trace is not None and trace.tb_next is not None:
+                trace = trace.tb_next
+            place = f"{Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}" if trace else "its code"
+            raise SourceBroken(  # without the words of the error: they may hold tokens or what people wrote
+                f"the source {self.source.name} failed in {what} ({type(error).__name__} in {place})",
+                hint="this is a fault of the plugin; the next run goes on from the last stored page",
+            ) from error
 
     def _load(self, stream: Stream) -> _Cursor:
         with self.store.reading() as db:
@@ -287,7 +318,8 @@ class _Run:
             return json.loads(cursor.position) if cursor.position else None
         everything = self.full or stream.snapshot or cursor.high is None
         cursor.since = None if everything or cursor.high is None else cursor.high - stream.overlap
-        cursor.until = self.source.now() if not stream.snapshot else None
+        with self._asking("telling its time"):
+            cursor.until = self.source.now() if not stream.snapshot else None
         cursor.open, cursor.position, cursor.seen, cursor.fingerprint = 1, None, None, mark
         if stream.snapshot or not cursor.reading:
             cursor.reading += 1
@@ -386,13 +418,29 @@ class _Run:
                 known += 1
                 if hash(ext) not in seen:
                     gone.append(number)
-        self._believable(stream, known, len(gone))
+        self._believable(stream.name, known, len(gone))
         return gone
 
-    def _believable(self, stream: Stream, known: int, missing: int) -> None:
+    def _not_suddenly_empty(self) -> None:
+        """A full reading that brings nothing at all where there was something is no news of a shop (R61)."""
+        if self.full and not self.report.read:
+            known = self._known()
+            self._believable("all its lists", known, known)
+
+    def _known(self, stream: Stream | None = None) -> int:
+        """How many records of this source are there, by their own account or by one stream's."""
+        with self.store.reading() as db:
+            row = db.one(
+                "SELECT count(*) FROM record r JOIN channel h ON h.id = r.channel "
+                f"WHERE r.source = ? AND r.gone = 0{'' if stream is None else ' AND h.name = ?'}",
+                (self.row.id,) if stream is None else (self.row.id, stream.name),
+            )
+        return int(row[0]) if row else 0
+
+    def _believable(self, where: str, known: int, missing: int) -> None:
         if known and (missing == known or (missing * 2 > known and known >= 10)):
             raise SourceChanged(
-                f"{self.source.name} suddenly lacks {missing} of {known} records in {stream.name}; nothing was marked gone",
+                f"{self.source.name} suddenly lacks {missing} of {known} records in {where}; nothing was marked gone",
                 hint="look whether it is the right shop or file; `klientela sync --full` tries again",
             )
 
@@ -407,8 +455,9 @@ class _Run:
         due = self.full or (row is not None and now - int(row[0]) > SWEEP_EVERY)
         if due:
             seen: set[int] = set()
-            for exts in stream.sweep():
-                seen.update(map(hash, exts))
+            with self._asking(f"the sweep of {stream.name}"):
+                for exts in stream.sweep():
+                    seen.update(map(hash, exts))
             gone = self._absent(stream, seen)
             for start in range(0, len(gone), 500):
                 with self.store.step(f"sweep {self.source.name} {stream.name}", run=self.number) as step:

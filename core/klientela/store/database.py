@@ -493,8 +493,12 @@ def _first_rules(store: Store) -> None:
 
 def late_indexes(store: Store) -> None:
     """Build the indexes that wait for the first load of an empty store; a no-op where they exist."""
-    for index in tables.LATE:
-        ddl = sa.schema.CreateIndex(index, if_not_exists=True)
-        with store.step("indexes") as step:
+    from klientela.store.search import late as late_search  # noqa: PLC0415 - search reads through this module
+
+    with store.step("indexes") as step:
+        for index in tables.LATE:
+            ddl = sa.schema.CreateIndex(index, if_not_exists=True)
             step.db.run(str(ddl.compile(dialect=store.engine.dialect)))
+        for statement in late_search(store.dialect):
+            step.db.run(statement)
     failpoint("indexes.built")

@@ -244,6 +244,7 @@ customer = _table(  # the list row; id is the smallest record id of its members
     Column("consents", Text),  # JSON object or null
     Column("fallback", Text),  # what stands for a missing name where there is no e-mail or phone: the source id
     Column("hay", Text, nullable=False),  # the searchable text, folded
+    Column("facet", Big, nullable=False),  # country, status and sources as bits (store/search.py)
     Column("s_name", Key, nullable=False),
     Column("s_email", Key),
     Column("s_company", Key),
@@ -254,6 +255,7 @@ tally = _table(  # the figures of a row, narrow; both policies, the shop's curre
     _id(),
     Column("pub8", Big, nullable=False),
     Column("s_last", Key, nullable=False),  # folded last name; U+FFFF where there is none, so that it sorts last
+    Column("facet", Big, nullable=False),  # the customer's, and whether it counts as orderer
     Column("ltv", Big, nullable=False),
     Column("orders", Integer, nullable=False),
     Column("last", Big),

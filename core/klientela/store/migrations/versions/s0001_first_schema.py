@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alembic import op
-from klientela.store import tables
+from klientela.store import search, tables
 
 revision = "0001"
 down_revision = None
@@ -20,3 +20,5 @@ def upgrade() -> None:
             table.create(bind)
         finally:
             table.indexes.update(late)
+    for statement in search.create(bind.dialect.name):
+        op.execute(statement)
