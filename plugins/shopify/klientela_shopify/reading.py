@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -14,6 +14,8 @@ from klientela.kit import SECOND, Instant, Page, Position, Record, SourceBroken,
 from klientela_shopify import translate
 from klientela_shopify.client import Admin, CursorExpired, TooExpensive
 from klientela_shopify.nodes import Rest, RestAnswer, Rows, Version
+
+T = TypeVar("T")
 
 DEPTH = 25_000
 """Objects after which a list cannot be paged further (Shopify's limit)."""
@@ -60,7 +62,7 @@ class Reader:
     def pages(self, listing: Listing, window: Window, position: Position) -> Iterator[Page]:
         """The pages of a window, going on after `position`."""
         place = _place(position)
-        seen: set[str] = set()
+        seen: set[str | None] = {place.after}
         restarted = False
         while True:
             try:
@@ -71,62 +73,70 @@ class Reader:
                         "the shop's cursors expire faster than its pages can be read",
                         hint="the next run tries again",
                     ) from error
-                place, restarted = Place(), True  # the window is read again from its beginning
-                seen.clear()
+                place, seen, restarted = Place(), set(), True  # the window is read again from its beginning
                 continue
-            info = rows.page_info
-            if info.has_next_page and (
-                not info.end_cursor or info.end_cursor in seen or info.end_cursor == place.after
-            ):
-                raise SourceBroken("the shop's list goes round in circles", hint="the next run tries again")
-            seen.add(info.end_cursor or "")
+            more, end = rows.page_info.has_next_page, rows.page_info.end_cursor
+            if more and (end is None or end in seen):
+                raise _circles()
+            place = self._next(listing, window, place, rows)
+            seen.add(end)
+            if place.after is None:
+                seen.clear()  # a list that was cut may show the same rows again
             if rows.nodes:
                 nodes = [self._whole(listing, raw) for raw in rows.nodes]
-                place = self._next(listing, window, place, rows)
                 yield page(nodes, listing.translate, msgspec.to_builtins(place), key=translate.key, raw=bytes)
-            elif info.has_next_page:
-                place = Place(info.end_cursor, place.since, place.above, place.depth)
-            if not info.has_next_page:
+            if not more:
                 return
 
     def ids(self, field: str, query: str, size: int) -> Iterator[Sequence[str]]:
         """All external ids of a list, by growing id: without cursors it can neither expire nor get too deep."""
-        above: int | None = None
+        above = -1
         while True:
-            variables = {"first": size, "query": None if above is None else f"id:>={above + 1}"}
-            rows = self._admin.ask(query, variables, dict[str, Rows])[field]
-            numbers = [int(translate.key(raw)) for raw in rows.nodes]
+            variables = {"query": None if above < 0 else f"id:>={above + 1}"}
+            rows = _list(self._affordable(query, size, variables, dict[str, Rows]), field)
+            try:
+                numbers = [int(translate.key(raw)) for raw in rows.nodes]
+            except ValueError as error:
+                raise SourceBroken("the shop lists something without an id", hint="the next run tries again") from error
             if numbers:
                 yield [str(number) for number in numbers]
             if not rows.page_info.has_next_page:
                 return
-            if not numbers or (above is not None and max(numbers) <= above):
-                raise SourceBroken("the shop's list of ids goes round in circles", hint="the next run tries again")
+            if max(numbers, default=-1) <= above:
+                raise _circles()
             above = max(numbers)
 
     # -- one page ------------------------------------------------------------------------------------------------
 
     def _rows(self, listing: Listing, window: Window, place: Place) -> Rows:
+        variables = {"after": place.after, "query": _filter(window, place)}
+        return _list(self._affordable(listing.query, listing.size, variables, dict[str, Rows]), listing.field)
+
+    def _affordable(self, query: str, size: int, variables: dict[str, Any], kind: type[T]) -> T:
+        """Ask for `size` rows at once, or for as few as the shop's price for one question allows."""
         while True:
-            size = self._sizes.get(listing.field, listing.size)
-            variables = {"first": size, "after": place.after, "query": _filter(window, place)}
+            first = self._sizes.get(query, size)
             try:
-                return self._admin.ask(listing.query, variables, dict[str, Rows])[listing.field]
+                return self._admin.ask(query, {"first": first, **variables}, kind)
             except TooExpensive:
-                if size == 1:
+                if first == 1:
                     raise
-                self._sizes[listing.field] = max(1, size // 2)
+                self._sizes[query] = first // 2
 
     def _next(self, listing: Listing, window: Window, place: Place, rows: Rows) -> Place:
         """Where to go on: after the cursor, or from a narrower window when the list gets too deep."""
         depth = place.depth + len(rows.nodes)
-        if not rows.page_info.has_next_page or depth + self._sizes.get(listing.field, listing.size) <= self._depth:
-            return Place(rows.page_info.end_cursor, place.since, place.above, depth)
-        versions = [_version.decode(raw) for raw in rows.nodes]
+        onward = Place(rows.page_info.end_cursor, place.since, place.above, depth)
+        size = self._sizes.get(listing.query, listing.size)
+        if not rows.page_info.has_next_page or depth + size <= self._depth:
+            return onward
+        cuts = [cut for raw in rows.nodes if (cut := _cut(raw, listing.order)) is not None]
+        if not cuts:
+            return onward
         if listing.order == "id":
-            return Place(above=max(int(translate.number(one.id)) for one in versions), since=place.since)
+            return Place(above=max(cuts), since=place.since)
         # the smallest, not the last: the search index may still know an older time of a row than the row itself
-        since = min(instant(one.updated_at) for one in versions)
+        since = min(cuts)
         if since <= (place.since or window.since or 0) or (window.until is not None and since >= window.until):
             raise SourceBroken(
                 f"more than {self._depth} objects of {listing.field} were changed at the same moment",
@@ -141,19 +151,22 @@ class Reader:
         if not _MORE.search(raw):
             return raw
         node = msgspec.json.decode(raw)
-        inner = node.get(listing.inner)
-        if not isinstance(inner, dict) or not isinstance(inner.get("nodes"), list):
+        try:
+            gid, inner = node["id"], node[listing.inner]
+            cursor, more = inner["pageInfo"]["endCursor"], inner["pageInfo"]["hasNextPage"]
+            inner["nodes"] = list(inner["nodes"])
+        except (KeyError, TypeError):
+            return raw  # not the shape we know: its translation decides
+        if not more:
             return raw
-        cursor = inner["pageInfo"].get("endCursor")
-        for rest in self._rests(listing, node["id"], cursor):
+        for rest in self._rests(listing, gid, cursor):
             inner["nodes"] += rest.nodes
             inner["pageInfo"] = {"hasNextPage": rest.page_info.has_next_page, "endCursor": rest.page_info.end_cursor}
         return Raw(msgspec.json.encode(node))
 
     def _rests(self, listing: Listing, gid: str, cursor: str | None) -> Iterator[Rest]:
         while True:
-            variables: dict[str, Any] = {"id": gid, "first": _REST, "after": cursor}
-            answer = self._admin.ask(listing.more, variables, RestAnswer)
+            answer = self._affordable(listing.more, _REST, {"id": gid, "after": cursor}, RestAnswer)
             if answer.node is None or answer.node.rest is None:
                 return  # deleted meanwhile: what came is what there was
             rest = answer.node.rest
@@ -161,8 +174,30 @@ class Reader:
             if not rest.page_info.has_next_page:
                 return
             if not rest.nodes or rest.page_info.end_cursor == cursor:
-                raise SourceBroken("the shop's list goes round in circles", hint="the next run tries again")
+                raise _circles()
             cursor = rest.page_info.end_cursor
+
+
+def _list(answer: dict[str, Rows], field: str) -> Rows:
+    if field not in answer:
+        raise SourceBroken(
+            f"the shop answered without {field}",
+            hint="check api_version in this source's configuration, or update klientela",
+        )
+    return answer[field]
+
+
+def _cut(raw: Raw, order: Literal["time", "id"]) -> int | None:
+    """The time of change or the id of a row; None for a row that has none (it will be rejected)."""
+    try:
+        row = _version.decode(raw)
+        return int(translate.number(row.id)) if order == "id" else instant(row.updated_at)
+    except ValueError:
+        return None
+
+
+def _circles() -> SourceBroken:
+    return SourceBroken("the shop's list goes round in circles", hint="the next run tries again")
 
 
 def _place(position: Position) -> Place:

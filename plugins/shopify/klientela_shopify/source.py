@@ -24,7 +24,7 @@ from klientela.kit import (
 from klientela_shopify import queries, translate
 from klientela_shopify.client import Admin
 from klientela_shopify.nodes import ClockAnswer, ShopAnswer
-from klientela_shopify.reading import Listing, Reader
+from klientela_shopify.reading import DEPTH, Listing, Reader
 from klientela_shopify.settings import ShopifySettings
 
 NEEDED = ("read_customers", "read_orders")
@@ -43,6 +43,7 @@ class ShopifySource(Source):
         accounts=True, orders=True, test_orders=True, checkouts=True, consents=True, deletions=True, tags=True
     )
     sandbox = "klientela_shopify.sandbox:create"
+    depth: ClassVar[int] = DEPTH
 
     settings: ShopifySettings
 
@@ -56,7 +57,7 @@ class ShopifySource(Source):
     ) -> None:
         super().__init__(name, settings, shop=shop, stop=stop)
         self._admin = Admin(settings, stop=self.stop)
-        self._reader = Reader(self._admin)
+        self._reader = Reader(self._admin, depth=self.depth)
 
     def streams(self) -> Sequence[Stream]:
         """Customers first, so that orders find their buyers; only customers can be swept.

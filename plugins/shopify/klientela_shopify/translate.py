@@ -45,6 +45,7 @@ _STATES: dict[str, OrderState] = {
     "VOIDED": "void",
 }
 _TOKEN = re.compile(r"/checkouts/(?:[a-z]{2}/)?([^/?#]+)")
+_AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
 _NO_VARIANT = "Default Title"  # what Shopify writes for a product without variants
 
 
@@ -296,8 +297,10 @@ def _amount(bag: Bag, currency: str) -> int:
     text = bag.shop_money.amount
     if text[-3:-2] == "." and len(text) < 18 and _hundredths(currency):
         digits = text[:-3] + text[-2:]
-        if digits.isdigit():
+        if digits.isdigit() and digits.isascii():
             return int(digits)
+    if not _AMOUNT.fullmatch(text):
+        raise ValueError("an amount of money is no plain decimal number")
     return minor(text, currency)
 
 

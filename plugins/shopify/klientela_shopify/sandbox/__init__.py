@@ -25,6 +25,7 @@ from klientela_shopify.sandbox.people import Town, settle_in
 from klientela_shopify.sandbox.server import Server
 from klientela_shopify.sandbox.shop import START, Shop, When, describe
 
+VERSIONS = ("2026-01", "2026-04", "2026-07", "2026-10")
 TOKEN = "shpat_sandbox"  # noqa: S105 - opens nothing but a pretend shop
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - likewise
@@ -51,6 +52,7 @@ class Sandbox(Shop):
         self.client_secret = CLIENT_SECRET
         self.token_life = 86_400  # seconds of the shop's clock
         self.closed: int | None = None  # 402 frozen, 403 forbidden, 404 gone, 423 locked
+        self.versions: Sequence[str] = VERSIONS
         self.depth = 25_000  # how deep a list may be paged
         self.generation = 0  # cursors of an older generation are expired
         self.purse = Purse()

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 
-VERSIONS = ("2026-01", "2026-04", "2026-07", "2026-10")
 _VERSION = re.compile(r"\d{4}-(01|04|07|10)")
 _WRONG_TOKEN = "[API] Invalid API key or access token (unrecognized login or wrong password)"  # noqa: S105 - a sentence
 _LIMITS = "https://shopify.dev/api/usage/rate-limits"
@@ -103,9 +102,9 @@ class Server:
             return self.reply({"errors": CLOSED[shop.closed]}, shop.closed)
         if not self._welcome(request.headers.get("x-shopify-access-token", "")):
             return self.reply({"errors": _WRONG_TOKEN}, 401)
-        if not _VERSION.fullmatch(version) or version > VERSIONS[-1]:
+        if not _VERSION.fullmatch(version) or version > shop.versions[-1]:
             return self.reply({"errors": "Not Found"}, 404)
-        served = max(version, VERSIONS[0])  # a retired version falls forward to the oldest supported one
+        served = max(version, shop.versions[0])  # a retired version falls forward to the oldest supported one
         try:
             body = json.loads(await request.body())
             query, variables = body["query"], body.get("variables") or {}
