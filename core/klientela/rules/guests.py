@@ -18,7 +18,7 @@ def strictest(policies: Iterable[Policy]) -> Policy:
 
 
 def is_guest_order(order: Order, rules: SourceRules, account: bool) -> bool:
-    """Whether an order that has a buyer was placed logged out: a fact of the order, never guessed from the e-mail (R13).
+    """Whether an order that has a buyer was placed logged out: a fact of the order, never of the e-mail (R13).
 
     `account`: the buyer is a registered account, as far as is known.
     """
@@ -54,7 +54,7 @@ def guest_person(order: Order, rules: SourceRules) -> Person | None:
     kind = order.kind if order.kind is not UNSET else "guest"
     if rules.guest_rule == "never":
         kind = "contact"  # nobody is a guest there
-    elif order.guest is False:
+    elif rules.guest_rule is None and order.guest is False:
         kind = "account"  # placed logged in, by somebody whose id we do not know
     return Person(
         external_id=order.external_id,

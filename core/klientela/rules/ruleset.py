@@ -20,7 +20,7 @@ Policy = Literal["per_order", "per_source", "merge"]
 
 @dataclass(frozen=True)
 class SourceRules:
-    """What the ruleset says of one source. `same_as`: shops whose orders it passes on, and the uid of each here (R29)."""
+    """What the ruleset says of one source. `same_as`: shops whose orders it passes on -> the source of each (R29)."""
 
     guests: Policy = "merge"
     guest_rule: GuestRule | None = None  # None: the source's own words hold

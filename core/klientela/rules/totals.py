@@ -38,13 +38,15 @@ def settle(order: Order, currency: str) -> Settled:
     why_not: str | None = None
     if credit_note:
         why_not = "credit note"
+    elif order.cancels:
+        why_not = "cancelled"  # the paper that cancels another order is no order itself (R29b)
     elif test:
         why_not = "test"
     elif state in NEVER_COUNTS:
         why_not = NEVER_COUNTS[state]
     elif not (net > 0 or total == 0):
         why_not = "refunded"
-    gross = None if state in ("offer", "deleted") or credit_note else total
+    gross = None if state in ("offer", "deleted") or credit_note or order.cancels else total
     return Settled(
         order.currency if order.currency is not UNSET else currency,
         order.placed_at if order.placed_at is not UNSET else None,

@@ -1,0 +1,469 @@
+"""The whole state as one pure function: claims, decisions and a ruleset in, the list and its figures out (R0).
+
+In memory, without database, and brute force on purpose: every record is a node of its own, every key is compared with
+every key, nothing is remembered. What the journey keeps up to date step by step must equal this, so it is the oracle of
+the property tests, and the shortest place to read how the rules fit together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
+
+from klientela.model.instants import Instant
+from klientela.model.records import Checkout, Order, Person
+from klientela.rules import carriers as carriage
+from klientela.rules import guests, precedence
+from klientela.rules.geo import country
+from klientela.rules.identity import Clustering, Link, Node, cluster
+from klientela.rules.precedence import Member, Summary
+from klientela.rules.publish import (
+    ADDRESS,
+    EMAIL,
+    GUEST_MAIL,
+    NEVER,
+    PHONE,
+    Canon,
+    Published,
+    is_account,
+    publish,
+)
+from klientela.rules.ruleset import Policy, Ruleset
+from klientela.rules.totals import Settled, settle
+
+RecordKey = tuple[str, str, str]
+"""Source uid, entity, external id: the name of a record for ever."""
+
+PublicId = Callable[[str, str, str], bytes]
+"""The public id of a record by its key; the instance's secret is behind it (R23)."""
+
+LIMITED = {EMAIL: 0, GUEST_MAIL: 0, PHONE: 1, ADDRESS: 2}
+"""Kinds of keys that have a limit, and its place in `Ruleset.limits` (R20)."""
+
+
+class Said(NamedTuple):
+    """A claim: what one channel said of a record, in the source's own `reading` of that number.
+
+    `rank` orders channels without version (R0b); None: what the channel's name says.
+    """
+
+    source: str
+    entity: str
+    external_id: str
+    channel: str
+    version: Instant | None
+    reading: int
+    fact: Person | Order | Checkout
+    rank: int | None = None
+
+    @property
+    def key(self) -> RecordKey:
+        """The record it is about."""
+        return (self.source, self.entity, self.external_id)
+
+
+class Decided(NamedTuple):
+    """An operator's decision that two records are one person (`must`) or are not (`cannot`), oldest first (R21)."""
+
+    kind: str
+    a: RecordKey
+    b: RecordKey
+
+
+@dataclass(frozen=True)
+class PersonState:
+    """A person record: what it says, what it publishes, where it stands by age."""
+
+    fact: Person
+    canon: Canon
+    published: Published
+
+
+@dataclass(frozen=True)
+class OrderState:
+    """One order: its carriers (the head first), whose it is, and what it counts."""
+
+    key: RecordKey
+    carriers: tuple[RecordKey, ...]
+    order: Order
+    settled: Settled
+    policy: Policy  # the strictest of its carriers
+    buyers: tuple[RecordKey, ...]  # whom the carriers name, the head's first
+    owner: RecordKey | None
+
+    @property
+    def guest(self) -> bool:
+        """Whether a per_order guest owns it."""
+        return self.policy == "per_order" and self.owner is not None and self.owner[1] == "guest_order"
+
+
+@dataclass
+class Totals:
+    """The figures of a customer under both policies; money by currency in minor units (R30, R31, R34)."""
+
+    ltv: dict[str, int] = field(default_factory=dict)
+    gross: dict[str, int] = field(default_factory=dict)
+    of: dict[str, int] = field(default_factory=dict)  # orders of each currency, whether they count or not
+    orders: int = 0
+    gross_orders: int = 0
+    last: Instant | None = None
+    gross_last: Instant | None = None
+    tests: int = 0
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A row of the list, and the records that make it."""
+
+    public: bytes
+    anchor: RecordKey
+    members: tuple[RecordKey, ...]
+    status: str
+    manual: bool
+    first_name: str | None
+    last_name: str | None
+    emails: tuple[str, ...]
+    phone: str | None
+    company: str | None
+    city: str | None
+    country: str | None
+    number: str | None
+    crm_id: str | None
+    joined: Instant | None
+    sources: tuple[str, ...]
+    tags: tuple[str, ...]
+    modules: tuple[str, ...]
+    consents: Mapping[str, Mapping[str, str]]
+    orders: tuple[RecordKey, ...]
+    totals: Totals
+
+    @property
+    def email(self) -> str | None:
+        """The primary one."""
+        return self.emails[0] if self.emails else None
+
+    @property
+    def display(self) -> str:
+        """What stands for the customer in the list (A09)."""
+        name = " ".join(part for part in (self.last_name, self.first_name) if part)
+        return name or self.email or self.phone or self.anchor[2]
+
+
+@dataclass
+class World:
+    """Everything that follows."""
+
+    persons: dict[RecordKey, PersonState]
+    stubs: set[RecordKey]  # buyers that orders name and nobody has described (R0d)
+    orders: dict[RecordKey, OrderState]
+    checkouts: dict[RecordKey, Checkout]
+    clusters: list[tuple[RecordKey, ...]]  # all of them, also those that make no row; members oldest first
+    customers: list[Customer]  # sorted by public id
+    edges: list[tuple[RecordKey, RecordKey, str]]  # what holds the clusters together, and the rule
+    apart: set[tuple[RecordKey, RecordKey, str]]  # older, younger, same_source or decision
+    divided: list[tuple[RecordKey, ...]]  # components that a constraint made several customers
+    crowded: set[int]  # keys above their limit
+    unmatched: set[RecordKey]  # carriers of an unmapped or unknown shop's order, credit notes of unknown orders
+
+    def customer_of(self, key: RecordKey) -> Customer:
+        """The customer of a record. KeyError when it makes no row."""
+        for one in self.customers:
+            if key in one.members:
+                return one
+        raise KeyError(key)
+
+
+def whole(claims: Iterable[Said], decisions: Sequence[Decided], ruleset: Ruleset, public_id: PublicId) -> World:
+    """The state that these claims, decisions and rules make, in whatever order they are given."""
+    facts = {key: effective(said) for key, said in _by_record(claims).items()}
+    told = {key: fact for key, fact in facts.items() if isinstance(fact, Person)}
+    states, unmatched = _orders(facts, told, ruleset)
+    rows = _guest_rows(states, ruleset)
+    hidden = _hidden(states, told, ruleset)
+    policies = {one.owner: one.policy for one in states if one.owner in rows}
+    persons = {}
+    for key, person in {**told, **rows}.items():
+        canon = Canon(person.created_at if isinstance(person.created_at, int) else NEVER, *key)
+        made = publish(person, key[0], ruleset, hidden=key in hidden, policy=policies.get(key))
+        persons[key] = PersonState(person, canon, made)
+    crowded = _crowded(persons.values(), ruleset)
+    handles = {key: place for place, key in enumerate(sorted(persons), 1)}
+    result = _cluster(persons, handles, decisions, _asserted(told, states), crowded, ruleset)
+    named = {handle: key for key, handle in handles.items()}
+    clusters = [tuple(sorted((named[h] for h in group), key=lambda k: persons[k].canon)) for group in result.clusters]
+    customers = [
+        _customer(members, persons, states, ruleset, public_id)
+        for members in clusters
+        if any(persons[key].published.shown for key in members)
+    ]
+    return World(
+        persons=persons,
+        stubs={buyer for one in states for buyer in one.buyers} - facts.keys(),
+        orders={one.key: one for one in states},
+        checkouts={key: fact for key, fact in facts.items() if isinstance(fact, Checkout)},
+        clusters=sorted(clusters),
+        customers=sorted(customers, key=lambda one: one.public),
+        edges=[(named[e.a], named[e.b], e.rule) for e in result.edges],
+        apart={_pair(named[a], named[b], persons, reason) for a, b, reason in result.apart},
+        divided=[tuple(sorted(named[h] for h in group)) for group in result.divided],
+        crowded=crowded,
+        unmatched=unmatched,
+    )
+
+
+# -- facts -------------------------------------------------------------------------------------------------------------
+
+
+def _by_record(claims: Iterable[Said]) -> dict[RecordKey, list[Said]]:
+    """The newest claim of each channel, by record (R0a)."""
+    live: dict[tuple[RecordKey, str], Said] = {}
+    for said in claims:
+        place = (said.key, said.channel)
+        if place not in live or _newness(live[place]) <= _newness(said):
+            live[place] = said
+    found: dict[RecordKey, list[Said]] = {}
+    for (key, _), said in live.items():
+        found.setdefault(key, []).append(said)
+    return found
+
+
+def _newness(said: Said) -> tuple[Any, ...]:
+    return (said.version is not None, said.version or 0, said.reading)
+
+
+def rank_of(said: Said) -> int:
+    """The fixed rank of a channel: own streams, embedded, later imports before earlier ones (R0b)."""
+    if said.rank is not None:
+        return said.rank
+    if said.channel.startswith("import:"):
+        return 1_000_000 - int(said.channel.removeprefix("import:"))
+    return {"operator": -1, "embedded": 10}.get(said.channel, 0)
+
+
+def effective(claims: Sequence[Said]) -> Any:
+    """One record out of its live claims: each field from the first channel that carries it (R0b)."""
+    order = sorted(claims, key=lambda c: (c.version is None, -(c.version or 0), rank_of(c), c.channel))
+    first = order[0].fact
+    kind: Any = type(first)
+    fixed = {"external_id", "version", "channel", "entity"}
+    values: dict[str, Any] = {}
+    for name in kind.__struct_fields__:
+        carried = [getattr(c.fact, name) for c in order if getattr(c.fact, name) is not UNSET]
+        if carried and name not in fixed:
+            values[name] = carried[0]
+    born = [c.fact.created_at for c in order if isinstance(c.fact, Person) and isinstance(c.fact.created_at, int)]
+    if born:
+        values["created_at"] = min(born)  # R22
+    if isinstance(first, Person):
+        values["entity"] = first.entity
+    return kind(external_id=first.external_id, version=order[0].version, **values)
+
+
+# -- orders ------------------------------------------------------------------------------------------------------------
+
+
+def _orders(
+    facts: Mapping[RecordKey, Any], told: Mapping[RecordKey, Person], ruleset: Ruleset
+) -> tuple[list[OrderState], set[RecordKey]]:
+    """The orders, and the carriers that belong to none we know."""
+    found = [carriage.Carrier(key[0], key[2], fact) for key, fact in facts.items() if isinstance(fact, Order)]
+    corrected = carriage.correct(found)
+    papers = [c for c in corrected.carriers if (c.source, c.external_id) in corrected.papers]
+    plain = [c for c in corrected.carriers if c not in papers]
+    groups = carriage.group(plain, ruleset)
+    loose = {(source, "order", ext) for source, ext in corrected.loose}
+    for one in groups:
+        if one.head.order.origin:
+            loose |= {(c.source, "order", c.external_id) for c in one.carriers}
+    alone = [carriage.Group((c,)) for c in papers]
+    return [_order(one, told, ruleset) for one in (*groups, *alone)], loose
+
+
+def _order(one: carriage.Group, told: Mapping[RecordKey, Person], ruleset: Ruleset) -> OrderState:
+    head, order = one.head, carriage.told(one)
+    rules = ruleset.of(head.source)
+    policy = guests.strictest(ruleset.of(c.source).guests for c in one.carriers)
+    buyers = [(c.source, "customer", c.order.customer) for c in one.carriers if c.order.customer]
+    owner = (head.source, "customer", head.order.customer) if head.order.customer else None
+    account = owner is not None and owner in told and is_account(told[owner], rules)
+    if guests.is_own_row(head.order, rules, policy, account):
+        owner = (head.source, "guest_order", head.external_id) if guests.guest_person(order, rules) else None
+    return OrderState(
+        key=(head.source, "order", head.external_id),
+        carriers=tuple((c.source, "order", c.external_id) for c in one.carriers),
+        order=order,
+        settled=settle(order, ruleset.currency),
+        policy=policy,
+        buyers=tuple(dict.fromkeys(buyers)),
+        owner=owner,
+    )
+
+
+def _guest_rows(orders: Iterable[OrderState], ruleset: Ruleset) -> dict[RecordKey, Person]:
+    """The persons that orders make (R6)."""
+    rows = {}
+    for one in orders:
+        if one.owner is not None and one.owner[1] == "guest_order":
+            person = guests.guest_person(one.order, ruleset.of(one.key[0]))
+            assert person is not None  # noqa: S101 - it owns the order because it is somebody
+            rows[one.owner] = person
+    return rows
+
+
+def _hidden(orders: Sequence[OrderState], told: Mapping[RecordKey, Person], ruleset: Ruleset) -> set[RecordKey]:
+    """Buyers who are no account and all of whose known orders are owned by per_order guests (R13, R29)."""
+    hidden = set()
+    for key, person in told.items():
+        mine = [one for one in orders if key in one.buyers or one.owner == key]
+        if mine and all(one.guest for one in mine) and not is_account(person, ruleset.of(key[0])):
+            hidden.add(key)
+    return hidden
+
+
+# -- who is the same person --------------------------------------------------------------------------------------------
+
+
+def _asserted(told: Mapping[RecordKey, Person], orders: Iterable[OrderState]) -> list[tuple[RecordKey, RecordKey, str]]:
+    """Edges that a source asserts: upstream merges (M5) and the buyers of one order's carriers (M6)."""
+    found = []
+    for key, person in told.items():
+        if person.merged_into:
+            found.append((key, (key[0], "customer", person.merged_into), "upstream"))
+    for one in orders:
+        if one.owner is not None and not one.guest:
+            found += [(one.owner, buyer, "same_order") for buyer in one.buyers if buyer != one.owner]
+    return found
+
+
+def _crowded(persons: Iterable[PersonState], ruleset: Ruleset) -> set[int]:
+    """Keys that more different names carry than the limit allows (R20)."""
+    names: dict[tuple[int, int], set[str]] = {}
+    for state in persons:
+        for key in state.published.keys:
+            if key.kind in LIMITED and state.published.name:
+                names.setdefault((key.hash, LIMITED[key.kind]), set()).add(state.published.name)
+    return {hash_ for (hash_, place), found in names.items() if len(found) > ruleset.limits[place]}
+
+
+def _cluster(
+    persons: Mapping[RecordKey, PersonState],
+    handles: Mapping[RecordKey, int],
+    decisions: Sequence[Decided],
+    asserted: Sequence[tuple[RecordKey, RecordKey, str]],
+    crowded: set[int],
+    ruleset: Ruleset,
+) -> Clustering:
+    """Every record is a node of its own."""
+    nodes = [
+        Node(handle, persons[key].canon, made.name, made.keys, key[0] if made.account else None)
+        for key, handle in handles.items()
+        for made in (persons[key].published,)
+    ]
+    newest = {frozenset((one.a, one.b)): one for one in decisions}  # R21: the newest on a pair wins
+    links = [Link(handles[a], handles[b], reason) for a, b, reason in asserted if a in handles and b in handles]
+    cannots = []
+    for one in newest.values():
+        if one.a in handles and one.b in handles and one.kind == "must":
+            links.append(Link(handles[one.a], handles[one.b], "operator"))
+        elif one.a in handles and one.b in handles:
+            cannots.append((handles[one.a], handles[one.b]))
+    return cluster(nodes, links, cannots, crowded, same_source=ruleset.same_source)
+
+
+def _pair(
+    a: RecordKey, b: RecordKey, persons: Mapping[RecordKey, PersonState], reason: str
+) -> tuple[RecordKey, RecordKey, str]:
+    low, high = sorted((a, b), key=lambda key: persons[key].canon)
+    return low, high, reason
+
+
+# -- the list ----------------------------------------------------------------------------------------------------------
+
+
+def _customer(
+    members: tuple[RecordKey, ...],
+    persons: Mapping[RecordKey, PersonState],
+    orders: Iterable[OrderState],
+    ruleset: Ruleset,
+    public_id: PublicId,
+) -> Customer:
+    made = reduce(precedence.merge, (_summary(persons[key], ruleset) for key in members))
+    mine = [one for one in orders if one.owner in members]
+    first, last = made.name[1] if made.name else (None, None)
+    home = made.address[1] if made.address else None
+    city = (home.city if home else None) or (made.city[1] if made.city else None)
+    land = (country(home.country) or home.country.strip()) if home and home.country else None
+    return Customer(
+        public=public_id(*made.canon[1:]),
+        anchor=(made.canon.source, made.canon.entity, made.canon.external_id),
+        members=members,
+        status=precedence.status(made),
+        manual=made.manual,
+        first_name=first,
+        last_name=last,
+        emails=tuple(precedence.ordered(made.emails)),
+        phone=precedence.best_of(made.phones),
+        company=made.company[1] if made.company else None,
+        city=city,
+        country=land or (made.country[1] if made.country else None),
+        number=precedence.best_of(made.numbers),
+        crm_id=made.crm_id[1] if made.crm_id else None,
+        joined=made.created,
+        sources=tuple(sorted(made.sources)),
+        tags=tuple(made.tags),
+        modules=tuple(made.modules),
+        consents=precedence.consent_states(made),
+        orders=tuple(sorted(one.key for one in mine)),
+        totals=count(one.settled for one in mine),
+    )
+
+
+def _summary(state: PersonState, ruleset: Ruleset) -> Summary:
+    return precedence.summary(Member(state.canon, state.fact.version, state.fact), ruleset)
+
+
+def count(orders: Iterable[Settled]) -> Totals:
+    """The figures of some orders."""
+    made = Totals()
+    for one in orders:
+        made.of[one.currency] = made.of.get(one.currency, 0) + 1
+        made.tests += one.test
+        if one.ltv is not None:
+            made.ltv[one.currency] = made.ltv.get(one.currency, 0) + one.ltv
+            made.orders += 1
+            made.last = _later(made.last, one.placed)
+        if one.gross is not None:
+            made.gross[one.currency] = made.gross.get(one.currency, 0) + one.gross
+            made.gross_orders += 1
+            made.gross_last = _later(made.gross_last, one.placed)
+    return made
+
+
+def _later(one: Instant | None, two: Instant | None) -> Instant | None:
+    return max((moment for moment in (one, two) if moment is not None), default=None)
+
+
+class Diff(NamedTuple):
+    """What another ruleset would do to the customers: old ids that come together, an old id that falls apart (R0)."""
+
+    joined: list[tuple[tuple[bytes, ...], bytes]]
+    split: list[tuple[bytes, tuple[bytes, ...]]]
+
+
+def difference(before: World, after: World) -> Diff:
+    """Customers that are joined and split between two worlds of the same records."""
+    joined = []
+    for one in after.customers:
+        old = sorted({two.public for two in before.customers if set(two.members) & set(one.members)})
+        if len(old) > 1:
+            joined.append((tuple(old), one.public))
+    split = []
+    for one in before.customers:
+        new = sorted({two.public for two in after.customers if set(two.members) & set(one.members)})
+        if len(new) > 1:
+            split.append((one.public, tuple(new)))
+    return Diff(joined, split)
