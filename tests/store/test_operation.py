@@ -7,10 +7,11 @@ import time
 
 import pytest
 
-from klientela.errors import SourceBusy, StoreError
+from klientela.errors import Conflict, Misconfigured, SourceBusy, StoreError, UnknownThing
 from klientela.model.instants import DAY, HOUR, MINUTE, SECOND, Instant, instant
 from klientela.store import facts, open_store, operation
 from klientela.store.database import Store
+from klientela.store.naming import rename
 from tests.store.runs import ran, state
 
 NOON = instant("2026-05-14T12:00:00Z")
@@ -146,6 +147,24 @@ def test_sources_that_left_the_configuration_are_disconnected_and_come_back(stor
     assert [(found.name, found.connected) for found in operation.states(store)] == [("a", True), ("b", False)]
     operation.claim(store, "b", "csv", NOON + MINUTE)
     assert [found.connected for found in operation.states(store)] == [True, True]
+
+
+def test_a_renamed_source_keeps_its_uid_and_no_other_may_take_its_names(store: Store) -> None:
+    operation.claim(store, "a", "csv", NOON)
+    operation.claim(store, "b", "csv", NOON)
+    rename(store, "a", "shop")
+    with store.reading() as db:
+        assert db.rows("SELECT uid, label FROM source ORDER BY id") == [("a", "shop"), ("b", "b")]
+    with pytest.raises(Conflict, match="'a' belonged to another"):
+        rename(store, "b", "a")
+    with pytest.raises(Conflict, match="'shop' belonged to another"):
+        rename(store, "b", "shop")
+    with pytest.raises(Misconfigured, match="belonged to another"):
+        operation.claim(store, "a", "csv", NOON)  # a configuration that still says a
+    with pytest.raises(UnknownThing, match="no source 'c'"):
+        rename(store, "c", "d")
+    rename(store, "shop", "a")  # back again
+    assert operation.claim(store, "a", "csv", NOON + MINUTE)
 
 
 def test_one_daemon_for_each_store(store: Store, store_url: str) -> None:

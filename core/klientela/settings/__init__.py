@@ -6,10 +6,11 @@ from klientela.settings.load import DEFAULT_FILE, Configuration, load, source_sc
 from klientela.settings.model import Settings
 from klientela.settings.schedule import Cron, Every, Schedule, duration, schedule, spell
 from klientela.settings.schema import schema
-from klientela.settings.views import View, sort_keys
+from klientela.settings.views import SORTABLE, View
 
 __all__ = [
     "DEFAULT_FILE",
+    "SORTABLE",
     "Configuration",
     "Cron",
     "Every",
@@ -20,7 +21,6 @@ __all__ = [
     "load",
     "schedule",
     "schema",
-    "sort_keys",
     "source_schedule",
     "spell",
 ]

@@ -53,6 +53,11 @@ class Configuration:
             return "sqlite:///" + str(self.file(url.removeprefix("sqlite:///")))
         return url
 
+    def store_exists(self) -> bool:
+        """Whether there is a SQLite file at the store's URL; True for a server, which only answers when asked."""
+        url = self.store_url()
+        return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
+
     def file(self, path: str | Path) -> Path:
         """A path of the configuration, absolute."""
         return (self.folder / Path(path).expanduser()).absolute()

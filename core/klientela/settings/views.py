@@ -36,46 +36,23 @@ COLUMNS: dict[str, str] = {
 }
 """What a view may show, by the name it has in the configuration."""
 
-SORTS: dict[str, tuple[str, ...]] = {
-    "autoletter": ("ltv:desc", "last_order:desc", "last_name:asc", "id:asc"),
-    "site123": ("joined:desc", "id:asc"),
-    "cockpit": ("last_order_day:desc", "last_name:asc", "id:asc"),
-}
-"""The declared key lists of R52; NULLS LAST in both directions."""
-
 SORTABLE = (
-    "name", "first_name", "last_name", "email", "phone", "company", "location", "country", "status", "orders",
-    "ltv", "gross", "last_order", "joined", "crm_id", "customer_number", "id",
+    "autoletter", "site123", "cockpit", "id", "name", "email", "company", "location", "city", "country", "joined",
+    "orders", "last_order", "status", "ltv",
 )  # fmt: skip
-"""Headers that sort by themselves and the id."""
+"""The declared key lists of R52 and the headers that sort; `store/sorting.py` says what each means."""
 
 
-def sort_keys(sort: str) -> tuple[str, ...]:
-    """The key list of a `sort`: a declared one by name, or `KEY[:asc|:desc]` and the id. ValueError if unknown.
-
-    A first click sorts text ascending, figures and dates descending (A25).
-    """
-    if sort in SORTS:
-        return SORTS[sort]
+def check_sort(sort: str) -> str:
+    """`NAME[:asc|:desc]` of a declared order or a header. ValueError with the nearest known one."""
     key, colon, way = sort.partition(":")
-    if key in SORTS and way in ("asc", "desc"):
-        return _turned(SORTS[key], way)
-    if key not in SORTABLE or (colon and way not in ("asc", "desc")):
-        known = [*SORTS, *SORTABLE]
-        near = difflib.get_close_matches(key, known, 1)
-        raise ValueError(
-            f"{sort!r} is no order of the list"
-            + (f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}")
-        )
-    way = way or ("desc" if key in ("orders", "ltv", "gross", "last_order", "joined") else "asc")
-    return (f"{key}:{way}",) if key == "id" else (f"{key}:{way}", "id:asc")
-
-
-def _turned(keys: tuple[str, ...], way: str) -> tuple[str, ...]:
-    """A declared list the other way round when its first key is asked for in the other direction (T10)."""
-    if keys[0].endswith(way):
-        return keys
-    return tuple(key[:-3] + "desc" if key.endswith("asc") else key[:-4] + "asc" for key in keys)
+    if key not in SORTABLE:
+        near = difflib.get_close_matches(key, SORTABLE, 1)
+        meant = f"did you mean {near[0]}?" if near else f"known are {', '.join(SORTABLE)}"
+        raise ValueError(f"{key!r} is no order of the list; {meant}")
+    if colon and way not in ("asc", "desc"):
+        raise ValueError(f"{sort!r} goes neither asc nor desc")
+    return sort
 
 
 ColumnName = Annotated[str, Field(json_schema_extra={"enum": list(COLUMNS)})]
@@ -113,8 +90,7 @@ class View(BaseModel):
     @field_validator("sort")
     @classmethod
     def _known_sort(cls, sort: str) -> str:
-        sort_keys(sort)
-        return sort
+        return check_sort(sort)
 
     @field_validator("sortable")
     @classmethod

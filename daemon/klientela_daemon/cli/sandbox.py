@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import importlib
 from collections.abc import Callable, Sequence
-from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -14,7 +13,7 @@ from starlette.types import ASGIApp
 from klientela.errors import Misconfigured, UnknownThing
 from klientela.plugins import Plugins, find
 from klientela.settings.problems import near
-from klientela.testing import Faults, parse_fault, run
+from klientela.testing import run
 from klientela_daemon import render
 
 
@@ -41,7 +40,7 @@ def verb(
 
 
 def application(plugins: Plugins, name: str, *, customers: int, seed: int, faults: Sequence[str] = ()) -> ASGIApp:
-    """The sandbox of a source type as an ASGI application; faults of the wire are laid around any of them."""
+    """The sandbox of a source type as an ASGI application."""
     kind = plugins.types.get(name)
     if kind is None:
         meant = near(name, plugins.types)
@@ -51,18 +50,15 @@ def application(plugins: Plugins, name: str, *, customers: int, seed: int, fault
         )
     if kind.sandbox is None:
         raise Misconfigured(f"the source type {name} has no sandbox", hint="`klientela plugins` lists those that have.")
-    module, factory = _open(name, kind.sandbox)
-    own = [fault for fault in faults if fault.partition(":")[0] in getattr(module, "FAULTS", ())]
-    wire = tuple(parse_fault(fault) for fault in faults if fault not in own)
+    factory = _factory(name, kind.sandbox)
     try:
-        shop: ASGIApp = factory(customers=customers, seed=seed, faults=own)
+        return factory(customers=customers, seed=seed, faults=list(faults))
     except ValueError as error:
         raise Misconfigured(str(error), hint="Faults are written KIND or KIND:RATE, like 429:0.1.") from error
-    return Faults(shop, seed=seed, faults=wire) if wire else shop
 
 
-def _open(name: str, sandbox: str) -> tuple[ModuleType, Callable[..., ASGIApp]]:
-    """The module and the factory of `module:factory`; the module may list faults of its own in FAULTS."""
+def _factory(name: str, sandbox: str) -> Callable[..., ASGIApp]:
+    """The factory of `module:factory`."""
     place, _, factory = sandbox.partition(":")
     try:
         module = importlib.import_module(place)
@@ -71,4 +67,5 @@ def _open(name: str, sandbox: str) -> tuple[ModuleType, Callable[..., ASGIApp]]:
             f"the sandbox of {name} needs the package {error.name}",
             hint='Install it with: pip install "klientela[sandbox]"',
         ) from error
-    return module, getattr(module, factory)
+    made: Callable[..., ASGIApp] = getattr(module, factory)
+    return made
