@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,15 +33,15 @@ class SourceSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: str
-    every: str | None = Field(None, description="how often to sync, e.g. 5m, 2h, 1d")
-    cron: str | None = Field(None, description="or a cron expression, UTC unless timezone is given")
-    guests: GuestPolicy | None = Field(None, description="guest policy; the plugin's default when left out")
-    priority: int = Field(100, description="survivorship: lower wins (R27)")
+    every: str | None = Field(default=None, description="how often to sync, e.g. 5m, 2h, 1d")
+    cron: str | None = Field(default=None, description="or a cron expression, UTC unless timezone is given")
+    guests: GuestPolicy | None = Field(default=None, description="guest policy; the plugin's default when left out")
+    priority: int = Field(default=100, description="survivorship: lower wins (R27)")
     default_status: Literal["registered", "guest"] = Field(
         "registered", description="status of contacts without order (R4)"
     )
-    guest_hints: bool = Field(False, description="show, never join, guest orders with the same address (R7)")
-    timezone: str | None = Field(None, description="zone of times that carry none, and of cron")
+    guest_hints: bool = Field(default=False, description="show, never join, guest orders with the same address (R7)")
+    timezone: str | None = Field(default=None, description="zone of times that carry none, and of cron")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +194,19 @@ def page(
             made = _reject(item, _reason(error), key, raw)
         if made is None:
             continue
-        several = [made] if isinstance(made, Record) else list(made)
+        if type(made) in _KINDS:
+            records.append(made)  # type: ignore[arg-type]
+            if raw is not None:
+                raws.append(raw(item))
+            continue
+        several: list[Record] = list(made)  # type: ignore[arg-type]
         records += several
-        if raw is not None:
-            payload = raw(item)
-            raws += [payload, *[b""] * (len(several) - 1)] if several else []
+        if raw is not None and several:
+            raws += [raw(item), *[b""] * (len(several) - 1)]
     return Page(records, position, raws if raw is not None else None)
+
+
+_KINDS = frozenset(get_args(Record))
 
 
 def _reason(error: Exception) -> str:

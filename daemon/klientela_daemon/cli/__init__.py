@@ -38,6 +38,8 @@ VERBS: dict[str, Verb] = {
     "init": Verb("init", "Write a commented starter klientela.toml.", _START),
     "check": Verb("check", "Validate the configuration and try each source's credentials.", _START),
     "sources": Verb("sources", "How the sources are doing; rename gives one another name.", _CARE),
+    "backup": Verb("backup", "Back up the store into one file, while everybody goes on.", _CARE),
+    "restore": Verb("restore", "Put a backup in the place of the store.", _CARE),
     "plugins": Verb("plugins", "What is installed, and which source types it brings.", _CARE),
     "sync": Verb("sync", "Run sources once, now.", _START),
     "run": Verb("run", "The daemon: sources by their schedule, health and metrics.", _START),
