@@ -38,7 +38,7 @@ class SourceSettings(BaseModel):
     guests: GuestPolicy | None = Field(default=None, description="guest policy; the plugin's default when left out")
     priority: int = Field(default=100, description="survivorship: lower wins (R27)")
     default_status: Literal["registered", "guest"] = Field(
-        "registered", description="status of contacts without order (R4)"
+        default="registered", description="status of contacts without order (R4)"
     )
     guest_hints: bool = Field(default=False, description="show, never join, guest orders with the same address (R7)")
     timezone: str | None = Field(default=None, description="zone of times that carry none, and of cron")
