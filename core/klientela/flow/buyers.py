@@ -56,6 +56,7 @@ class Owners:
         self.ruleset = ruleset
         self.sources = sources
         self.result = Buyers()
+        self.rules_of = {number: ruleset.of(row.uid) for number, row in sources.items()}
         self.accounts: dict[int, bool] = {}
 
     def run(self, persons: list[Loaded], orders: list[Loaded], fresh: set[int]) -> Buyers:
@@ -109,22 +110,28 @@ class Owners:
                 own_row.append(item)
             else:
                 owners[item.id] = buyer
-        self._guest_rows(orders, own_row, owners, standing)
+        if own_row or standing:
+            self._guest_rows(orders, own_row, owners, standing)
+        currency = self.ruleset.currency
+        moved = self.result.moved
         new_rows, changed_rows = [], []
         for item in orders:
+            number = item.id
             order: Order = item.fact
-            settled = settle(order, self.ruleset.currency)
-            owner = owners.get(item.id)
-            buyer = buyers.get(item.id)
-            old_owner, old = standing.get(item.id, (None, None))
-            number = order.number if order.number is not UNSET else None
+            settled = settle(order, currency)
+            owner = owners.get(number)
             row = (
-                buyer, owner, settled.placed, settled.currency, settled.gross, settled.ltv, settled.state,
-                settled.why_not, int(settled.test), number, item.id,
+                buyers.get(number), owner, settled.placed, settled.currency, settled.gross, settled.ltv, settled.state,
+                settled.why_not, int(settled.test), order.number if order.number is not UNSET else None, number,
             )  # fmt: skip
-            (changed_rows if item.id in standing else new_rows).append(row)
-            if item.id not in standing or old_owner != owner or old != settled:
-                self.result.moved.append(Moved(item.id, old_owner, old, owner, settled))
+            if number in standing:
+                old_owner, old = standing[number]
+                changed_rows.append(row)
+                if old_owner != owner or old != settled:
+                    moved.append(Moved(number, old_owner, old, owner, settled))
+            else:
+                new_rows.append(row)
+                moved.append(Moved(number, None, None, owner, settled))
         columns = ("buyer", "owner", "placed", "currency", "gross", "ltv", "state", "why", "test", "number")
         db.insert(t.orders, (*columns, "id"), new_rows)
         db.update(t.orders, columns, changed_rows)
@@ -168,7 +175,9 @@ class Owners:
 
     def _is_own_row(self, item: Loaded, buyer: int | None) -> bool:
         """Whether the order makes a row of its own instead of belonging to its buyer's record."""
-        rules = self.ruleset.of(self.sources[item.source].uid)
+        rules = self.rules_of[item.source]
+        if buyer is not None and rules.guests == "merge":
+            return False
         return is_own_row(item.fact, rules, rules.guests, buyer is not None and self.accounts.get(buyer, False))
 
     def _guest_rows(

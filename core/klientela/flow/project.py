@@ -24,6 +24,7 @@ from klientela.store.database import Step
 from klientela.store.identity import Held, Realm, write_nodes
 
 LAST_OF_ALL = "\uffff"
+_dump = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 _ROW = (
     "pub", "pub8", "anchor", "n", "first_name", "last_name", "email", "phone", "company", "city", "country", "status",
     "manual", "inactive", "number", "crm_id", "joined", "seen", "sources", "tags", "modules", "consents", "fallback",
@@ -463,9 +464,9 @@ class Projected:
             made.created,
             min(h.seen for h in helds),
             json.dumps(sources),
-            json.dumps(made.tags, ensure_ascii=False) if made.tags else None,
-            json.dumps(made.modules, ensure_ascii=False) if made.modules else None,
-            json.dumps(states, sort_keys=True) if states else None,
+            _dump(made.tags) if made.tags else None,
+            _dump(made.modules) if made.modules else None,
+            _dump(states) if states else None,
             made.canon.external_id if not (first or last or email or phone) else None,
             search_text(first, last, *emails, company, city),
             search.facet(country_, bool(registered), made.manual, sources),
@@ -526,7 +527,7 @@ class Projected:
             canon.created if canon.created != NEVER else None,
             held.seen,
             f"[{held.loaded.source}]",
-            json.dumps(sorted(set(tags)), ensure_ascii=False) if tags else None,
+            _dump(sorted(set(tags))) if tags else None,
             None,
             None,
             canon.external_id if not (first or last or email or phone) else None,
@@ -648,32 +649,30 @@ class Projected:
             self._figure("joined", "", sign, self.projector.days.day(row[_JOINED]) or 0)
 
     def _count_tallies(self, gone: list[int], now: dict[int, Tally], tallies: dict[int, tuple[Any, ...]]) -> None:
+        ltv = once = again = 0
         for number in gone:
-            if number in tallies:
-                self._count_tally(tallies[number][3], tallies[number][4], -1)
+            if number in tallies and (orders := tallies[number][4]):
+                ltv, once, again = ltv - tallies[number][3], once - 1, again - (orders > 1)
         for number, tally in now.items():
             old = tallies.get(number)
-            if old is not None:
-                if (old[3], old[4]) == (tally.ltv, tally.orders):
-                    continue
-                self._count_tally(old[3], old[4], -1)
-            self._count_tally(tally.ltv, tally.orders, 1)
-
-    def _count_tally(self, ltv: int, orders: int, sign: int) -> None:
-        if orders:
-            self._figure("ltv", "", sign * ltv)
-            self._figure("buyers", "1", sign)
-            if orders > 1:
-                self._figure("buyers", "2", sign)
+            if old is not None and (orders := old[4]):
+                ltv, once, again = ltv - old[3], once - 1, again - (orders > 1)
+            if tally.orders:
+                ltv, once, again = ltv + tally.ltv, once + 1, again + (tally.orders > 1)
+        for name, part, value in (("ltv", "", ltv), ("buyers", "1", once), ("buyers", "2", again)):
+            self._figure(name, part, value)
 
     def _count_orders(self, moved: list[Moved]) -> None:
         """Revenue and transactions per day, also of orders that make no row (R13b)."""
+        figures, day_of = self.figures, self.projector.days.day
         for item in moved:
             for settled, sign in ((item.old, -1), (item.new, 1)):
                 if settled is not None and settled.ltv is not None:
-                    when = self.projector.days.day(settled.placed) or 0
-                    self._figure("revenue", settled.currency, sign * settled.ltv, when)
-                    self._figure("orders", "", sign, when)
+                    when = day_of(settled.placed) or 0
+                    key = ("revenue", settled.currency, when)
+                    figures[key] = figures.get(key, 0) + sign * settled.ltv
+                    key = ("orders", "", when)
+                    figures[key] = figures.get(key, 0) + sign
 
 
 _INACTIVE, _STATUS, _SOURCES, _JOINED, _FACET = (

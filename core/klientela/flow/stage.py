@@ -20,6 +20,7 @@ from klientela.store.facts import Claim, Loaded, Register, SourceRow
 _BIGGEST = 2**20
 _RICHEST = 2**53
 _FARTHEST = 253_402_300_800_000_000  # the end of the year 9999
+_RECORD = ("id", "source", "entity", "ext", "channel", "version", "reading", "hash", "gone", "seq", "more", "body")
 _SQUEEZE = zstandard.ZstdCompressor(level=1)
 
 
@@ -71,13 +72,18 @@ class Stage:
         gone: list[Gone] = []
         for place, record in enumerate(page.records):
             kind = type(record)
-            if kind is Rejected:
+            if kind is Order:
+                entity = facts.ORDER
+            elif kind is Person:
+                entity = facts.NUMBER_OF.get(record.entity, -1)  # type: ignore[union-attr]
+            elif kind is Rejected:
                 rejects.append(record)  # type: ignore[arg-type]
                 continue
-            if kind is Gone:
+            elif kind is Gone:
                 gone.append(record)  # type: ignore[arg-type]
                 continue
-            entity = _entity(record)
+            else:
+                entity = facts.CHECKOUT if kind is Checkout else -1
             try:
                 body = facts.encode(record)
                 fact = facts.decode(entity, body)
@@ -90,7 +96,11 @@ class Stage:
             version = fact.version
             if version is not None and (news.newest is None or version > news.newest):
                 news.newest = version
-            incoming.setdefault(entity, []).append((fact, body, sha256(body).digest()[:16], place))
+            item = (fact, body, sha256(body).digest()[:16], place)
+            if entity in incoming:
+                incoming[entity].append(item)
+            else:
+                incoming[entity] = [item]
         positions: dict[int, int] = {}
         for entity, items in incoming.items():
             self._entity(step, entity, items, reading, news, positions)
@@ -112,7 +122,13 @@ class Stage:
         news: News,
         positions: dict[int, int],
     ) -> None:
-        register = facts.known(step.db, self.source.id, entity, [fact.external_id for fact, *_ in items])
+        exts = [item[0].external_id for item in items]
+        register = facts.known(step.db, self.source.id, entity, exts)
+        if len(set(exts)) == len(exts):
+            self._new(step, entity, [item for item in items if item[0].external_id not in register], reading, news, positions)
+            items = [item for item in items if item[0].external_id in register]
+            if not items:
+                return
         changed: dict[str, Register] = {}
         latest: dict[str, Any] = {}
         closed: list[tuple[Any, ...]] = []
@@ -133,7 +149,8 @@ class Stage:
                 if row.channel is not None and _older(fact.version, row.version):
                     news.unchanged += 1  # late or replayed: a newer claim stands (R0a)
                     continue
-                if row.channel is not None and not row.touched:
+                if row.channel is not None and not row.touched and row.seq != step.seq:
+                    # a value that this very step has stored lived for no moment: it is no history
                     closed.append((row.id, channel, row.seq, step.seq))
                 row.channel, row.version, row.reading = channel, fact.version, reading
                 row.hash, row.body, row.gone, row.seq = digest, body, 0, step.seq
@@ -159,6 +176,33 @@ class Stage:
         if changed:
             self._write(step, entity, changed, closed, extra)
             self._pass_on(step, entity, changed, latest, news)
+
+    def _new(
+        self,
+        step: Step,
+        entity: int,
+        items: list[tuple[Any, bytes, bytes, int]],
+        reading: int,
+        news: News,
+        positions: dict[int, int],
+    ) -> None:
+        """Records nobody knew, each once on the page: the straight road of a first load."""
+        if not items:
+            return
+        source, seq = self.source.id, step.seq
+        numbers = step.new_ids("record", len(items))
+        own = self.channel(step, None)
+        target = news.persons if entity in facts.PERSONS else news.orders if entity == facts.ORDER else news.checkouts
+        rows = []
+        for number, (fact, body, digest, place) in zip(numbers, items, strict=True):
+            channel = own if fact.channel is None else self.channel(step, fact.channel)
+            ext, version = fact.external_id, fact.version
+            rows.append((number, source, entity, ext, channel, version, reading, digest, 0, seq, 0, body))
+            target.append(Loaded(number, source, entity, ext, version, 0, fact))
+            positions[number] = place
+        step.db.insert(t.record, _RECORD, rows)
+        news.fresh.update(numbers)
+        news.new += len(items)
 
     def _others(self, step: Step, register: dict[str, Register]) -> dict[tuple[int, int], tuple[int | None, bytes]]:
         several = [row.id for row in register.values() if row.more]
@@ -191,6 +235,10 @@ class Stage:
             )
         if extra:
             db.many(
+                "DELETE FROM claim WHERE record = ? AND channel = ? AND from_seq = ?",
+                [(record, channel, seq) for record, channel in extra],
+            )
+            db.many(
                 "UPDATE claim SET to_seq = ? WHERE record = ? AND channel = ? AND to_seq IS NULL",
                 [(seq, record, channel) for record, channel in extra],
             )
@@ -202,7 +250,7 @@ class Stage:
         source = self.source.id
         db.insert(
             t.record,
-            ("id", "source", "entity", "ext", "channel", "version", "reading", "hash", "gone", "seq", "more", "body"),
+            _RECORD,
             [
                 (r.id, source, entity, ext, r.channel, r.version, r.reading, r.hash, r.gone, seq, r.more, r.body)
                 for ext, r in changed.items()
@@ -276,18 +324,11 @@ def mark_gone(step: Step, records: list[int]) -> None:
     seq = step.seq
     step.db.many(
         "INSERT INTO claim (record, channel, from_seq, to_seq, version, reading, hash, gone, body) "
-        "SELECT id, channel, seq, ?, version, reading, hash, gone, body FROM record WHERE id = ? AND channel IS NOT NULL",
-        [(seq, number) for number in records],
+        "SELECT id, channel, seq, ?, version, reading, hash, gone, body FROM record "
+        "WHERE id = ? AND channel IS NOT NULL AND seq <> ?",
+        [(seq, number, seq) for number in records],
     )
     step.db.update(t.record, ("gone", "seq"), [(1, seq, number) for number in records])
-
-
-def _entity(record: Any) -> int:
-    if type(record) is Person:
-        return facts.NUMBER_OF.get(record.entity, -1)
-    if type(record) is Order:
-        return facts.ORDER
-    return facts.CHECKOUT if type(record) is Checkout else -1
 
 
 def _older(mine: int | None, standing: int | None) -> bool:

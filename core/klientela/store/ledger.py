@@ -12,6 +12,7 @@ from klientela.store import tables as t
 from klientela.store.database import Db, Step
 
 GENESIS = bytes(32)
+_dump = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 class Line(NamedTuple):
@@ -48,7 +49,7 @@ def write(step: Step, lines: list[Line]) -> None:
     public, private = [], []
     for place, line in enumerate(lines):
         n = step.lines + place + 1
-        body = json.dumps(line.body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        body = _dump(line.body)
         salt = salts[16 * place : 16 * place + 16]
         commitment = commit(salt, body)
         here = link(prev, seq, n, line.kind, line.rule, line.customer, line.other, commitment)
