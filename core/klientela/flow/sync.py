@@ -14,16 +14,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from klientela.errors import Interrupted, KlientelaError, SourceBroken, SourceBusy, SourceChanged
+from klientela.errors import KlientelaError, SourceBusy, SourceChanged
 from klientela.failpoints import failpoint
 from klientela.flow import work
-from klientela.flow.circles import Circles
 from klientela.flow.derive import Deriver
+from klientela.flow.fetch import asking, fetch
 from klientela.flow.stage import Stage, clear_quarantine, mark_gone
 from klientela.model.instants import DAY, Instant, iso
 from klientela.source import Page, Source, Stream, Window
@@ -155,7 +153,7 @@ class _Run:
         try:
             self._check()
             self._prepare()
-            with self._asking("its streams"):
+            with asking(self.source, "its streams"):
                 streams = self.source.streams()
             for stream in streams:
                 self._stream(stream)
@@ -205,7 +203,7 @@ class _Run:
         last = getattr(self.source, "_checked_at", None)
         if last is not None and time.monotonic() - last < RECHECK_EVERY:
             return
-        with self._asking("its check"):
+        with asking(self.source, "its check"):
             found = self.source.check()
         self.report.remarks += found.notes
         with self.store.reading() as db:
@@ -213,7 +211,7 @@ class _Run:
         standing = row[0] if row else None
         if found.identity is not None and standing is not None and found.identity != standing:
             raise SourceChanged(
-                f"another shop answers under the name {self.source.name}: it was {standing}, now it is {found.identity}",
+                f"another shop answers under the name {self.source.name}: it was {standing}, now {found.identity}",
                 hint="give the other shop a source name of its own; nothing was written",
             )
         if found.identity is not None and standing is None:
@@ -243,7 +241,7 @@ class _Run:
     def _stream(self, stream: Stream) -> None:
         self.report.stream = stream.name
         cursor = self._load(stream)
-        with self._asking(f"the fingerprint of {stream.name}"):
+        with asking(self.source, f"the fingerprint of {stream.name}"):
             mark = stream.fingerprint() if stream.fingerprint is not None else None
         if mark is not None and not self.full and not cursor.open and mark == cursor.fingerprint:
             self._note(stream, cursor)
@@ -254,7 +252,7 @@ class _Run:
         buffer: list[Page] = []
         size = 1
         came = 0
-        for page in self._fetch(stream, Window(cursor.since, cursor.until), position):
+        for page in fetch(self.source, stream, Window(cursor.since, cursor.until), position, self.stop):
             if isinstance(page, KlientelaError):
                 if buffer:  # these pages arrived whole: they are kept, the run ends all the same
                     self._commit(stage, stream, cursor, buffer, size)
@@ -274,36 +272,6 @@ class _Run:
         self._sweep(stream)
         failpoint("stream.finished")
 
-    def _fetch(self, stream: Stream, window: Window, position: Any) -> Iterator[Page | KlientelaError]:
-        """The pages of a stream; what ends its reading early comes as the last item, for the pages before it count."""
-        circles = Circles(stream.name)
-        try:
-            with self._asking(f"its stream {stream.name}"):
-                for page in stream.read(window, position):
-                    if self.stop.is_set():
-                        raise Interrupted(f"{self.source.name} was asked to stop", hint="the next run goes on here")
-                    circles.check(page)
-                    yield page
-        except KlientelaError as error:
-            yield error
-
-    @contextmanager
-    def _asking(self, what: str) -> Iterator[None]:
-        """Whatever a plugin raises is the source's trouble, and no reason to fall over."""
-        try:
-            yield
-        except KlientelaError:
-            raise
-        except Exception as error:
-            trace = error.__traceback__
-            while trace is not None and trace.tb_next is not None:
-                trace = trace.tb_next
-            place = f"{Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}" if trace else "its code"
-            raise SourceBroken(  # without the words of the error: they may hold tokens or what people wrote
-                f"the source {self.source.name} failed in {what} ({type(error).__name__} in {place})",
-                hint="this is a fault of the plugin; the next run goes on from the last stored page",
-            ) from error
-
     def _load(self, stream: Stream) -> _Cursor:
         with self.store.reading() as db:
             row = db.one(
@@ -318,7 +286,7 @@ class _Run:
             return json.loads(cursor.position) if cursor.position else None
         everything = self.full or stream.snapshot or cursor.high is None
         cursor.since = None if everything or cursor.high is None else cursor.high - stream.overlap
-        with self._asking("telling its time"):
+        with asking(self.source, "telling its time"):
             cursor.until = self.source.now() if not stream.snapshot else None
         cursor.open, cursor.position, cursor.seen, cursor.fingerprint = 1, None, None, mark
         if stream.snapshot or not cursor.reading:
@@ -455,7 +423,7 @@ class _Run:
         due = self.full or (row is not None and now - int(row[0]) > SWEEP_EVERY)
         if due:
             seen: set[int] = set()
-            with self._asking(f"the sweep of {stream.name}"):
+            with asking(self.source, f"the sweep of {stream.name}"):
                 for exts in stream.sweep():
                     seen.update(map(hash, exts))
             gone = self._absent(stream, seen)
@@ -466,7 +434,8 @@ class _Run:
         if due or row is None:
             with self.store.step("sweep") as step:
                 step.db.run(
-                    "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    "INSERT INTO meta (name, value) VALUES (?, ?) "
+                    "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                     (name, str(now)),
                 )
 
