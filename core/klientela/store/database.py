@@ -497,8 +497,7 @@ def late_indexes(store: Store) -> None:
 
     with store.step("indexes") as step:
         for index in tables.LATE:
-            ddl = sa.schema.CreateIndex(index, if_not_exists=True)
-            step.db.run(str(ddl.compile(dialect=store.engine.dialect)))
+            step.db.run(index.ddl(store.dialect))
         for statement in late_search(store.dialect):
             step.db.run(statement)
     failpoint("indexes.built")

@@ -1,8 +1,8 @@
 """The search: what a term means (R54), the index that answers it, and the facets that filters read while walking.
 
 Both databases answer with the same predicate: a term of three or more letters stands anywhere in a word of `hay`, a
-shorter one at the beginning of a word; or the row's country is meant; or the row has a record of a source that is meant.
-SQLite finds texts and facets in one FTS5 trigram index, PostgreSQL finds texts in a pg_trgm index over `hay`.
+shorter one at the beginning of a word; or the row's country is meant; or the row has a record of a source that is
+meant. SQLite finds texts and facets in one FTS5 trigram index, PostgreSQL finds texts in a pg_trgm index over `hay`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,14 @@ def country_bits(code: str | None) -> int:
     return 1 + (ord(code[0]) - 65) * 26 + ord(code[1]) - 65
 
 
+def country_code(bits: int) -> str | None:
+    """The inverse of `country_bits`; other bits are ignored."""
+    if not bits & COUNTRY:
+        return None
+    first, second = divmod((bits & COUNTRY) - 1, 26)
+    return chr(65 + first) + chr(65 + second)
+
+
 def source_bit(source: int) -> int:
     """The bit of a source."""
     return 1 << _slot(source)
@@ -65,10 +73,8 @@ _MARK = "\x1f"  # white space to every fold: stands in no term and no text
 
 def _document(hay: str, bits: int) -> str:
     """What the trigram index reads. Two blanks before a word make the beginnings of words trigrams: `  a` and ` an`."""
-    words = []
-    if bits & COUNTRY:
-        first, second = divmod((bits & COUNTRY) - 1, 26)
-        words.append(f"C{chr(65 + first)}{chr(65 + second)}")
+    code = country_code(bits)
+    words = [f"C{code}"] if code else []
     words += [f"S{slot:02d}" for slot in range(_FIRST_SOURCE, _FIRST_SOURCE + SLOTS) if bits >> slot & 1]
     return hay.replace(" ", "  ") + _MARK + _MARK.join(words)
 
@@ -127,7 +133,9 @@ def check(db: Db, sample: int = 500) -> list[str]:
     row = db.one("SELECT (SELECT count(*) FROM search_docsize), (SELECT count(*) FROM customer), max(id) FROM customer")
     texts, customers, last = row if row else (0, 0, None)
     if texts != customers:
-        wrong.append(f"the search index holds {texts} texts for {customers} customers: `klientela rebuild` makes it anew")
+        wrong.append(
+            f"the search index holds {texts} texts for {customers} customers: `klientela rebuild` makes it anew"
+        )
     lost = 0
     for start in range(0, last or 0, max(1, (last or 0) // sample)):
         found = db.one("SELECT id, hay, facet FROM customer WHERE id > ? ORDER BY id LIMIT 1", (start,))

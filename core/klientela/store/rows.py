@@ -1,0 +1,210 @@
+"""The customer row of the contract: one function makes it, for the list, the profile and every export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from klientela.errors import UnknownThing
+from klientela.model.instants import iso
+from klientela.model.money import decimal
+from klientela.store import facts, ids
+from klientela.store.database import Db
+from klientela.store.facts import SourceRow
+from klientela.store.tables import ACCOUNT, ENTITIES
+
+PURPOSES = ("promotion", "system")
+NEVER = 2**62
+
+
+class View(Protocol):
+    """What the store needs to know of a view; `settings.View` is one."""
+
+    @property
+    def sort(self) -> str: ...
+    @property
+    def totals(self) -> str: ...
+    @property
+    def include(self) -> str: ...
+    @property
+    def crm_source(self) -> str | None: ...
+
+
+class Lens(NamedTuple):
+    """How rows are read: the shop's currency, the view's totals, the names of the sources."""
+
+    currency: str
+    gross: bool
+    sources: Mapping[int, SourceRow]
+    crm_source: int | None = None
+
+
+def lens(db: Db, view: View) -> Lens:
+    """The lens of a view. A CRM source that was never synced has no ids yet."""
+    row = db.one(
+        "SELECT canonical FROM ruleset WHERE id = (SELECT CAST(value AS integer) FROM meta WHERE name = 'ruleset')"
+    )
+    known = facts.sources(db)
+    crm = next((row.id for row in known.values() if row.label == view.crm_source), None)
+    return Lens(str(json.loads(row[0])["currency"]) if row else "EUR", view.totals == "gross", known, crm)
+
+
+def source_named(sources: Mapping[int, SourceRow], name: str) -> SourceRow:
+    """The source of that label, or of that first name."""
+    for row in sources.values():
+        if row.label == name:
+            return row
+    for row in sources.values():
+        if row.uid == name:
+            return row
+    raise UnknownThing(
+        f"there is no source {name!r} in the store",
+        hint=f"known are {', '.join(sorted(r.label for r in sources.values())) or 'none yet; run `klientela sync`'}",
+    )
+
+
+_CUSTOMER = (
+    "id", "pub", "first_name", "last_name", "email", "phone", "company", "city", "country", "status", "sources",
+    "joined", "number", "crm_id", "tags", "modules", "inactive", "consents", "fallback", "seen",
+)  # fmt: skip
+_TALLY = ("ltv", "orders", "last", "gross", "gross_orders", "gross_last", "tests", "other")
+_SELECT = (
+    f"SELECT {', '.join('c.' + c for c in _CUSTOMER)}, {', '.join('t.' + c for c in _TALLY)} "
+    "FROM customer c JOIN tally t ON t.id = c.id WHERE c.id "
+)
+
+
+def rows(db: Db, wanted: Sequence[int], by: Lens, *, records: bool = False, key: bytes = b"") -> list[dict[str, Any]]:
+    """The customer rows of some ids, in their order; ids that make no row are left out.
+
+    `records` adds each member record, sorted by canonical key; `key` is the instance key their public ids hang on.
+    """
+    if not wanted:
+        return []
+    found = {row[0]: row for row in db.rows(_SELECT + db.among, (db.pack(wanted),))}
+    crm = _crm_ids(db, found, by.crm_source) if by.crm_source is not None else {}
+    members = records_of(db, found, by.sources, key) if records else {}
+    made = []
+    for number in wanted:
+        if number in found:
+            row = _row(found[number], by)
+            if row["crm_id"] is None and number in crm:
+                row["crm_id"] = crm[number]
+            if records:
+                row["records"] = members.get(number, [])
+            made.append(row)
+    return made
+
+
+def _row(columns: tuple[Any, ...], by: Lens) -> dict[str, Any]:
+    (
+        _, pub, first, last, email, phone, company, city, country, status, sources, joined, number, crm_id, tags,
+        modules, inactive, consents, fallback, _seen, ltv, orders, newest, gross, gross_orders, gross_newest, tests, other,
+    ) = columns  # fmt: skip
+    public = bytes(pub)
+    more: dict[str, list[int]] = json.loads(other) if other else {}
+    last_order = gross_newest if by.gross else newest
+    return {
+        "id": ids.text(public),
+        "name": " ".join(x for x in (first, last) if x) or email or phone or fallback or ids.short_number(public),
+        "first_name": first,
+        "last_name": last,
+        "email": email,
+        "phone": phone,
+        "company": company,
+        "city": city,
+        "country": country,
+        "status": "registered" if status else "guest",
+        "sources": sorted(by.sources[s].label for s in json.loads(sources)),
+        "orders": gross_orders if by.gross else orders,
+        "ltv": amounts(by.currency, ltv, {c: v[0] for c, v in more.items()}),
+        "gross": {
+            "sum": amounts(by.currency, gross, {c: v[1] for c, v in more.items()}),
+            "count": gross_orders,
+            "last_order": None if gross_newest is None else iso(gross_newest),
+        },
+        "last_order": None if last_order is None else iso(last_order),
+        "joined": None if joined is None else iso(joined),
+        "customer_number": number or ids.short_number(public),
+        "crm_id": crm_id,
+        "tags": json.loads(tags) if tags else [],
+        "modules": json.loads(modules) if modules else [],
+        "test_order": tests > 0,
+        "qr_scanned": None,
+        "inactive": bool(inactive),
+        "consents": consent_table(json.loads(consents) if consents else {}),
+    }
+
+
+def amounts(currency: str, own: int, others: Mapping[str, int]) -> list[dict[str, str]]:
+    """Each currency's sum by itself (R34): the shop's first, and where nothing counts 0.00 in it."""
+    made = [{"amount": decimal(others[c], c), "currency": c} for c in sorted(others) if others[c]]
+    if own or not made:
+        made.insert(0, {"amount": decimal(own, currency), "currency": currency})
+    return made
+
+
+def consent_table(states: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """Both purposes of every channel that has an answer, and of e-mail; what was never answered is unknown (R43)."""
+    return {
+        channel: {purpose: states.get(channel, {}).get(purpose, "unknown") for purpose in PURPOSES}
+        for channel in sorted({"email", *states})
+    }
+
+
+# -- member records ---------------------------------------------------------------------------------------------------
+
+_MEMBER = "p.id, p.created, p.flags, r.source, r.entity, r.ext, r.gone"
+
+
+def members_of(db: Db, customers: Iterable[int], columns: str = _MEMBER) -> dict[int, list[tuple[Any, ...]]]:
+    """The member records of some customers: columns of `person p` and `record r`, in no particular order."""
+    packed = db.pack(customers)
+    found: dict[int, list[tuple[Any, ...]]] = {}
+    for customer, join, where in (
+        ("p.id", "", "p.customer IS NULL AND p.node IS NULL AND p.id"),
+        ("p.customer", "", "p.customer"),
+        ("n.customer", "JOIN person p ON p.node = n.id ", "n.customer"),
+    ):
+        start = f"FROM node n {join}" if join else "FROM person p "
+        for row in db.rows(
+            f"SELECT {customer}, {columns} {start}JOIN record r ON r.id = p.id WHERE {where} {db.among}", (packed,)
+        ):
+            found.setdefault(row[0], []).append(row[1:])
+    return found
+
+
+def records_of(
+    db: Db, customers: Iterable[int], sources: Mapping[int, SourceRow], key: bytes
+) -> dict[int, list[dict[str, Any]]]:
+    """The `records` of the contract, oldest first by canonical key (R22)."""
+    made = {}
+    for customer, members in members_of(db, customers).items():
+        listed = []
+        for _, created, flags, source, entity, ext, gone in members:
+            uid, name = sources[source].uid, ENTITIES[entity]
+            public = ids.public_id(uid, name, ext, key)
+            entry = {
+                "id": ids.text(public),
+                "source": sources[source].label,
+                "entity": name,
+                "external_id": ext,
+                "registered": bool(flags & ACCOUNT) or name == "manual",
+                "gone": bool(gone),
+            }
+            listed.append(((NEVER if created is None else created, uid, name, ext), entry))
+        listed.sort(key=lambda pair: pair[0])
+        made[customer] = [entry for _, entry in listed]
+    return made
+
+
+def _crm_ids(db: Db, customers: Iterable[int], source: int) -> dict[int, str]:
+    """The external id in the CRM's source (R55b): that of the oldest record there."""
+    found: dict[int, tuple[tuple[int, int, str], str]] = {}
+    for customer, members in members_of(db, customers).items():
+        for _, created, _flags, of, entity, ext, _gone in members:
+            rank = (NEVER if created is None else created, entity, ext)
+            if of == source and (customer not in found or rank < found[customer][0]):
+                found[customer] = (rank, ext)
+    return {customer: ext for customer, (_, ext) in found.items()}
