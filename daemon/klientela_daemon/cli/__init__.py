@@ -35,8 +35,10 @@ class Verb:
 _START, _LOOK, _CARE = "Start", "Look", "Take care"
 
 VERBS: dict[str, Verb] = {
+    "demo": Verb("demo", "See it work: pretend shops and a file, synced for real.", _START),
     "init": Verb("init", "Write a commented starter klientela.toml.", _START),
     "check": Verb("check", "Validate the configuration and try each source's credentials.", _START),
+    "customers": Verb("customers", "The list of customers, by view, search and order.", _LOOK),
     "sources": Verb("sources", "How the sources are doing; rename gives one another name.", _CARE),
     "backup": Verb("backup", "Back up the store into one file, while everybody goes on.", _CARE),
     "restore": Verb("restore", "Put a backup in the place of the store.", _CARE),

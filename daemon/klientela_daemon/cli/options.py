@@ -12,3 +12,10 @@ Config = Annotated[
     typer.Option("--config", metavar="FILE", help="The configuration; default ./klientela.toml or $KLIENTELA_CONFIG."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")]
+ViewName = Annotated[str | None, typer.Option("--view", metavar="NAME", help="A view of the configuration.")]
+Search = Annotated[
+    str | None,
+    typer.Option("--search", metavar="TERMS", help="Name, e-mail, company, city, country, source; all must hit."),
+]
+Sort = Annotated[str | None, typer.Option("--sort", metavar="KEY[:asc|:desc]", help="Another order than the view's.")]
+SourceName = Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only customers of this source.")]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import errno
-import importlib
-from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
-from starlette.types import ASGIApp
 
-from klientela.errors import Misconfigured, UnknownThing
-from klientela.plugins import Plugins, find
-from klientela.settings.problems import near
+from klientela.errors import Misconfigured
+from klientela.plugins import find
 from klientela.testing import run
 from klientela_daemon import render
+from klientela_daemon.sandboxes import application
 
 
 def verb(
@@ -37,35 +34,3 @@ def verb(
             f"port {port} is taken by another program", hint="Choose another with --port; 0 takes any free one."
         ) from error
     return 0
-
-
-def application(plugins: Plugins, name: str, *, customers: int, seed: int, faults: Sequence[str] = ()) -> ASGIApp:
-    """The sandbox of a source type as an ASGI application."""
-    kind = plugins.types.get(name)
-    if kind is None:
-        meant = near(name, plugins.types)
-        known = ", ".join(sorted(one for one, kind in plugins.types.items() if kind.sandbox)) or "none"
-        raise UnknownThing(
-            f"there is no source type {name!r}", hint=f"Did you mean {meant}?" if meant else f"Sandboxes: {known}."
-        )
-    if kind.sandbox is None:
-        raise Misconfigured(f"the source type {name} has no sandbox", hint="`klientela plugins` lists those that have.")
-    factory = _factory(name, kind.sandbox)
-    try:
-        return factory(customers=customers, seed=seed, faults=list(faults))
-    except ValueError as error:
-        raise Misconfigured(str(error), hint="Faults are written KIND or KIND:RATE, like 429:0.1.") from error
-
-
-def _factory(name: str, sandbox: str) -> Callable[..., ASGIApp]:
-    """The factory of `module:factory`."""
-    place, _, factory = sandbox.partition(":")
-    try:
-        module = importlib.import_module(place)
-    except ModuleNotFoundError as error:
-        raise Misconfigured(
-            f"the sandbox of {name} needs the package {error.name}",
-            hint='Install it with: pip install "klientela[sandbox]"',
-        ) from error
-    made: Callable[..., ASGIApp] = getattr(module, factory)
-    return made

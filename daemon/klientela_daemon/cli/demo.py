@@ -1,0 +1,80 @@
+"""`klientela demo`: see it work without an account anywhere."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from klientela import plugins
+from klientela.store.database import Store
+from klientela.store.overview import listing
+from klientela_daemon import failures, lists, logs, render
+from klientela_daemon.cli import sync
+from klientela_daemon.demo import house as demo
+from klientela_daemon.house import House, read
+from klientela_daemon.opening import opened, settle
+from klientela_daemon.run import Daemon
+
+_ROWS = 10
+
+
+def verb(
+    once: Annotated[bool, typer.Option("--once", help="Sync, show, end; else go on as daemon.")] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", metavar="DIR", help="Where everything goes; default a new temporary folder.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Where the daemon listens.")
+    ] = None,
+    customers: Annotated[int, typer.Option("--customers", metavar="N", min=1, help="How many the shop has.")] = 200,
+) -> int:
+    """Start pretend shops, write a configuration and a CSV file, sync them for real, show what happened, go on."""
+    found = plugins.find()
+    logs.set_up(level="error")
+    with demo.shops(found, customers) as shops:
+        here = demo.furnish(folder, shops, _free_port() if port is None else port)
+        config = here.config.path
+        for shop in shops:
+            render.say(
+                f"a pretend {found.types[shop.type].title} shop with {customers} customers listens on {shop.url}"
+            )
+        render.say(f"configuration and file are in {config.parent}\n")
+        with opened(here, create=True) as store, sync.stopping() as stop:
+            settle(store, here)
+            reports = sync.run(here, store, dict(here.config.settings.sources), full=False, stop=stop)
+            sync.show(reports)
+            _list(here, store)
+        if any(report.status != "ok" for report in reports):
+            return failures.FAILED
+        if once:
+            render.say(f"Look around: klientela --help; every verb takes --config {config}")
+            return 0
+        render.say(f"Going on as daemon; Ctrl-C ends it. In another window: klientela customers --config {config}\n")
+        logs.set_up()
+        with demo.life(shops):
+            return Daemon(here, lambda: read(config)).run()
+
+
+def _list(here: House, store: Store) -> None:
+    settings = here.config.settings
+    with store.reading() as db:
+        found = listing(db, settings.views["default"], size=_ROWS)
+    render.say(f"\nThe {len(found.rows)} best of {found.total} customers:")
+    lists.show(found.rows, settings.views["default"], ZoneInfo(settings.shop.timezone))
+    render.say("")
+
+
+def _free_port(first: int = 8000) -> int:
+    """8000 if nobody has it, else any."""
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", first))
+        except OSError:
+            return 0
+    return first
