@@ -47,13 +47,25 @@ def postgres_url() -> Iterator[str]:
         pytest.skip(hint)
     pytest.importorskip("psycopg")
     prefix = _as_postgres()
-    root = Path(tempfile.mkdtemp(prefix="klientela-pg-", dir="/tmp"))  # noqa: S108 - sockets need a short path
+    root = Path(tempfile.mkdtemp(prefix="klientela-pg-", dir="/tmp"))
     if prefix:
         shutil.chown(root, "postgres")
     data = root / "data"
     run = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
     subprocess.run(
-        [*prefix, str(folder / "initdb"), "-D", str(data), "-U", "klientela", "-A", "trust", "-E", "UTF8", "--locale=C"],
+        [
+            *prefix,
+            str(folder / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "klientela",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+        ],
         **run,  # type: ignore[call-overload]
     )
     options = (

@@ -108,11 +108,7 @@ class _Lines:
             old = self.page.old_public.get(customer)
             if customer not in self.out.splits or old is None or old == public:
                 continue
-            records = [
-                self.realm.held[h].canon
-                for h in change.members
-                if self.realm.held[h].customer == customer
-            ]
+            records = [self.realm.held[h].canon for h in change.members if self.realm.held[h].customer == customer]
             self._line("split", None, old, public, sorted(records))
             self.split += 1
 
@@ -120,9 +116,7 @@ class _Lines:
         for pair in self.out.apart:
             one, two = self.realm.held[pair.a], self.realm.held[pair.b]
             low, high = sorted((one, two), key=lambda h: h.canon)
-            self._line(
-                "kept_apart", pair.reason, self._public(low), self._public(high), [low.canon, high.canon]
-            )
+            self._line("kept_apart", pair.reason, self._public(low), self._public(high), [low.canon, high.canon])
 
     def _public(self, held: Held) -> bytes | None:
         number = held.new_customer if held.new_customer is not None else held.customer

@@ -253,7 +253,8 @@ class Owners:
             return set()
         differs = "owner IS NOT buyer" if self.db.sqlite else "owner IS DISTINCT FROM buyer"
         packed = self.db.pack(watched)
-        elsewhere, open_ones = set(), set()
+        elsewhere: set[int] = set()
+        open_ones: set[int] = set()
         for buyer, owner in self.db.rows(
             f"SELECT buyer, owner FROM orders WHERE buyer {self.db.among} AND {differs}", (packed,)
         ):

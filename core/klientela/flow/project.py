@@ -206,9 +206,7 @@ class Projected:
             several = len(change.members) > 1
             for handle in change.members:
                 self._point(handle, change.customer, several)
-        rows = [
-            (p.created, p.name, p.keys, p.flags, p.node, p.customer, p.seen, p.id) for p in out.persons.values()
-        ]
+        rows = [(p.created, p.name, p.keys, p.flags, p.node, p.customer, p.seen, p.id) for p in out.persons.values()]
         columns = ("created", "name", "keys", "flags", "node", "customer", "seen")
         gone = set(out.left)
         db.insert(t.person, (*columns, "id"), [r for r in rows if r[-1] in out.new_persons and r[-1] not in gone])
@@ -245,9 +243,7 @@ class Projected:
         standing: set[tuple[int, int]] = set()
         if self.realm.has_comps or out.apart:
             packed = db.pack(out.looked_at)
-            standing = set(
-                db.rows(f"SELECT a, b FROM apart WHERE a {db.among} OR b {db.among}", (packed, packed))  # type: ignore[arg-type]
-            )
+            standing = set(db.rows(f"SELECT a, b FROM apart WHERE a {db.among} OR b {db.among}", (packed, packed)))
             db.delete(t.apart, sorted(standing), key=("a", "b"))
             db.insert(t.apart, ("a", "b", "reason"), [tuple(a) for a in out.apart])
         out.apart = [a for a in out.apart if (a.a, a.b) not in standing]
@@ -391,10 +387,10 @@ class Projected:
     ) -> None:
         currency = self.ruleset.currency
         for item, (before, after) in zip(moved, customers, strict=True):
-            if item.old is not None and before in now and not now[before].recount:  # type: ignore[index]
-                now[before].take(item.old, currency)  # type: ignore[index]
-            if item.new is not None and after in now and not now[after].recount:  # type: ignore[index]
-                now[after].add(item.new, currency)  # type: ignore[index]
+            if item.old is not None and before is not None and before in now and not now[before].recount:
+                now[before].take(item.old, currency)
+            if item.new is not None and after is not None and after in now and not now[after].recount:
+                now[after].add(item.new, currency)
         _ = changed
 
     def _recount(self, again: list[int], changes: dict[int, Change], now: dict[int, Tally]) -> None:

@@ -254,7 +254,13 @@ class Resolver:
         decided = self._named_by_decisions([h for h in candidates if h > 0])
         for handle in candidates:
             held = self.realm.held.get(handle)
-            if held is not None and not held.gone and held.keys == keys and held.account is None and handle not in decided:
+            if (
+                held is not None
+                and not held.gone
+                and held.keys == keys
+                and held.account is None
+                and handle not in decided
+            ):
                 return held
         return None
 
@@ -262,8 +268,8 @@ class Resolver:
         """Turn a lone record into a shared node, so that another can join it."""
         made = self.realm.summary_of(lone)
         node = Held(
-            self.step.new_node(), lone.name, lone.keys, None, lone.canon, lone.first, lone.customer, lone.seen, True, 1, made,
-            dirty=True,
+            self.step.new_node(), lone.name, lone.keys, None, lone.canon, lone.first, lone.customer, lone.seen, True,
+            summary=made, dirty=True,
         )  # fmt: skip
         self.realm.held[node.handle] = node
         self.out.new_nodes.add(node.handle)
@@ -488,9 +494,9 @@ class Resolver:
         parts = self._parts()
         olds: dict[int, list[int]] = {}
         for customer, now in parts.items():
-            for number in now:
-                if number is not None:
-                    olds.setdefault(number, []).append(customer)
+            for place in now:
+                if place is not None:
+                    olds.setdefault(place, []).append(customer)
         moved = {*out.before, *out.joined_node, *out.founded}
         standing = {c.customer for c in out.changes}
         for members in result.clusters:
@@ -564,7 +570,7 @@ def _keys(person: Person) -> tuple[Key, ...]:
 
 
 def _sharable(name: str, keys: tuple[Key, ...], account: bool) -> bool:
-    """Whether a record may be one node with others of equal name and keys: never an account, never by the link alone."""
+    """Whether a record may share a node with others of equal name and keys: no account, and not by the link alone."""
     return bool(name) and not account and any(key.kind != LINK for key in keys)
 
 
@@ -588,7 +594,11 @@ def absorbs(whole: Summary, one: Summary, canon: Canon, created: int | None) -> 
         return False
     if whole.created is not None and created == whole.created and one.created != created:
         return False
-    if (whole.guest and not one.guest) or (whole.registered and not one.registered) or whole.canon == canon != one.canon:
+    if (
+        (whole.guest and not one.guest)
+        or (whole.registered and not one.registered)
+        or whole.canon == canon != one.canon
+    ):
         return False
     for unit in ("name", "company", "birthday", "crm_id", "city", "country", "address"):
         slot = getattr(whole, unit)

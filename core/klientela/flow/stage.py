@@ -104,8 +104,8 @@ class Stage:
         positions: dict[int, int] = {}
         for entity, items in incoming.items():
             self._entity(step, entity, items, reading, news, positions)
-        for item in gone:
-            self._gone(step, item, news)
+        for lost in gone:
+            self._gone(step, lost, news)
         if rejects:
             news.rejected = len(rejects)
             quarantine(step, self.source.id, self.stream, rejects)
@@ -125,7 +125,9 @@ class Stage:
         exts = [item[0].external_id for item in items]
         register = facts.known(step.db, self.source.id, entity, exts)
         if len(set(exts)) == len(exts):
-            self._new(step, entity, [item for item in items if item[0].external_id not in register], reading, news, positions)
+            self._new(
+                step, entity, [item for item in items if item[0].external_id not in register], reading, news, positions
+            )
             items = [item for item in items if item[0].external_id in register]
             if not items:
                 return

@@ -1,11 +1,11 @@
 """One run of one source: the journey from its pages to the list.
 
-    for page in fetch(stream):        ask what changed, patiently; hold no lock meanwhile
-        news = stage(page)            keep what came; only news passes
-        decisions = resolve(news)     whose record is it
-        project(decisions)            carry it out on the list and its figures
-        audit(decisions)              write down what was decided and why
-    ... and the cursor, all in one transaction per step of one or several pages.
+for page in fetch(stream):        ask what changed, patiently; hold no lock meanwhile
+    news = stage(page)            keep what came; only news passes
+    decisions = resolve(news)     whose record is it
+    project(decisions)            carry it out on the list and its figures
+    audit(decisions)              write down what was decided and why
+... and the cursor, all in one transaction per step of one or several pages.
 """
 
 from __future__ import annotations
@@ -310,9 +310,7 @@ class _Run:
             return max(1, size // 2)
         return min(MOST, size * 2) if took < FAST else size
 
-    def _page(
-        self, step: Step, stage: Stage, stream: Stream, cursor: _Cursor, page: Page, deriver: Deriver
-    ) -> None:
+    def _page(self, step: Step, stage: Stage, stream: Stream, cursor: _Cursor, page: Page, deriver: Deriver) -> None:
         if not stream.snapshot:
             cursor.reading += 1
         news = stage.page(step, page, cursor.reading)

@@ -1,4 +1,4 @@
-"""The worklist: what a change meant for many others, finished in bounded transactions; no read hides that it is left."""
+"""The worklist: what a change meant for many others, finished in bounded transactions that no read hides."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def _plain(digits: str, region: str) -> str | None:
 
 @lru_cache(maxsize=16384)
 def _library(text: str, region: str) -> str | None:
-    import phonenumbers  # noqa: PLC0415 - 60 ms that most commands never need
+    import phonenumbers
 
     try:
         number = phonenumbers.parse(text, region)

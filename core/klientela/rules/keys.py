@@ -9,18 +9,93 @@ from hashlib import sha256
 from klientela.rules.text import clean, fold_words
 
 RELAYS = (
-    "marketplace.amazon.*", "members.ebay.*", "relay.ebay.*", "privaterelay.appleid.com", "mail.otto.market", "kunden.otto.de",
-    "customer.kaufland.de", "kaufland-marktplatz.de", "real-markt.de", "etsy-mail.com", "conversations.etsy.com", "user.allegro.pl",
-    "allegromail.pl", "allegromail.com", "relay.firefox.com", "mozmail.com", "duck.com", "anonaddy.me", "simplelogin.com",
-    "marketplace.zalando.*", "shopify-relay.com", "hood.de.invalid", "rakuten-relay.*", "relay.walmart.com", "cdiscount.relay",
-    "mp.conrad.de", "message.manomano.com", "mail.cdiscount.com", "notification.fnacdarty.com",
-)  # fmt: skip
+    "marketplace.amazon.*",
+    "members.ebay.*",
+    "relay.ebay.*",
+    "privaterelay.appleid.com",
+    "mail.otto.market",
+    "kunden.otto.de",
+    "customer.kaufland.de",
+    "kaufland-marktplatz.de",
+    "real-markt.de",
+    "etsy-mail.com",
+    "conversations.etsy.com",
+    "user.allegro.pl",
+    "allegromail.pl",
+    "allegromail.com",
+    "relay.firefox.com",
+    "mozmail.com",
+    "duck.com",
+    "anonaddy.me",
+    "simplelogin.com",
+    "marketplace.zalando.*",
+    "shopify-relay.com",
+    "hood.de.invalid",
+    "rakuten-relay.*",
+    "relay.walmart.com",
+    "cdiscount.relay",
+    "mp.conrad.de",
+    "message.manomano.com",
+    "mail.cdiscount.com",
+    "notification.fnacdarty.com",
+)
 _RELAY = re.compile("(?:^|\\.)(?:" + "|".join(re.escape(r).replace(r"\*", r"[a-z.]+") for r in RELAYS) + ")$")
 ROLES = frozenset(
-    "info noreply no-reply donotreply do-not-reply kontakt contact office service support sales shop bestellung bestellungen "
-    "order orders hello hallo admin administrator webmaster postmaster hostmaster rechnung rechnungen invoice buchhaltung "
-    "accounting einkauf verkauf vertrieb sekretariat zentrale empfang team newsletter marketing abuse root biuro sklep zamowienia "
-    "kundenservice kundendienst mailer-daemon mail email post test tests example nobody none".split()
+    (
+        "info",
+        "noreply",
+        "no-reply",
+        "donotreply",
+        "do-not-reply",
+        "kontakt",
+        "contact",
+        "office",
+        "service",
+        "support",
+        "sales",
+        "shop",
+        "bestellung",
+        "bestellungen",
+        "order",
+        "orders",
+        "hello",
+        "hallo",
+        "admin",
+        "administrator",
+        "webmaster",
+        "postmaster",
+        "hostmaster",
+        "rechnung",
+        "rechnungen",
+        "invoice",
+        "buchhaltung",
+        "accounting",
+        "einkauf",
+        "verkauf",
+        "vertrieb",
+        "sekretariat",
+        "zentrale",
+        "empfang",
+        "team",
+        "newsletter",
+        "marketing",
+        "abuse",
+        "root",
+        "biuro",
+        "sklep",
+        "zamowienia",
+        "kundenservice",
+        "kundendienst",
+        "mailer-daemon",
+        "mail",
+        "email",
+        "post",
+        "test",
+        "tests",
+        "example",
+        "nobody",
+        "none",
+    )
 )
 _JUNK = re.compile(r"^(?:[-_.0x ]*|null|none|n/?a|nil|unknown|unbekannt|keine?|brak|-+)$")
 _MAILBOX = re.compile(r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]{2,}$")
@@ -75,8 +150,7 @@ def mailbox_blocked(box: str, extra: frozenset[str]) -> bool:
         or _JUNK.match(local) is not None
         or is_relay(box)
         or domain in ("example.invalid", "invalid.invalid", "localhost.localdomain")
-        or bool(extra)
-        and (box in extra or domain in extra or "@" + domain in extra)
+        or (bool(extra) and (box in extra or domain in extra or "@" + domain in extra))
     )
 
 

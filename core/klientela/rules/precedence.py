@@ -167,8 +167,9 @@ def _places(made: Summary, places: Any, pinned: frozenset[str], tail: Rank, rule
 
 def _consents(made: Summary, person: Person) -> None:
     found: dict[str, tuple[Instant | None, Instant | None, bool]] = {}
-    for event in person.consents or ():  # type: ignore[union-attr]
+    for event in person.consents or ():
         slot = f"{event.channel} {event.purpose}"
+        now: tuple[Instant | None, Instant | None, bool]
         if event.state == "denied":
             now = (event.at if event.at is not None else NEVER, None, False)
         elif event.basis == "import":

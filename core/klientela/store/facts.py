@@ -13,9 +13,9 @@ from msgspec import UNSET
 from klientela.errors import Misconfigured
 from klientela.model.records import Checkout, Order, Person
 from klientela.rules.publish import NEVER, Canon
+from klientela.store import tables as t
 from klientela.store.database import Db, Step
 from klientela.store.tables import ENTITIES
-from klientela.store import tables as t
 
 NUMBER_OF = {name: number for number, name in enumerate(ENTITIES)}
 CUSTOMER, CONTACT, MANUAL, GUEST_ORDER, ORDER, CHECKOUT = range(6)
@@ -227,7 +227,7 @@ def load(db: Db, ids: Iterable[int]) -> dict[int, Loaded]:
             fact = decode(entity, body) if body is not None else None
             result[number] = Loaded(number, source, entity, ext, version, gone, fact)
     if several:
-        ranks = dict(db.rows("SELECT id, rank FROM channel"))
+        ranks: dict[int, int] = dict(db.rows("SELECT id, rank FROM channel"))
         others = other_claims(db, several)
         for number, (_, source, entity, ext, version, gone, body, channel, _more) in several.items():
             claims = [Claim(v, rank, decode(entity, b)) for _c, v, rank, b in others.get(number, ())]

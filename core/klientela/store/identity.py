@@ -242,7 +242,8 @@ def write_nodes(step: Step, nodes: Sequence[Held], new: set[Handle]) -> None:
 
     def row(held: Held) -> tuple[Any, ...]:
         return (
-            held.name, pack_keys(held.keys), held.n, held.first, held.customer, held.seen, _ENCODE(held.summary), held.handle,
+            held.name, pack_keys(held.keys), held.n, held.first, held.customer, held.seen, _ENCODE(held.summary),
+            held.handle,
         )  # fmt: skip
 
     columns = ("name", "keys", "n", "first", "customer", "seen", "summary")
