@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 PATIENCE = 60.0
 
@@ -39,13 +39,19 @@ class Process:
             text=True,
         )
         self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self.out: list[str] = []
+        self._readers = [
+            threading.Thread(target=self._read, args=pair, daemon=True)
+            for pair in ((self.popen.stderr, self.lines), (self.popen.stdout, self.out))
+        ]
+        for reader in self._readers:
+            reader.start()
 
-    def _read(self) -> None:
-        assert self.popen.stderr is not None
-        for line in self.popen.stderr:
-            self.lines.append(line.rstrip("\n"))
+    @staticmethod
+    def _read(stream: IO[str], lines: list[str]) -> None:
+        with stream:
+            for line in stream:
+                lines.append(line.rstrip("\n"))
 
     @property
     def log(self) -> list[dict[str, Any]]:
@@ -74,6 +80,11 @@ class Process:
         """Signal, wait, and give the exit code."""
         if self.popen.poll() is None:
             self.popen.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for its end; the exit code. Everything it said has been read then."""
         code = self.popen.wait(PATIENCE)
-        self._reader.join(PATIENCE)
+        for reader in self._readers:
+            reader.join(PATIENCE)
         return code

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import re
 import stat
 import subprocess
@@ -15,40 +14,11 @@ from typing import Any
 import pytest
 
 from klientela.settings import load
-from klientela.testing import hurry
 from klientela_daemon import cli
 from klientela_daemon.cli import VERBS, main
+from tests.daemon.conftest import configure
 
 HEAVY = ("sqlalchemy", "pydantic", "httpx", "structlog", "apscheduler", "uvicorn", "phonenumbers", "babel", "graphql")
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith("KLIENTELA")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def run(here: Path, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run the command in this process: exit code, stdout, stderr."""
-
-    def run(*args: str) -> tuple[int, str, str]:
-        with hurry():
-            code = main(args)
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return code, said.out, said.err
-
-    return run
-
-
-def configure(text: str, name: str = "klientela.toml") -> Path:
-    file = Path(name)
-    file.write_text(text, "utf-8")
-    file.chmod(0o600)
-    return file
 
 
 CSV = '[sources.list]\ntype = "csv"\npath = "people.csv"\n'

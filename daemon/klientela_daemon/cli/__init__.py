@@ -40,6 +40,7 @@ VERBS: dict[str, Verb] = {
     "check": Verb("check", "Validate the configuration and try each source's credentials.", _START),
     "customers": Verb("customers", "The list of customers, by view, search and order.", _LOOK),
     "sources": Verb("sources", "How the sources are doing; rename gives one another name.", _CARE),
+    "doctor": Verb("doctor", "Is everything whole, and what wants a look.", _CARE),
     "backup": Verb("backup", "Back up the store into one file, while everybody goes on.", _CARE),
     "restore": Verb("restore", "Put a backup in the place of the store.", _CARE),
     "plugins": Verb("plugins", "What is installed, and which source types it brings.", _CARE),

@@ -1,0 +1,232 @@
+"""The verbs on a real store: files and shops in, tables, JSON and exit codes out."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from klientela.testing import serve
+from klientela_shopify.sandbox import TOKEN, Sandbox
+from tests.daemon.conftest import configure
+from tests.daemon.house import Process
+
+LIST = '[sources.list]\ntype = "csv"\npath = "people.csv"\nevery = "1h"\n'
+ROWS = "Email,First Name,Last Name,City,Country\n"
+
+
+def people(folder: Path, *rows: str) -> None:
+    (folder / "people.csv").write_text(ROWS + "".join(f"{row}\n" for row in rows), "utf-8")
+
+
+@pytest.fixture
+def house(here: Path) -> Path:
+    people(here, "a@x.example,Anna,Alt,Berlin,DE", "b@x.example,Bernd,Neu,Wien,AT")
+    configure(LIST)
+    return here
+
+
+def document(run: Any, *args: str, code: int = 0) -> Any:
+    done, out, err = run(*args, "--json")
+    assert done == code, out + err
+    return json.loads(out)
+
+
+# Sync -------------------------------------------------------------------------------------------------------------
+
+
+def test_sync_tells_what_it_did(run: Any, house: Path) -> None:
+    (first,) = document(run, "sync")["runs"]
+    assert {"source", "status", "started", "finished", "duration_s", "pages", "read", "new", "changed", "unchanged",
+            "rejected", "suppressed", "merged", "split", "cursor", "error"} == set(first)  # fmt: skip
+    assert (first["source"], first["status"], first["read"], first["new"], first["error"]) == ("list", "ok", 2, 2, None)
+    (again,) = document(run, "sync", "list")["runs"]
+    assert (again["new"], again["changed"]) == (0, 0)
+    code, out, _ = run("sync")
+    assert code == 0
+    assert "list" in out
+    assert "status" in out
+
+
+def test_a_failed_source_is_told_and_the_other_goes_on(run: Any, house: Path) -> None:
+    shop = '[sources.shop]\ntype = "shopify"\nshop = "s"\naccess_token = "t-o-k"\nbase_url = "http://127.0.0.1:9"\n'
+    configure(LIST + shop)
+    runs = {one["source"]: one for one in document(run, "sync", code=1)["runs"]}
+    assert runs["list"]["status"] == "ok"
+    assert runs["shop"]["status"] == "failed"
+    assert runs["shop"]["error"]["kind"] == "broken"
+    code, out, _ = run("sync", "shop")
+    assert code == 1
+    assert "✗ shop: " in out
+    assert run("sync", "list")[0] == 0
+    code, _, err = run("sync", "lits")
+    assert (code, "Did you mean list?" in err) == (1, True)
+
+
+def test_wrong_headers_are_a_sentence(run: Any, house: Path) -> None:
+    (house / "people.csv").write_text("Colour,Size\nred,1\n")
+    (failed,) = document(run, "sync", code=1)["runs"]
+    assert failed["status"] == "failed"
+    assert "people.csv" in failed["error"]["message"]
+
+
+def test_a_source_in_progress_is_skipped(run: Any, house: Path) -> None:
+    document(run, "sync")
+    connection = sqlite3.connect(house / "klientela.db")
+    connection.execute("INSERT INTO lease (source, holder, until) VALUES (1, 'elsewhere|1|1|x', 9e18)")
+    connection.commit()
+    connection.close()
+    (skipped,) = document(run, "sync")["runs"]
+    assert (skipped["status"], skipped["error"]["kind"]) == ("skipped", "busy")
+
+
+def test_a_change_of_rules_is_said_and_waits(run: Any, house: Path) -> None:
+    document(run, "sync")
+    configure(LIST + '[identity]\nrules = ["phone"]\n')
+    code, _, err = run("sync")
+    assert code == 0
+    assert "rules apply" in err
+
+
+# Looking ----------------------------------------------------------------------------------------------------------
+
+
+def test_verbs_that_look_need_a_store(run: Any, house: Path) -> None:
+    for verb in ("customers", "backup"):
+        args = [verb, "file"] if verb == "backup" else [verb]
+        assert document(run, *args, code=1)["error"]["kind"] == "store"
+    assert not (house / "klientela.db").exists()
+
+
+def test_the_list(run: Any, house: Path) -> None:
+    document(run, "sync")
+    page = document(run, "customers", "--view", "ecdp", "--size", "1", "--sort", "name")
+    assert (page["view"], page["total"], page["page"], page["size"]) == ("ecdp", 2, 1, 1)
+    assert page["rows"][0]["name"] == "Anna Alt"
+    assert [row["name"] for row in document(run, "customers", "--search", "wien")["rows"]] == ["Bernd Neu"]
+    assert document(run, "customers", "--view", "cockpit")["total"] == 0  # nobody has ordered (K6)
+    code, out, _ = run("customers", "--view", "autoletter")
+    assert code == 0
+    assert "Berlin, DE" in out
+    assert "1-2 of 2 customers" in out
+    assert "did you mean" in run("customers", "--view", "cockpitt")[2].lower()
+    assert run("customers", "--view", "cockpitt")[0] == 2
+    assert run("customers", "--sort", "colour")[0] == 2
+    assert run("customers", "--page", "0")[0] == 2
+
+
+def test_sources_and_their_names(run: Any, house: Path) -> None:
+    (one,) = document(run, "sources")["sources"]
+    assert (one["source"], one["state"], one["guests"], one["schedule"]) == ("list", "never ran", "merge", "1h")
+    document(run, "sync")
+    (one,) = document(run, "sources")["sources"]
+    assert (one["state"], one["uid"], one["stale"]) == ("ok", "list", False)
+    before = document(run, "customers")["rows"]
+    renamed = document(run, "sources", "rename", "list", "newsletter")
+    assert renamed == {"source": "newsletter", "was": "list", "configuration_changed": True}
+    document(run, "sync")
+    after = document(run, "customers")["rows"]
+    assert [row["id"] for row in after] == [row["id"] for row in before]
+    assert after[0]["sources"] == ["newsletter"]
+    (one,) = document(run, "sources")["sources"]
+    assert (one["source"], one["uid"]) == ("newsletter", "list")
+    assert run("sources", "rename", "newsletter", "a/b")[0] == 2
+    assert run("sources", "rename", "nobody", "x")[0] == 1
+    configure("")
+    (one,) = document(run, "sources")["sources"]
+    assert (one["source"], one["state"], one["connected"]) == ("newsletter", "disconnected", False)
+    assert len(document(run, "customers")["rows"]) == 2
+    code, out, _ = run("sources")
+    assert code == 0
+    assert "disconnected" in out
+
+
+def test_backup_and_restore(run: Any, house: Path) -> None:
+    document(run, "sync")
+    told = document(run, "backup", "b.sqlite")
+    assert told["bytes"] == (house / "b.sqlite").stat().st_size
+    assert str(house / "klientela.key") in told["also_keep"]
+    assert run("backup", "b.sqlite")[0] == 1
+    assert run("backup", "b.sqlite", "--force")[0] == 0
+    people(house, "c@x.example,Carla,Cap,Bern,CH")
+    document(run, "sync")
+    assert document(run, "customers")["total"] == 3
+    assert Path(document(run, "restore", "b.sqlite")["kept"]).exists()
+    assert document(run, "customers")["total"] == 2
+    assert run("restore", "people.csv")[0] == 2
+
+
+def test_doctor(run: Any, house: Path) -> None:
+    assert document(run, "doctor")["ok"] is True
+    document(run, "sync")
+    healthy = document(run, "doctor")
+    assert healthy["ok"] is True
+    assert {found["level"] for found in healthy["findings"]} == {"ok"}
+    assert "apscheduler" in healthy["versions"]
+    connection = sqlite3.connect(house / "klientela.db")
+    connection.execute("UPDATE audit SET kind = 'split'")
+    connection.commit()
+    connection.close()
+    assert document(run, "doctor", code=1)["ok"] is False
+    code, out, _ = run("doctor")
+    assert code == 1
+    assert "✗ audit: " in out
+
+
+# Whole ------------------------------------------------------------------------------------------------------------
+
+
+def test_two_shops_one_of_which_misbehaves(run: Any, here: Path) -> None:
+    well, ill = Sandbox(customers=40, seed=1), Sandbox(customers=40, seed=2, name="Other")
+    with serve(well.app) as one, serve(ill.app) as two:
+        table = '[sources.{}]\ntype = "shopify"\nshop = "s"\naccess_token = "' + TOKEN + '"\nbase_url = "{}"\n'
+        configure(table.format("well", one) + table.format("ill", two))
+        ill.closed = 402
+        runs = {one["source"]: one for one in document(run, "sync", code=1)["runs"]}
+        assert runs["well"]["status"] == "ok"
+        assert runs["ill"]["status"] == "failed"
+        assert runs["ill"]["error"]["hint"]
+        ill.closed = None
+        runs = {one["source"]: one for one in document(run, "sync")["runs"]}
+        assert runs["ill"]["status"] == "ok"
+        assert document(run, "doctor")["ok"] is True
+
+
+def test_the_demo_once(tmp_path: Path) -> None:
+    process = Process(tmp_path, "demo", "--once", "--dir", "shop", "--customers", "60")
+    code = process.wait()
+    out = "\n".join(process.out)
+    assert code == 0, out
+    assert "shopify  ok" in out
+    assert "list     ok" in out
+    assert "customers:" in out
+    assert (tmp_path / "shop" / "customers.csv").exists()
+    connection = sqlite3.connect(tmp_path / "shop" / "klientela.db")
+    both = connection.execute("SELECT count(*) FROM customer WHERE json_array_length(sources) = 2").fetchone()[0]
+    connection.close()
+    assert both >= 8  # customers of the shop who stand in the file too, in other spellings
+    assert (
+        Process(tmp_path, "demo", "--once", "--dir", "shop", "--customers", "60").wait() == 0
+    )  # once more, same folder
+
+
+def test_the_demo_refuses_another_house(run: Any, here: Path) -> None:
+    configure(LIST)
+    code, _, err = run("demo", "--once", "--dir", ".")
+    assert code == 1
+    assert "no configuration of the demo" in err
+    assert Path("klientela.toml").read_text() == LIST
+
+
+def test_the_demo_goes_on_as_daemon(tmp_path: Path) -> None:
+    process = Process(tmp_path, "demo", "--dir", "shop", "--customers", "30", "--port", "0")
+    try:
+        process.wait_for("klientela is running")
+        process.wait_for("sync ended", source="shopify")
+        assert process.end(signal.SIGINT) == 0
+    finally:
+        process.end(signal.SIGKILL)
