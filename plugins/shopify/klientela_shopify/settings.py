@@ -21,13 +21,15 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class ShopifySettings(SourceSettings):
     """One table `[sources.NAME]` with `type = "shopify"`."""
 
-    shop: str | None = Field(None, description='the shop\'s name, "my-shop" for my-shop.myshopify.com')
-    base_url: str | None = Field(None, description="another address than https://{shop}.myshopify.com, for a sandbox")
-    access_token: SecretStr | None = Field(None, description="the token of a custom app (shpat_…)")
-    client_id: str | None = Field(None, description="or, of an app in the Dev Dashboard: its client id …")
-    client_secret: SecretStr | None = Field(None, description="… and its client secret")
-    api_version: str = Field(OLDEST_VERSION, description="version of the Admin API, YYYY-MM")
-    guest_rule: GuestRule = Field("customer_null", description="what makes an order a guest order (R13)")
+    shop: str | None = Field(default=None, description='the shop\'s name, "my-shop" for my-shop.myshopify.com')
+    base_url: str | None = Field(
+        default=None, description="another address than https://{shop}.myshopify.com, for a sandbox"
+    )
+    access_token: SecretStr | None = Field(default=None, description="the token of a custom app (shpat_…)")
+    client_id: str | None = Field(default=None, description="or, of an app in the Dev Dashboard: its client id …")
+    client_secret: SecretStr | None = Field(default=None, description="… and its client secret")
+    api_version: str = Field(default=OLDEST_VERSION, description="version of the Admin API, YYYY-MM")
+    guest_rule: GuestRule = Field(default="customer_null", description="what makes an order a guest order (R13)")
     webhook_secret: SecretStr | None = Field(
         None, description="the app's client secret, with which webhooks are signed"
     )

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import functools
 import re
-from datetime import datetime
 from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from klientela.kit import SECOND, Address, Checkout, Consent, Instant, Line, Order, Person, instant, minor
+from klientela.kit import Address, Checkout, Consent, Instant, Line, Order, Person, instant, minor
 from klientela_shopify.nodes import (
     AddressNode,
     Bag,
@@ -55,7 +54,7 @@ def person(raw: Raw, rule: GuestRule) -> Person:
     mail, phone, home = node.default_email_address, node.default_phone_number, node.default_address
     return Person(
         external_id=number(node.id),
-        version=_instant(node.updated_at),
+        version=instant(node.updated_at),
         kind=_kind(node.state, rule),
         created_at=_moment(node.created_at),
         first_name=node.first_name,
@@ -80,7 +79,7 @@ def order(raw: Raw, rule: GuestRule) -> Order:
     contact = _contact(node.billing_address, node.shipping_address)
     made = Order(
         external_id=number(node.id),
-        version=_instant(node.updated_at),
+        version=instant(node.updated_at),
         number=node.name,
         customer=buyer,
         guest=_guest(buyer, rule),
@@ -112,7 +111,7 @@ def checkout(raw: Raw) -> Checkout:
     currency = node.total_price_set.shop_money.currency_code
     return Checkout(
         external_id=number(node.id),
-        version=_instant(node.updated_at),
+        version=instant(node.updated_at),
         customer=number(node.customer.id) if isinstance(node.customer, Ref) else node.customer,
         at=_moment(node.created_at),
         completed_at=_moment(node.completed_at),
@@ -189,7 +188,7 @@ def _consents(mail: EmailNode | UnsetType | None, phone: PhoneNode | UnsetType |
         state = _CONSENT.get(str(node.marketing_state))
         address = node.email_address if isinstance(node, EmailNode) else node.phone_number
         if state is not None and address:
-            at = None if node.marketing_updated_at is None else _instant(node.marketing_updated_at)
+            at = None if node.marketing_updated_at is None else instant(node.marketing_updated_at)
             channel: Literal["email", "sms"] = "email" if isinstance(node, EmailNode) else "sms"
             found.append(Consent(channel=channel, purpose="promotion", state=state, at=at, address=address))
     return found
@@ -276,15 +275,8 @@ def _token(url: Text) -> str | UnsetType | None:
 # -- values ------------------------------------------------------------------------------------------------------
 
 
-def _instant(text: str) -> Instant:
-    """Whole seconds in UTC, as the shop writes them, take the short road; `instant` reads all others."""
-    if len(text) == 20 and text[-1] == "Z":
-        return int(datetime.fromisoformat(text).timestamp()) * SECOND
-    return instant(text)
-
-
 def _moment(text: Text) -> Instant | UnsetType | None:
-    return _instant(text) if isinstance(text, str) else text
+    return instant(text) if isinstance(text, str) else text
 
 
 @functools.lru_cache(maxsize=64)

@@ -33,7 +33,7 @@ class Term:
     quoted: bool
 
 
-class Unsupported(ValueError):  # noqa: N818 - a fact, not a failure
+class Unsupported(ValueError):
     """Syntax that the real shop has and this one does not pretend to understand."""
 
 
