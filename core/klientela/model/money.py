@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 # ISO 4217: currencies whose minor unit is not a hundredth.
 _DIGITS = {
@@ -45,9 +45,11 @@ def minor(amount: str | int | Decimal, currency: str) -> int:
         if plain.isascii() and plain.isdigit() and len(plain) < 19:
             return int(plain)
     try:
+        if isinstance(amount, str) and "_" in amount:
+            raise ValueError("digits only")
         value = Decimal(amount).scaleb(digits(currency))
         whole = int(value)
-    except (InvalidOperation, ValueError, OverflowError, TypeError) as error:
+    except (ArithmeticError, ValueError, TypeError) as error:
         raise ValueError(f"{amount!r} is no amount of money") from error
     if value != whole:
         # more decimals than the currency has: some APIs send 12.3400 or unit prices in tenths of a cent

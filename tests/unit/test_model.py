@@ -1,0 +1,85 @@
+"""Money and instants: integers in, integers out, nonsense refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from klientela.kit import decimal, instant, iso, minor
+from klientela.model.instants import day, from_datetime
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "expected"),
+    [
+        ("12.34", "EUR", 1234),
+        ("12", "EUR", 1200),
+        ("-3.10", "EUR", -310),
+        ("0.00", "EUR", 0),
+        ("1000", "JPY", 1000),
+        ("1.234", "KWD", 1234),
+        ("12.3400", "EUR", 1234),
+        ("12.345", "EUR", 1235),
+        (Decimal("7.5"), "PLN", 750),
+        (3, "EUR", 300),
+    ],
+)
+def test_minor_units(amount: str | int | Decimal, currency: str, expected: int) -> None:
+    assert minor(amount, currency) == expected
+
+
+@pytest.mark.parametrize("amount", ["", "abc", "1_0.00", "NaN", "Infinity", "1e999999999", "12,34", "9" * 30, None, "１２.3x"])
+def test_nonsense_is_no_amount(amount: str) -> None:
+    with pytest.raises(ValueError, match="amount"):
+        minor(amount, "EUR")
+
+
+@given(st.integers(-(2**60), 2**60), st.sampled_from(["EUR", "JPY", "KWD"]))
+def test_money_goes_round(amount: int, currency: str) -> None:
+    assert minor(decimal(amount, currency), currency) == amount
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-05-14T11:23:45+01:00",
+        "2026-05-14 11:23:45 +0100",
+        "2026-05-14T10:23:45Z",
+        "2026-05-14T10:23:45.000Z",
+        "2026-05-14T06:23:45-04:00",
+        "1778754225",
+        1778754225,
+    ],
+)
+def test_one_instant_in_many_spellings(text: str | int) -> None:
+    assert iso(instant(text)) == "2026-05-14T10:23:45Z"
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01T00:00:00Z", "2026-05-14", "2026-05-14T10:00:00", True])
+def test_what_has_no_zone_or_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the sentence is the standard library's
+        instant(text)
+
+
+def test_naive_times_take_the_zone_that_is_given() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    assert iso(instant("2026-07-01T12:00:00", berlin)) == "2026-07-01T10:00:00Z"
+    with pytest.raises(ValueError, match="zone"):
+        from_datetime(datetime(2026, 7, 1))  # noqa: DTZ001 - that is the point
+
+
+@given(st.integers(-(10**15), 10**16))
+def test_iso_goes_round(moment: int) -> None:
+    assert instant(iso(moment)) == moment
+
+
+def test_the_calendar_day_is_the_shops() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    late = instant("2026-03-01T23:30:00Z")
+    assert day(late, berlin) == day(instant("2026-03-02T10:00:00+01:00"), berlin)
+    assert day(late, ZoneInfo("UTC")) == day(late, berlin) - 1
