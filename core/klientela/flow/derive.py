@@ -27,12 +27,17 @@ class Derived(NamedTuple):
 
 
 class Deriver:
-    """Derives pages under one ruleset; keeps its caches for a run."""
+    """Derives pages under one ruleset; keeps its caches for a run. `quiet`: without audit lines, for a rebuild, which
+    decides nothing."""
 
-    def __init__(self, db: Db, ruleset: Ruleset) -> None:
+    def __init__(self, db: Db, ruleset: Ruleset, *, quiet: bool = False) -> None:
         self.ruleset = ruleset
+        self.quiet = quiet
+        self._know_sources(db)
+
+    def _know_sources(self, db: Db) -> None:
         self.sources: dict[int, SourceRow] = facts.sources(db)
-        self.projector = Projector(ruleset, {row.uid: row.id for row in self.sources.values()})
+        self.projector = Projector(self.ruleset, {row.uid: row.id for row in self.sources.values()})
 
     def page(
         self,
@@ -48,6 +53,9 @@ class Deriver:
         look at all of them anew, also where name and keys are the same (other rules)."""
         if not (persons or orders or checkouts):
             return Derived()
+        newest = step.db.one("SELECT max(id) FROM source")
+        if newest is not None and newest[0] not in self.sources:
+            self._know_sources(step.db)  # another run beside this one has connected a source meanwhile
         buyers = Owners(step, self.ruleset, self.sources).run(persons, orders, fresh)
         # a guest row owns one order, and that order is among the moved ones: nothing older is waiting for it
         fresh = fresh | {number for number, case in buyers.cases.items() if case.loaded.entity == facts.GUEST_ORDER}
@@ -55,7 +63,7 @@ class Deriver:
         out = Resolver(step, realm, force=force).run(buyers.cases)
         page = self.projector.run(step, out, buyers.moved, fresh)
         failpoint("step.derived")
-        merged, split = audit(page, buyers.cases)
+        merged, split = (0, 0) if self.quiet else audit(page, buyers.cases)
         if checkouts:
             _checkouts(step, checkouts)
         failpoint("step.audited")
