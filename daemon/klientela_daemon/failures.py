@@ -41,13 +41,19 @@ def sentence(error: BaseException) -> str:
 
 def report(error: BaseException, *, as_json: bool, debug: bool = False) -> int:
     """Tell the operator and return the exit code. The traceback goes to stderr with --debug, else into a file."""
+    said = explain(error, debug=debug)
+    tell(said, as_json=as_json)
+    return error.exit_code if isinstance(error, KlientelaError) else FAILED
+
+
+def explain(error: BaseException, *, debug: bool = False) -> dict[str, str | None]:
+    """Like `describe`, and for an unexpected error the hint says where its traceback is kept."""
     said = describe(error)
     if not isinstance(error, (KlientelaError, OSError)):
         said["hint"] = _keep_trace(error, debug)
     elif debug:
         _show_trace(error)
-    tell(said, as_json=as_json)
-    return error.exit_code if isinstance(error, KlientelaError) else FAILED
+    return said
 
 
 def tell(said: dict[str, Any], *, as_json: bool) -> None:

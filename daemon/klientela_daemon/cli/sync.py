@@ -79,7 +79,7 @@ def note(report: Report) -> str:
 
 def _failed(name: str, error: Exception) -> Report:
     now = operation.now()
-    return Report(name, "failed", started=now, finished=now, error=failures.describe(error))
+    return Report(name, "failed", started=now, finished=now, error=failures.explain(error))
 
 
 @contextmanager
