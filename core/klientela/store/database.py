@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -225,6 +226,8 @@ class Store:
         self.key = key
         self._lock: Any = None
         self._rulesets: dict[int, Ruleset] = {}
+        # threads of one process take turns here; left to SQLite's busy handler they sleep ten times as long as needed
+        self._turn = threading.RLock()
 
     # -- reading and writing -------------------------------------------------
 
@@ -244,7 +247,7 @@ class Store:
     @contextmanager
     def step(self, cause: str, *, actor: str = "daemon", run: int | None = None) -> Iterator[Step]:
         """One write transaction: everything in it is stored, or nothing."""
-        with self._connection() as connection:
+        with self._turn, self._connection() as connection:
             db = Db(connection, self.dialect)
             self._begin(db)
             failpoint("step.began")
@@ -310,7 +313,7 @@ class Store:
         if self._lock is not None:
             return
         if self.path is not None:
-            import fcntl  # noqa: PLC0415 - not on every system, and only the daemon needs it
+            import fcntl
 
             handle = self.path.with_name(self.path.name + ".lock").open("a+")
             try:
@@ -442,7 +445,7 @@ def open_store(url: str, *, key_file: Path | None = None, create: bool = True) -
 
     `key_file` None: a key that lives as long as the process (tests). StoreError or Misconfigured with a sentence.
     """
-    from klientela.store.migrations import upgrade  # noqa: PLC0415 - Alembic is loaded only where it has work
+    from klientela.store.migrations import upgrade
 
     engine = make_engine(url)
     store = Store(engine, url, b"")
@@ -493,7 +496,7 @@ def _first_rules(store: Store) -> None:
 
 def late_indexes(store: Store) -> None:
     """Build the indexes that wait for the first load of an empty store; a no-op where they exist."""
-    from klientela.store.search import late as late_search  # noqa: PLC0415 - search reads through this module
+    from klientela.store.search import late as late_search
 
     with store.step("indexes") as step:
         for index in tables.LATE:
