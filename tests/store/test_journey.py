@@ -18,7 +18,11 @@ def _rows(store: Store) -> list[tuple[object, ...]]:
 def test_two_sources_and_an_order_make_one_customer(store: Store) -> None:
     use(store)
     bring(store, "main", [Person(external_id="1", kind="account", first_name="Max", email="Max@Example.com ")])
-    bring(store, "list", [Person(external_id="9", kind="contact", first_name="Max", last_name="Muster", email="max@example.com")])
+    bring(
+        store,
+        "list",
+        [Person(external_id="9", kind="contact", first_name="Max", last_name="Muster", email="max@example.com")],
+    )
     order = Order(
         external_id="77", customer="1", total=1250, currency="EUR", placed_at=5, lines=[Line(title="Tea", total=1250)]
     )

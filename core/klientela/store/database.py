@@ -225,6 +225,7 @@ class Store:
         self.dialect = engine.dialect.name
         self.key = key
         self._lock: Any = None
+        self._errors: tuple[type[Exception], ...] = (engine.dialect.loaded_dbapi.Error, sa.exc.DBAPIError)
         self._rulesets: dict[int, Ruleset] = {}
         # threads of one process take turns here; left to SQLite's busy handler they sleep ten times as long as needed
         self._turn = threading.RLock()
@@ -236,8 +237,8 @@ class Store:
         """A consistent snapshot for reading."""
         with self._connection() as connection:
             db = Db(connection, self.dialect)
-            if db.sqlite:
-                db.run("BEGIN")
+            # one snapshot for all queries of a reading, also on PostgreSQL, whose default is one for each query
+            db.run("BEGIN" if db.sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try:
                 yield db
             finally:
@@ -268,7 +269,7 @@ class Store:
         proxy = self.engine.raw_connection()
         try:
             yield proxy.driver_connection
-        except (sqlite3.Error, sa.exc.DBAPIError) as error:
+        except self._errors as error:
             raise _translate(error) from error
         finally:
             proxy.close()

@@ -26,7 +26,14 @@ class Line(NamedTuple):
 
 
 def link(
-    prev: bytes, seq: int, n: int, kind: str, rule: str | None, customer: bytes | None, other: bytes | None, commitment: bytes
+    prev: bytes,
+    seq: int,
+    n: int,
+    kind: str,
+    rule: str | None,
+    customer: bytes | None,
+    other: bytes | None,
+    commitment: bytes,
 ) -> bytes:
     """The hash of a line: over the line before it and everything that is not personal."""
     text = f"{seq}\0{n}\0{kind}\0{rule or ''}\0{(customer or b'').hex()}\0{(other or b'').hex()}\0"

@@ -21,8 +21,8 @@ def upgrade(store: Store) -> None:
     current = _current(store)
     if current == HEAD:
         return
-    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415 - half a second, only when needed
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
 
     script = ScriptDirectory(str(Path(__file__).parent))
     known = {revision.revision for revision in script.walk_revisions()}
@@ -40,7 +40,7 @@ def upgrade(store: Store) -> None:
     with store.engine.connect() as connection:
         if store.dialect == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        from alembic.config import Config  # noqa: PLC0415
+        from alembic.config import Config
 
         environment = EnvironmentContext(Config(), script, fn=steps)
         environment.configure(connection=connection, target_metadata=None, transactional_ddl=False)

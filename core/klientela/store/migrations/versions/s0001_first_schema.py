@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alembic import op
+
 from klientela.store import search, tables
 
 revision = "0001"
