@@ -92,6 +92,26 @@ def test_a_change_of_rules_is_said_and_waits(run: Any, house: Path) -> None:
     assert "rules apply" in err
 
 
+def test_rules_apply_puts_them_in_force(run: Any, house: Path) -> None:
+    (house / "people.csv").write_text("Customer Number,Email,Last Name\n1,a@x.example,Alt\n2,A@x.example,Alt\n")
+    document(run, "sync")
+    assert document(run, "customers")["total"] == 1
+    assert document(run, "rules", "apply")["seq"] is None
+    configure(LIST + '[identity]\nrules = ["phone"]\n')
+    document(run, "sync")
+    assert document(run, "customers")["total"] == 1  # nothing acts by itself
+    told = document(run, "rules", "apply")
+    assert told["seq"] > 0
+    assert told["ruleset"]["from"] != told["ruleset"]["to"]
+    assert told["left"] == 0
+    assert document(run, "customers")["total"] == 2
+    code, _, err = run("sync")
+    assert (code, "rules apply" in err) == (0, False)
+    configure(LIST)
+    assert run("rules", "apply")[0] == 0
+    assert document(run, "customers")["total"] == 1
+
+
 # Looking ----------------------------------------------------------------------------------------------------------
 
 
@@ -158,6 +178,24 @@ def test_backup_and_restore(run: Any, house: Path) -> None:
     assert Path(document(run, "restore", "b.sqlite")["kept"]).exists()
     assert document(run, "customers")["total"] == 2
     assert run("restore", "people.csv")[0] == 2
+
+
+def test_the_quarantine(run: Any, house: Path) -> None:
+    document(run, "sync")
+    code, out, _ = run("quarantine")
+    assert (code, out) == (0, "The quarantine is empty.\n")
+    configure(LIST + '[sources.list.columns]\ncreated_at = "Since"\n')
+    (house / "people.csv").write_text("Email,Since\na@x.example,2026-01-01\nb@x.example,yesterday\n")
+    (one,) = document(run, "sync")["runs"]
+    assert one["rejected"] == 1
+    (bad,) = document(run, "quarantine")["records"]
+    assert (bad["source"], bad["line"], bad["column"]) == ("list", 3, "Since")
+    assert "no time we can read" in bad["reason"]
+    assert "yesterday" in bad["payload"]
+    code, out, _ = run("quarantine", "--source", "list")
+    assert code == 0
+    assert "no time we can read" in out
+    assert "could not be taken" in str(document(run, "doctor")["findings"])
 
 
 def test_doctor(run: Any, house: Path) -> None:

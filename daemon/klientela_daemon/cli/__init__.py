@@ -40,6 +40,8 @@ VERBS: dict[str, Verb] = {
     "check": Verb("check", "Validate the configuration and try each source's credentials.", _START),
     "customers": Verb("customers", "The list of customers, by view, search and order.", _LOOK),
     "sources": Verb("sources", "How the sources are doing; rename gives one another name.", _CARE),
+    "quarantine": Verb("quarantine", "Records that could not be taken, and why.", _LOOK),
+    "rules": Verb("rules", "Put the rules of the configuration in force.", _CARE),
     "doctor": Verb("doctor", "Is everything whole, and what wants a look.", _CARE),
     "backup": Verb("backup", "Back up the store into one file, while everybody goes on.", _CARE),
     "restore": Verb("restore", "Put a backup in the place of the store.", _CARE),
