@@ -198,6 +198,25 @@ def test_the_quarantine(run: Any, house: Path) -> None:
     assert "could not be taken" in str(document(run, "doctor")["findings"])
 
 
+def test_rebuild(run: Any, house: Path) -> None:
+    document(run, "sync")
+    before = document(run, "customers")
+    assert document(run, "rebuild", "--check") == {"equal": True, "differences": [], "seq": None}
+    connection = sqlite3.connect(house / "klientela.db")
+    connection.execute("UPDATE customer SET city = 'Atlantis'")
+    connection.commit()
+    connection.close()
+    code, out, _ = run("rebuild", "--check")
+    assert code == 1
+    assert "✗ " in out
+    assert document(run, "customers") != before
+    assert run("rebuild")[0] == 0
+    assert document(run, "customers") == before
+    code, out, _ = run("rebuild", "--check")
+    assert code == 0
+    assert "equal" in out
+
+
 def test_doctor(run: Any, house: Path) -> None:
     assert document(run, "doctor")["ok"] is True
     document(run, "sync")

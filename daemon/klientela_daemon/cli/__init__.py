@@ -42,6 +42,7 @@ VERBS: dict[str, Verb] = {
     "sources": Verb("sources", "How the sources are doing; rename gives one another name.", _CARE),
     "quarantine": Verb("quarantine", "Records that could not be taken, and why.", _LOOK),
     "rules": Verb("rules", "Put the rules of the configuration in force.", _CARE),
+    "rebuild": Verb("rebuild", "Recompute everything from the stored records, or check it.", _CARE),
     "doctor": Verb("doctor", "Is everything whole, and what wants a look.", _CARE),
     "backup": Verb("backup", "Back up the store into one file, while everybody goes on.", _CARE),
     "restore": Verb("restore", "Put a backup in the place of the store.", _CARE),
