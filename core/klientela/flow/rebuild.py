@@ -52,8 +52,6 @@ def rebuild(store: Store, *, check: bool = False, actor: str = "operator", progr
 
 def _check(store: Store, progress: Progress | None) -> Rebuilt:
     with store.reading() as db:
-        if not db.sqlite:  # one moment for all that is read, as on SQLite
-            db.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         left = work.left(db)
         if left:
             return Rebuilt(False, [f"{left} records wait on the worklist: `klientela sync` finishes them first"])
