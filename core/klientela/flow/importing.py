@@ -1,0 +1,365 @@
+"""A one-off import: a file or a pasted list into a csv, api or manual source, as a batch with a channel of its own.
+
+The whole import is one transaction: all of it or nothing. A dry run is the same transaction, rolled back at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import msgspec
+from msgspec import UNSET
+
+from klientela.errors import KlientelaError, Misconfigured
+from klientela.flow.derive import Deriver
+from klientela.flow.edits import refusals
+from klientela.flow.fetch import fetch
+from klientela.flow.stage import News, Stage
+from klientela.model.records import Person, Record, Rejected
+from klientela.source import Page, Source, Window
+from klientela.store import facts, ids
+from klientela.store.database import Db, Step, Store, late_indexes
+from klientela.store.facts import SourceRow
+from klientela.store.ledger import Line, write
+from klientela.store.locate import customers_of
+from klientela.store.rows import records_of
+
+TAKERS = ("csv", "api", "manual")
+"""Types of sources that take imports; what shops say comes by their own sync only."""
+_PAGE = 250
+_COUNTS = ("read", "new", "changed", "unchanged")
+
+
+class Into(NamedTuple):
+    """The source an import goes into. `manual` is always there."""
+
+    name: str
+    type: str
+
+
+@runtime_checkable
+class Mender(Protocol):
+    """A source that can write the file of just the bad rows."""
+
+    def write_fix_file(self, path: str | Path, rejected: Sequence[Rejected]) -> int:
+        """Write it; how many rows it holds."""
+        ...
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import did, or would do."""
+
+    source: str
+    dry_run: bool
+    batch: int | None = None
+    seq: int | None = None
+    customers: list[dict[str, Any]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
+    fix_file: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON shape of commands that write; a dry run has no `seq`."""
+        made: dict[str, Any] = {} if self.dry_run else {"seq": self.seq}
+        return {
+            **made,
+            "batch": self.batch,
+            "source": self.source,
+            "customers": self.customers,
+            "rejected": [
+                {"line": one.line, "column": one.column, "key": one.key, "reason": one.reason} for one in self.rejected
+            ],
+            "ignored": self.ignored,
+            "fix_file": self.fix_file,
+            **self.counts,
+        }
+
+
+class _DryRun(Exception):
+    """Ends a dry run: everything it wrote is rolled back."""
+
+
+def import_source(
+    store: Store,
+    into: Into,
+    source: Source,
+    *,
+    name: str,
+    digest: str,
+    subscribe: bool = False,
+    dry_run: bool = False,
+    fix_file: Path | None = None,
+    actor: str = "operator",
+) -> Imported:
+    """Import what a source made for one file yields: a csv source's `for_file`, or `open_file` with entity `manual`.
+
+    `name` and `digest` say which file it was. `subscribe`: auto-subscribe is ticked (R44). `fix_file`: where the rows
+    that could not be taken are written for mending, under a free name beside it if it is there. Whatever is wrong with
+    the whole file raises, and nothing is written (R47).
+    """
+
+    def pages() -> Iterator[Page]:
+        for stream in source.streams():
+            for page in fetch(source, stream, Window(), None, source.stop):
+                if isinstance(page, KlientelaError):
+                    raise page
+                yield page
+
+    def finish(result: Imported) -> None:
+        result.ignored += getattr(source, "remarks", ())
+        if fix_file is not None and result.rejected and not dry_run and isinstance(source, Mender):
+            result.fix_file = str(_write_fix_file(source, fix_file, result.rejected))
+
+    return _import(store, into, pages(), finish, name, digest, subscribe, dry_run, actor)
+
+
+def import_records(
+    store: Store,
+    into: Into,
+    records: Sequence[Record],
+    rejected: Iterable[Rejected] = (),
+    *,
+    name: str,
+    digest: str,
+    ignored: Iterable[str] = (),
+    subscribe: bool = False,
+    dry_run: bool = False,
+    actor: str = "operator",
+) -> Imported:
+    """Import records that are in hand, such as pasted addresses (R49)."""
+    pages = (Page(records[start : start + _PAGE]) for start in range(0, len(records), _PAGE))
+
+    def finish(result: Imported) -> None:
+        result.rejected += rejected
+        result.ignored += ignored
+
+    return _import(store, into, pages, finish, name, digest, subscribe, dry_run, actor)
+
+
+def _import(
+    store: Store,
+    into: Into,
+    pages: Iterator[Page],
+    finish: Callable[[Imported], None],
+    name: str,
+    digest: str,
+    subscribe: bool,
+    dry_run: bool,
+    actor: str,
+) -> Imported:
+    if into.type not in TAKERS:
+        raise Misconfigured(
+            f"{into.name} is a source of type {into.type}, which takes no imports",
+            hint=f"Import into a source of type {', '.join(TAKERS[:-1])} or into manual.",
+        )
+    result = Imported(into.name, dry_run)
+    try:
+        with store.step(f"import into {into.name}", actor=actor) as step:
+            made = _Batch(step, into, result, name, digest, subscribe)
+            for page in pages:
+                made.page(page)
+            finish(result)
+            made.close()
+            _unless(dry_run)
+    except _DryRun:
+        result.seq = None
+    else:
+        _indexes(store)
+    return result
+
+
+def _unless(dry_run: bool) -> None:
+    if dry_run:
+        raise _DryRun
+
+
+class _Batch:
+    """One import while it is read."""
+
+    def __init__(self, step: Step, into: Into, result: Imported, name: str, digest: str, subscribe: bool) -> None:
+        self.step = step
+        self.db: Db = step.db
+        self.result = result
+        self.name = name
+        self.digest = digest
+        self.subscribe = subscribe
+        self.source: SourceRow = facts.ensure_source(step, into.name, into.type)
+        self.deriver = Deriver(step.db, step.store.ruleset(step.db))
+        self.stage: Stage | None = None
+        self.touched: set[int] = set()  # one record of each customer that changed
+
+    def page(self, page: Page) -> None:
+        """Take one page: rejects and edits aside, the others staged and derived."""
+        result = self.result
+        records: list[Record] = []
+        raws: list[bytes] = []
+        for place, record in enumerate(page.records):
+            raw = page.raws[place] if page.raws is not None and place < len(page.raws) else b""
+            if isinstance(record, Rejected):
+                result.rejected.append(record)
+            elif isinstance(record, Person) and record.channel == "edit":
+                self._edit(record, raw)
+            else:
+                records.append(record if self.subscribe else without_grants(record))
+                raws.append(raw)
+        result.counts["read"] += len(page.records)
+        if records:
+            self._take(Page(records, raws=raws))
+
+    def _take(self, page: Page) -> None:
+        stage = self.stage or self._open()
+        before = self._standing(page)
+        news = stage.page(self.step, page, 1)
+        for name in ("new", "changed", "unchanged"):
+            self.result.counts[name] += getattr(news, name)
+        self.result.rejected += self._refused(stage.stream)
+        self.deriver.page(self.step, news.persons, news.orders, news.checkouts, news.fresh)
+        self._note(news, before)
+
+    def _open(self) -> Stage:
+        """The batch and its channel, registered with the first record that comes."""
+        step = self.step
+        number = step.new_ids("batch", 1)[0]
+        word = f"import:{number}"
+        channel = facts.channel_id(step, self.source.id, word, facts.rank_of(word, 0))
+        self.db.run(
+            "INSERT INTO batch (id, source, channel, name, digest, subscribe, from_seq) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (number, self.source.id, channel, self.name, self.digest, int(self.subscribe), step.seq),
+        )
+        self.result.batch = number
+        self.stage = Stage(self.source, word, 0, import_channel=channel)
+        return self.stage
+
+    def _refused(self, stream: str) -> list[Rejected]:
+        """What staging would not take: an import tells it at once and keeps nothing in the quarantine."""
+        db = self.db
+        found = db.rows(
+            "SELECT reason, key, payload, line, col FROM quarantine WHERE source = ? AND stream = ? ORDER BY id",
+            (self.source.id, stream),
+        )
+        if found:
+            db.run("DELETE FROM quarantine WHERE source = ? AND stream = ?", (self.source.id, stream))
+        return [Rejected(reason=r, key=k, payload=p, line=line, column=c) for r, k, p, line, c in found]
+
+    # -- edits (R51) -------------------------------------------------------------------------------------------------
+
+    def _edit(self, person: Person, raw: bytes) -> None:
+        """A row with a klientela_id: equal values change nothing, others are refused with a reason for each field."""
+        payload = raw.decode("utf-8", "replace")
+        reasons = refusals(self.db, self.step.store.key, person)
+        for column, reason in reasons:
+            self.result.rejected.append(Rejected(reason=reason, key=person.external_id, payload=payload, column=column))
+        if not reasons:
+            self.result.counts["unchanged"] += 1
+
+    # -- what changed ------------------------------------------------------------------------------------------------
+
+    def _standing(self, page: Page) -> Mapping[int, tuple[Any, ...]]:
+        """The rows of customers that the page's records are in already."""
+        known: set[int] = set()
+        by_entity: dict[int, list[str]] = {}
+        for record in page.records:
+            if isinstance(record, Rejected):
+                continue
+            entity = record.entity if hasattr(record, "entity") else record.entity_default
+            by_entity.setdefault(facts.NUMBER_OF.get(entity, -1), []).append(str(record.external_id))
+        for entity, exts in by_entity.items():
+            known.update(
+                row[0]
+                for row in self.db.rows(
+                    f"SELECT id FROM record WHERE source = ? AND entity = ? AND ext {self.db.among_text}",
+                    (self.source.id, entity, self.db.pack(exts)),
+                )
+            )
+        return self._rows(self._customers(known).values())
+
+    def _note(self, news: News, before: Mapping[int, tuple[Any, ...]]) -> None:
+        now = self._customers({item.id for item in (*news.persons, *news.orders)})
+        rows = self._rows(now.values())
+        self.touched.update(record for record, customer in now.items() if rows.get(customer) != before.get(customer))
+
+    def _customers(self, records: set[int]) -> dict[int, int]:
+        """The customers of persons, and of the owners of orders: person record -> customer."""
+        db = self.db
+        owners = {
+            row[0]
+            for row in db.rows(
+                f"SELECT owner FROM orders WHERE owner IS NOT NULL AND id {db.among}", (db.pack(records),)
+            )
+        }
+        return customers_of(db, records | owners)
+
+    def _rows(self, customers: Iterable[int]) -> dict[int, tuple[Any, ...]]:
+        db = self.db
+        return {
+            row[0]: row
+            for row in db.rows(
+                f"SELECT c.*, y.* FROM customer c JOIN tally y ON y.id = c.id WHERE c.id {db.among}",
+                (db.pack(set(customers)),),
+            )
+        }
+
+    def close(self) -> None:
+        """The line in the audit log, and the customers that changed."""
+        result = self.result
+        if result.batch is not None:
+            detail = {"batch": result.batch, "source": self.source.uid, "file": self.name, **result.counts}
+            write(self.step, [Line("imported", None, None, None, {"records": [], "detail": detail})])
+            result.seq = self.step.seq
+        result.customers = self._changed()
+
+    def _changed(self) -> list[dict[str, Any]]:
+        db = self.db
+        sources = facts.sources(db)
+        found: list[dict[str, Any]] = []
+        wanted = sorted(set(customers_of(db, self.touched).values()))
+        for start in range(0, len(wanted), 500):
+            some = wanted[start : start + 500]
+            public: dict[int, Any] = dict(
+                db.rows(f"SELECT id, pub FROM customer WHERE id {db.among}", (db.pack(some),))
+            )
+            records = records_of(db, public, sources, self.step.store.key)
+            found += [{"id": ids.text(bytes(pub)), "records": records[number]} for number, pub in public.items()]
+        return sorted(found, key=lambda one: str(one["id"]))
+
+
+def without_grants(record: Record) -> Record:
+    """A record as an import without auto-subscribe takes it: it may deny a consent and never grant one (R44)."""
+    if not isinstance(record, Person) or record.consents is UNSET or not record.consents:
+        return record
+    kept = [event for event in record.consents if event.state != "granted"]
+    return record if len(kept) == len(record.consents) else msgspec.structs.replace(record, consents=kept)
+
+
+def _write_fix_file(source: Mender, path: Path, rejected: Sequence[Rejected]) -> Path:
+    free = path
+    number = 1
+    while free.exists():  # somebody may be mending the last one
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    try:
+        source.write_fix_file(free, rejected)
+    except OSError as error:
+        raise Misconfigured(
+            f"the file of bad rows {free} cannot be written: {(error.strerror or str(error)).lower()}",
+            hint="Nothing was imported; say where to write it, or import without it.",
+        ) from error
+    return free
+
+
+def _indexes(store: Store) -> None:
+    """The list needs its indexes also where nothing was ever synced."""
+    with store.reading() as db:
+        if db.one("SELECT value FROM meta WHERE name = 'indexes'") is not None:
+            return
+    late_indexes(store)
+    with store.step("indexes") as step:
+        step.db.run("INSERT INTO meta (name, value) VALUES ('indexes', '1') ON CONFLICT DO NOTHING")
+
+
+__all__ = ["TAKERS", "Imported", "Into", "import_records", "import_source", "without_grants"]

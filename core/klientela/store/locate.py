@@ -1,0 +1,99 @@
+"""From what people write to the customer that is meant: any public id ever shown, or a record's key (R23)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+from uuid import UUID
+
+from klientela.errors import UnknownThing
+from klientela.store import facts, ids
+from klientela.store.database import Db
+from klientela.store.tables import ENTITIES
+
+_RESOLVED = "COALESCE(n.customer, p.customer, p.id)"
+
+
+class Found(NamedTuple):
+    """A customer, and the record by whose id or key it was named."""
+
+    customer: int
+    record: int
+
+
+def locate(db: Db, key: bytes, text: str) -> Found:
+    """The customer that an id or a key (`source/entity/external_id`) means; `key` is the instance's.
+
+    UnknownThing when there is none, with a sentence that says which of the two was understood.
+    """
+    text = text.strip()
+    try:
+        public = UUID(text).bytes
+    except ValueError:
+        return _by_key(db, text)
+    record = _by_id(db, key, public)
+    customer = customers_of(db, [record]).get(record) if record is not None else None
+    if record is None or customer is None:
+        raise UnknownThing(f"no customer has the id {text}", hint="`klientela customers --search NAME` finds people")
+    return Found(customer, record)
+
+
+def customers_of(db: Db, records: Iterable[int]) -> dict[int, int]:
+    """The customers of some person records; records that are nobody are left out."""
+    return dict(
+        db.rows(
+            f"SELECT p.id, {_RESOLVED} FROM person p LEFT JOIN node n ON n.id = p.node WHERE p.id {db.among}",
+            (db.pack(records),),
+        )
+    )
+
+
+def record_keys(db: Db, records: Iterable[int]) -> dict[int, str]:
+    """Records as people write them: `source/entity/external_id`, with the source's name of today."""
+    return {
+        number: f"{label}/{ENTITIES[entity]}/{ext}"
+        for number, label, entity, ext in db.rows(
+            "SELECT r.id, s.label, r.entity, r.ext FROM record r JOIN source s ON s.id = r.source "
+            f"WHERE r.id {db.among}",
+            (db.pack(records),),
+        )
+    }
+
+
+def _by_id(db: Db, key: bytes, public: bytes) -> int | None:
+    eight = ids.pub8(public)
+    # the order of the ids is one range for each of the two lists
+    for anchor, pub in db.rows("SELECT anchor, pub FROM customer WHERE inactive IN (0, 1) AND pub8 = ?", (eight,)):
+        if bytes(pub) == public:
+            return int(anchor)
+    for number, uid, entity, ext in db.rows(
+        "SELECT r.id, s.uid, r.entity, r.ext FROM alias a JOIN record r ON r.id = a.record "
+        "JOIN source s ON s.id = r.source WHERE a.pub8 = ?",
+        (eight,),
+    ):
+        if ids.public_id(uid, ENTITIES[entity], ext, key) == public:
+            return int(number)
+    return None
+
+
+def _by_key(db: Db, text: str) -> Found:
+    parts = text.split("/", 2)
+    if len(parts) != 3 or parts[1] not in ENTITIES:
+        raise UnknownThing(
+            f"{text!r} is neither the id of a customer nor the key of a record",
+            hint="An id looks like 1b4e28ba-2fa1-51d2-883f-0016d3cca427, a key like main/customer/1001.",
+        )
+    label, entity, ext = parts
+    row = db.one(
+        "SELECT r.id FROM record r JOIN source s ON s.id = r.source WHERE s.label = ? AND r.entity = ? AND r.ext = ?",
+        (label, facts.NUMBER_OF[entity], ext),
+    )
+    if row is None:
+        raise UnknownThing(f"there is no record {text}", hint="`klientela sources` shows the names of the sources")
+    customer = customers_of(db, [row[0]]).get(row[0])
+    if customer is None:
+        raise UnknownThing(f"the record {text} belongs to no customer", hint="it may be an order, or nobody yet (R0d)")
+    return Found(customer, row[0])
+
+
+__all__ = ["Found", "customers_of", "locate", "record_keys"]
