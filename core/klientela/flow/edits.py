@@ -26,7 +26,7 @@ _ROW = ("first_name", "last_name", "company", "email", "phone", "crm_id", "city"
 
 
 def refusals(db: Db, key: bytes, person: Person) -> list[tuple[str, str]]:
-    """Why this edit is not made: field and reason; nothing where it changes nothing. Its external id is the public id."""
+    """Why an edit is not made: field and reason; nothing where it changes nothing. Its external id is a public id."""
     try:
         found = locate(db, key, person.external_id)
     except UnknownThing:
