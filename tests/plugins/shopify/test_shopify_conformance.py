@@ -1,0 +1,110 @@
+"""The Shopify source stands what every source must stand, against its pretend shop over real HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from klientela.kit import MINUTE, SECOND, Instant, Source
+from klientela.testing import conformance
+from klientela.testing.conformance import Trouble
+from klientela_shopify.reading import Listing
+from klientela_shopify.sandbox import TOKEN, Sandbox
+from klientela_shopify.settings import ShopifySettings
+from klientela_shopify.source import ShopifySource
+
+Node = dict[str, Any]
+
+
+class SmallPages(ShopifySource):
+    """The source, with as many rows on a page as the checks want."""
+
+    def _listings(self) -> tuple[Listing, Listing, Listing]:
+        customers, orders, checkouts = super()._listings()
+        size = ShopifySubject.page_size
+        return replace(customers, size=size), replace(orders, size=size), replace(checkouts, size=size)
+
+
+class ShopifySubject(conformance.HttpSubject):
+    """A pretend shop that begins empty."""
+
+    lateness = 5 * MINUTE  # the search index lags behind
+    secrets = (TOKEN,)
+    not_applicable: ClassVar[Mapping[str, str]] = {"mixed_offsets": "Shopify writes all times in UTC"}
+
+    def __init__(self) -> None:
+        self.box = Sandbox(start="2026-03-01T07:00:00Z")
+        self.ids: dict[str, int] = {}
+        self.odd: dict[str, Callable[[Node], None]] = {}  # global id -> what is done to its row
+        self.box.mischief.bend = self._bend  # type: ignore[method-assign]
+        super().__init__(self.box.faults)
+
+    def source(self, stop: threading.Event) -> Source:
+        settings = ShopifySettings.model_validate({"type": "shopify", "base_url": self.url, "access_token": TOKEN})
+        return SmallPages("main", settings, stop=stop)
+
+    def put(self, key: str, when: Instant, **fields: str | None) -> str:
+        ahead = when + SECOND - self.box.clock.now()
+        if ahead > 0:
+            self.box.advance_clock(ahead / SECOND)
+        fresh = {} if key in self.ids else {"created_at": when}
+        one = self.box.customer(self.ids.get(key), updated_at=when, **fresh, **fields)
+        self.ids[key] = one.id
+        return str(one.id)
+
+    def delete(self, key: str) -> None:
+        self.box.delete(self.box.customers[self.ids[key]])
+
+    def trouble(self, kind: Trouble, key: str = "") -> None:
+        if kind in conformance.WIRE:
+            super().trouble(kind)
+        elif kind == "refused":
+            self.box.token = "shpat_another"
+        elif kind == "mention":
+            self.box.order(customer=self.ids[key], email="other@example.com", total="12.50")
+        elif key:
+            self.odd[f"gid://shopify/Customer/{self.ids[key]}"] = _ODD[kind]
+        else:
+            self.box.fault(kind)
+
+    def calm(self) -> None:
+        super().calm()
+        self.odd.clear()
+        self.box.token = TOKEN
+        for kind in list(self.box.mischief.rates):
+            self.box.fault(kind, 0)
+
+    def _bend(self, data: Node) -> None:
+        for node in (data.get("customers") or {}).get("nodes", []):
+            if node["id"] in self.odd:
+                self.odd[node["id"]](node)
+
+
+def _unknown_enum(node: Node) -> None:
+    node["state"] = node["defaultEmailAddress"]["marketingState"] = "BRAND_NEW"
+
+
+def _unknown_field(node: Node) -> None:
+    node["shiny"] = {"new": [1, 2]}
+
+
+def _missing_field(node: Node) -> None:
+    del node["defaultPhoneNumber"]
+
+
+def _broken_record(node: Node) -> None:
+    node["updatedAt"] = None
+
+
+_ODD: dict[Trouble, Callable[[Node], None]] = {
+    "unknown_enum": _unknown_enum,
+    "unknown_field": _unknown_field,
+    "missing_field": _missing_field,
+    "broken_record": _broken_record,
+}
+
+
+class TestShopify(conformance.Suite):
+    subject = ShopifySubject
