@@ -226,6 +226,8 @@ class Owners:
             return
         for item in facts.load(self.db, left).values():
             if item.entity == facts.GUEST_ORDER:
+                # without a body nothing that looks at the record later takes it for a person again
+                self.db.run("UPDATE record SET version = NULL, body = NULL WHERE id = ?", (item.id,))
                 uid = self.sources[item.source].uid
                 canon = facts.canon_of(None, uid, item.entity, item.ext)
                 self.result.cases[item.id] = Case(item._replace(fact=None), canon, NOBODY)

@@ -119,7 +119,7 @@ class Tally:
                 mine[currency] = [a + b for a, b in zip(slot, amounts, strict=True)]
             self.other = mine
 
-    def row(self, zone: _Days) -> tuple[Any, ...]:
+    def row(self, zone: Days) -> tuple[Any, ...]:
         """The columns from `ltv` on."""
         other = json.dumps({c: self.other[c] for c in sorted(self.other)}) if self.other else None
         return (
@@ -144,7 +144,7 @@ def _later(one: int | None, two: int | None) -> int | None:
     return max(one, two)
 
 
-class _Days:
+class Days:
     """Calendar days in the shop's zone; offsets change on full hours, so one look-up serves an hour."""
 
     def __init__(self, ruleset: Ruleset) -> None:
@@ -166,7 +166,7 @@ class Projector:
 
     def __init__(self, ruleset: Ruleset, source_ids: dict[str, int]) -> None:
         self.ruleset = ruleset
-        self.days = _Days(ruleset)
+        self.days = Days(ruleset)
         self.source_ids = source_ids
 
     def run(self, step: Step, out: Resolution, moved: list[Moved], fresh: set[int]) -> Projected:
@@ -366,7 +366,7 @@ class Projected:
         tally = Tally()
         newcomers = self._newcomers(change)
         known = all(c in tallies for c in change.olds)
-        if not change.whole or not known or any(record not in fresh for record in newcomers):
+        if self.out.force or not change.whole or not known or any(record not in fresh for record in newcomers):
             tally.recount = True
             return tally
         for customer in change.olds:

@@ -17,7 +17,7 @@ from klientela.store import tables as t
 from klientela.store.database import Step
 from klientela.store.identity import Held, Person, Realm, member, pack_keys, unpack_keys
 
-LIMITED = {EMAIL: 0, PHONE: 1, ADDRESS: 2}  # kind of key -> place in Ruleset.limits
+LIMITED = {EMAIL: 0, GUEST_MAIL: 0, PHONE: 1, ADDRESS: 2}  # kind of key -> place in Ruleset.limits
 
 
 @dataclass(slots=True)
@@ -37,6 +37,7 @@ class Resolution:
     """Everything decided for one page."""
 
     realm: Realm
+    force: bool = False  # other rules: nothing that stands may be built upon
     changes: list[Change] = field(default_factory=list)
     vanished: set[int] = field(default_factory=set)  # customers that exist no more
     before: dict[int, int] = field(default_factory=dict)  # record -> old customer, for records that moved node
@@ -63,7 +64,7 @@ class Resolver:
         self.force = force
         self.realm = realm
         self.ruleset = realm.ruleset
-        self.out = Resolution(realm)
+        self.out = Resolution(realm, force)
         self.seeds: set[Handle] = set()
         self.content: set[Handle] = set()  # nodes whose facts changed
         self.recount: dict[Handle, set[int]] = {}  # shared node -> records that left it
@@ -461,7 +462,7 @@ class Resolver:
         )
         found += db.rows(
             "SELECT a, b, kind FROM decision WHERE to_seq IS NULL AND b IS NOT NULL AND kind IN ('must', 'cannot') "
-            f"AND (a {db.among} OR b {db.among})",
+            f"AND (a {db.among} OR b {db.among}) ORDER BY id",  # the newest on a pair comes last, and wins (R21)
             (packed, packed),
         )
         return [(row[0], row[1], row[2]) for row in found]
@@ -538,7 +539,11 @@ class Resolver:
         if not self.realm.has_links:
             return [], []
         links, cannots = [], []
+        standing = {}
         for a, b, reason in self._pairs(handles):
+            decided = reason in ("must", "cannot")
+            standing[frozenset((a, b)), "decided" if decided else reason] = (a, b, reason)
+        for a, b, reason in standing.values():
             self.realm.load_persons([a, b])
             if a not in self.realm.persons or b not in self.realm.persons:
                 continue

@@ -77,6 +77,8 @@ def apply(store: Store, wanted: Ruleset, *, actor: str = "operator") -> int | No
         seq = step.seq
         put(step, aim)
         everything(step, "rules")
+        if aim.timezone != standing.timezone:
+            db.run("INSERT INTO work (kind, subject, reason) VALUES ('figures', 0, 'rules') ON CONFLICT DO NOTHING")
         detail = {"from": standing.digest, "to": aim.digest}
         write(step, [Line("rules_changed", None, None, None, {"records": [], "detail": detail})])
         return seq

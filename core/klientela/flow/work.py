@@ -6,6 +6,7 @@ import threading
 
 from klientela.failpoints import failpoint
 from klientela.flow.derive import Deriver
+from klientela.flow.figures import days_anew
 from klientela.store import facts
 from klientela.store.database import Db, Step, Store
 
@@ -34,13 +35,18 @@ def drain(store: Store, *, stop: threading.Event | None = None) -> int:
 
 
 def some(step: Step, deriver: Deriver) -> int:
-    """Do one batch inside a step. Persons come before orders: whose order it is hangs on the buyer's state."""
+    """Do one batch inside a step. Persons come before orders: whose order it is hangs on the buyer's state; figures of
+    each day come last, when everything they count is in its place."""
     db = step.db
     rows = db.rows("SELECT kind, subject FROM work ORDER BY kind DESC, subject LIMIT ?", (BATCH,))
     if not rows:
         return 0
     kind = rows[0][0]
     batch = [row[1] for row in rows if row[0] == kind]
+    if kind == "figures":
+        days_anew(step, deriver.ruleset)
+        db.run("DELETE FROM work WHERE kind = 'figures'")
+        return len(batch)
     loaded = [item for _, item in sorted(facts.load(db, batch).items()) if item.fact is not None]
     deriver.page(step, loaded if kind == "person" else [], loaded if kind == "order" else [], [], set(), force=True)
     db.many("DELETE FROM work WHERE kind = ? AND subject = ?", [(kind, number) for number in batch])

@@ -170,4 +170,4 @@ def correct(carriers: Sequence[Carrier]) -> Corrected:
 
 def _with(order: Order, **changes: object) -> Order:
     values = {name: getattr(order, name) for name in Order.__struct_fields__}
-    return Order(**{**values, **changes})  # type: ignore[arg-type]
+    return Order(**{**values, **changes})

@@ -187,17 +187,18 @@ def _constrained(members: list[Node], held: list[tuple[Handle, Handle]], links: 
 
 
 def _conflicts(members: list[Node], links: list[Edge]) -> list[tuple[Node, Node]]:
-    """Pairs of registered accounts of one source that share neither e-mail nor number and that nobody joined (R20b)."""
+    """Pairs of registered accounts of one source that share neither e-mail nor number (R20b), and whom neither an
+    operator nor the shop itself joined, directly or by way of third records."""
     by_source: dict[str, list[Node]] = defaultdict(list)
     for node in members:
         if node.account is not None:
             by_source[node.account].append(node)
-    joined = {frozenset((edge.a, edge.b)) for edge in links if edge.strength == -2 or edge.rule == "upstream"}
+    said, _ = _forest(members, [edge for edge in links if edge.strength == -2 or edge.rule == "upstream"])
     return [
         (one, two)
         for accounts in by_source.values()
         for one, two in combinations(accounts, 2)
-        if not _excused(one, two) and frozenset((one.handle, two.handle)) not in joined
+        if not _excused(one, two) and said.find(one.handle) != said.find(two.handle)
     ]
 
 

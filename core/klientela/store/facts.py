@@ -153,6 +153,7 @@ class Claim(NamedTuple):
 
     version: int | None
     rank: int
+    channel: str
     fact: Any
 
 
@@ -164,10 +165,10 @@ _FIELDS = {
 
 def effective(claims: Sequence[Claim]) -> tuple[int | None, Any]:
     """One record out of its live claims (R0b): each field from the newest versioned channel that carries it, channels
-    without version after them by their rank. Returns the newest version and the record."""
+    without version after them by their rank, then by name. Returns the newest version and the record."""
     if len(claims) == 1:
         return claims[0].version, claims[0].fact
-    order = sorted(claims, key=lambda c: (0, -c.version, c.rank) if c.version is not None else (1, 0, c.rank))
+    order = sorted(claims, key=lambda c: (c.version is None, -(c.version or 0), c.rank, c.channel))
     kind = type(order[0].fact)
     values: dict[str, Any] = {"external_id": order[0].fact.external_id}
     if kind is Person:
@@ -185,15 +186,14 @@ def effective(claims: Sequence[Claim]) -> tuple[int | None, Any]:
     return version, kind(version=version, **values)
 
 
-def other_claims(db: Db, records: Iterable[int]) -> dict[int, list[tuple[int, int | None, int, bytes]]]:
-    """Live claims beyond the first channel: record -> (channel, version, rank, body)."""
-    found: dict[int, list[tuple[int, int | None, int, bytes]]] = {}
-    for record, channel, version, rank, body in db.rows(
-        "SELECT c.record, c.channel, c.version, h.rank, c.body FROM claim c JOIN channel h ON h.id = c.channel "
-        f"WHERE c.to_seq IS NULL AND c.record {db.among} ORDER BY c.record, c.channel",
+def other_claims(db: Db, records: Iterable[int]) -> dict[int, list[tuple[int, int | None, bytes]]]:
+    """Live claims beyond the first channel: record -> (channel, version, body)."""
+    found: dict[int, list[tuple[int, int | None, bytes]]] = {}
+    for record, channel, version, body in db.rows(
+        f"SELECT record, channel, version, body FROM claim WHERE to_seq IS NULL AND record {db.among}",
         (db.pack(records),),
     ):
-        found.setdefault(record, []).append((channel, version, rank, body))
+        found.setdefault(record, []).append((channel, version, body))
     return found
 
 
@@ -227,12 +227,13 @@ def load(db: Db, ids: Iterable[int]) -> dict[int, Loaded]:
             fact = decode(entity, body) if body is not None else None
             result[number] = Loaded(number, source, entity, ext, version, gone, fact)
     if several:
-        ranks: dict[int, int] = dict(db.rows("SELECT id, rank FROM channel"))
+        channels = {row[0]: (row[1], row[2]) for row in db.rows("SELECT id, rank, name FROM channel")}
         others = other_claims(db, several)
         for number, (_, source, entity, ext, version, gone, body, channel, _more) in several.items():
-            claims = [Claim(v, rank, decode(entity, b)) for _c, v, rank, b in others.get(number, ())]
+            live = others.get(number, [])
             if body is not None:
-                claims.append(Claim(version, ranks.get(channel, 0), decode(entity, body)))
+                live = [*live, (channel, version, body)]
+            claims = [Claim(v, *channels[c], decode(entity, b)) for c, v, b in live]
             newest, fact = effective(claims) if claims else (None, None)
             result[number] = Loaded(number, source, entity, ext, newest, gone, fact)
     return result

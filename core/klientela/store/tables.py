@@ -386,7 +386,7 @@ cursor = _table(  # the frozen window is part of the cursor, so a restarted run 
 # H. what is left to do
 work = _table(
     "work",
-    Column("kind", Key, primary_key=True),  # person | order: a record to derive anew
+    Column("kind", Key, primary_key=True),  # person | order: a record to derive anew; figures: those of each day
     Column("subject", Big, primary_key=True, autoincrement=False),
     Column("reason", Key, nullable=False),
     rowid=False,
