@@ -49,7 +49,11 @@ def table(
         shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
-    console().print(shown)
+    out = console()
+    with out.capture() as printed:
+        out.print(shown)
+    for line in printed.get().splitlines():  # no blanks at the ends of lines, for what reads us
+        sys.stdout.write(line.rstrip() + "\n")
 
 
 class Bar(Protocol):

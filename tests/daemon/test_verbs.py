@@ -112,6 +112,44 @@ def test_rules_apply_puts_them_in_force(run: Any, house: Path) -> None:
     assert document(run, "customers")["total"] == 1
 
 
+# Import -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_imported_into_a_source_or_by_hand(run: Any, house: Path) -> None:
+    (house / "more.csv").write_text("Email,Last Name\nc@x.example,Cee\nfoo,Dee\na@x.example,Alt\n")
+    document(run, "sync")
+    dry = document(run, "import", "more.csv", "--into", "list", "--dry-run")
+    assert "seq" not in dry
+    assert dry["new"] == 1
+    assert document(run, "customers")["total"] == 2
+    done = document(run, "import", "more.csv", "--into", "list")
+    assert done["seq"] > 0
+    assert [(bad["line"], bad["column"]) for bad in done["rejected"]] == [(3, "Email")]
+    assert "foo" in Path(done["fix_file"]).read_text()
+    assert document(run, "customers")["total"] == 3
+    code, out, _ = run("import", "more.csv", "--into", "manual")
+    assert code == 0
+    assert "1 not taken" in out
+    rows = {row["email"]: row for row in document(run, "customers")["rows"]}
+    assert rows["c@x.example"]["sources"] == ["list", "manual"]
+    (by_hand,) = [one for one in document(run, "sources")["sources"] if one["type"] == "manual"]
+    assert (by_hand["state"], by_hand["connected"]) == ("by hand", True)
+
+
+def test_imports_that_cannot_be(run: Any, house: Path) -> None:
+    configure(LIST + '[sources.shop]\ntype = "shopify"\nshop = "s"\naccess_token = "t-o-k"\n')
+    (house / "songs.csv").write_text("Title,Length\nx,1\n")
+    assert "takes no imports" in run("import", "people.csv", "--into", "shop")[2]
+    assert run("import", "people.csv", "--into", "shop")[0] == 2
+    assert run("import", "none.csv", "--into", "list")[0] == 2
+    assert run("import", "people.csv", "--into", "lits")[0] == 1
+    assert run("import", "people.csv")[0] == 2
+    code, _, err = run("import", "songs.csv", "--into", "manual")
+    assert code in (1, 2)
+    assert "songs.csv" in err
+    assert document(run, "customers")["total"] == 0
+
+
 # Looking ----------------------------------------------------------------------------------------------------------
 
 

@@ -49,6 +49,7 @@ VERBS: dict[str, Verb] = {
     "plugins": Verb("plugins", "What is installed, and which source types it brings.", _CARE),
     "sync": Verb("sync", "Run sources once, now.", _START),
     "run": Verb("run", "The daemon: sources by their schedule, health and metrics.", _START),
+    "import": Verb("importing", "A file once, as a batch of its own.", _START),
     "sandbox": Verb("sandbox", "Serve a plugin's pretend shop on loopback.", _START),
     "config": Verb("config", "The configuration's JSON Schema, for editors.", _CARE),
 }

@@ -92,13 +92,14 @@ def describe(here: House) -> list[dict[str, Any]]:
 def _one(here: House, name: str, state: SourceState | None, late: bool) -> dict[str, Any]:
     settings = here.config.settings.sources.get(name)
     last = state.last if state else None
+    connected = settings is not None or (state is not None and state.type == "manual")
     guests = (settings.guests or here.plugins.types[settings.type].guests) if settings else None
     return {
         "source": name,
         "uid": state.uid if state else name,
         "type": settings.type if settings else (state.type if state else None),
-        "connected": settings is not None,
-        "state": _word(settings is not None, state, late),
+        "connected": connected,
+        "state": _word(connected, state, late),
         "busy": state.busy if state else False,
         "stale": late,
         "schedule": (settings.every or settings.cron) if settings else None,
@@ -114,7 +115,7 @@ def _word(connected: bool, state: SourceState | None, late: bool) -> str:
     if not connected:
         return "disconnected"
     if state is None or state.last is None:
-        return "never ran"
+        return "by hand" if state is not None and state.type == "manual" else "never ran"
     if state.busy:
         return "running"
     return "stale" if late else state.last.status
