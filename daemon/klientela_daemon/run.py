@@ -51,7 +51,14 @@ class Daemon:
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT. 0 when everything ended cleanly; errors at the start are raised."""
-        config = self._house.config
+        before = {number: signal.signal(number, self._signal) for number in _signals()}
+        try:
+            return self._open()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _open(self) -> int:
         store = opened(self._house, create=True)
         try:
             store.lock_daemon()
@@ -62,7 +69,7 @@ class Daemon:
             for said in settle(store, self._house):
                 log.warning(said)
             self._jobs = Jobs(store, self.sync)
-            web = config.settings.web
+            web = self._house.config.settings.web
             self._listener = Listener(application(self.health, self.metrics), web.host, web.port)
             return self._live()
         finally:
@@ -70,7 +77,6 @@ class Daemon:
                 store.close()
 
     def _live(self) -> int:
-        before = {number: signal.signal(number, self._signal) for number in _signals()}
         try:
             self._listener.start()
             self._jobs.start(self._house.plans())
@@ -83,8 +89,6 @@ class Daemon:
             self._stop.set()
             self._jobs.stop(0)
             self._listener.stop()
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _announce(self) -> None:
         plans = self._house.plans()

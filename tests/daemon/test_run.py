@@ -96,6 +96,21 @@ def test_the_list_follows_and_sigterm_ends_cleanly(daemon: Any, people: Any, tmp
     assert query(tmp_path, "SELECT count(*) FROM lease") == [(0,)]
 
 
+def test_sigterm_while_it_starts_ends_cleanly(daemon: Any, people: Any, tmp_path: Path) -> None:
+    people("a", *(f"a{number}@x.example" for number in range(3000)))
+    configure(tmp_path, CSV.format(name="a", every="1d"), WEB)
+    process = daemon()
+    until((tmp_path / "klientela.db").exists)  # the schema is being made
+    assert process.end() == 0
+    again = daemon()
+    until(lambda: again.saw("sync begins") or again.popen.poll() is not None)
+    assert again.end() == 0  # in the middle of its first load
+    last = daemon()
+    last.wait_for("sync ended", source="a")
+    assert last.end() == 0
+    assert customers(tmp_path) == 3000
+
+
 def test_ctrl_c_ends_cleanly_too(daemon: Any, people: Any, tmp_path: Path) -> None:
     people("a", "a@x.example")
     configure(tmp_path, CSV.format(name="a", every="1d"), WEB)

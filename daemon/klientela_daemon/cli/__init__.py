@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -64,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without UTF-8
+    if _verb(args) == "run":
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # nothing is open yet; the daemon sets its own
     try:
         code = _app(args)(args, prog_name="klientela", standalone_mode=False)
     except typer.TyperException as error:
@@ -79,9 +82,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _verb(args: Sequence[str]) -> str | None:
+    return next((arg for arg in args if not arg.startswith("-")), None)
+
+
 def _app(args: Sequence[str]) -> Callable[..., Any]:
     """The application with the verb asked for; of all others only name and line are needed."""
-    wanted = next((arg for arg in args if not arg.startswith("-")), None)
+    wanted = _verb(args)
     app = typer.Typer(
         help="klientela: one customer list from many shops.",
         epilog="--debug shows tracebacks. An error is one sentence that says what to do next.",
