@@ -25,13 +25,13 @@ def accounts() -> list[Record]:
     """Registered accounts: a household, two accounts of one person, many names behind one phone."""
     made: list[Record] = [
         Person(external_id="anna", kind="account", first_name="Anna", last_name="Müller", email="anna@x.example",
-               phone="+49 351 1234567", addresses=[HOME], created_at=5 * DAY, version=10 * DAY, tags=["vip"]),
+               phone="+49 351 8472913", addresses=[HOME], created_at=5 * DAY, version=10 * DAY, tags=["vip"]),
         Person(external_id="ben", kind="account", first_name="Ben", last_name="Müller", email="ben@x.example",
-               phone="+49 351 1234567", addresses=[HOME], created_at=6 * DAY, version=10 * DAY),
+               phone="+49 351 8472913", addresses=[HOME], created_at=6 * DAY, version=10 * DAY),
         Person(external_id="eva1", kind="account", first_name="Eva", last_name="Lang", email="eva@one.example",
-               phone="+49 30 7654321", created_at=7 * DAY, version=10 * DAY),
+               phone="+49 30 9135728", created_at=7 * DAY, version=10 * DAY),
         Person(external_id="eva2", kind="account", first_name="Eva", last_name="Lang", email="eva@two.example",
-               phone="+49 30 7654321", created_at=8 * DAY, version=10 * DAY),
+               phone="+49 30 9135728", created_at=8 * DAY, version=10 * DAY),
         Person(external_id="mayer", kind="account", first_name="Jonas", last_name="Hartwig", email="j@h.example",
                version=10 * DAY),
     ]  # fmt: skip

@@ -73,6 +73,17 @@ def _by_id(db: Db, key: bytes, public: bytes) -> int | None:
     ):
         if ids.public_id(uid, ENTITIES[entity], ext, key) == public:
             return int(number)
+    return _by_reading(db, key, public) if db.one("SELECT 1 FROM alias LIMIT 1") is None else None
+
+
+def _by_reading(db: Db, key: bytes, public: bytes) -> int | None:
+    """Where no aliases are kept: the ids of all records that are not alone, one by one."""
+    for number, uid, entity, ext in db.stream(
+        "SELECT p.id, s.uid, r.entity, r.ext FROM person p JOIN record r ON r.id = p.id "
+        "JOIN source s ON s.id = r.source WHERE p.customer IS NOT NULL OR p.node IS NOT NULL"
+    ):
+        if ids.public_id(uid, ENTITIES[entity], ext, key) == public:
+            return int(number)
     return None
 
 
