@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -30,6 +30,17 @@ def say(text: str) -> None:
 def emit(document: Any) -> None:
     """The one JSON document of `--json`."""
     print(json.dumps(document, ensure_ascii=False, indent=2, default=str))  # noqa: T201
+
+
+def emit_list(name: str, items: Iterable[Any]) -> None:
+    """A document of one list, written as it comes: constant memory, however long."""
+    out = sys.stdout
+    out.write(f"{{\n  {json.dumps(name)}: [")
+    empty = True
+    for item in items:
+        out.write(("" if empty else ",") + "\n    " + json.dumps(item, ensure_ascii=False, default=str))
+        empty = False
+    out.write("]\n}\n" if empty else "\n  ]\n}\n")
 
 
 def table(

@@ -255,6 +255,28 @@ def test_rebuild(run: Any, house: Path) -> None:
     assert "equal" in out
 
 
+def test_the_audit(run: Any, house: Path) -> None:
+    (house / "people.csv").write_text("Customer Number,Email,Last Name\n1,a@x.example,Alt\n2,A@x.example,Alt\n")
+    document(run, "sync")
+    lines = document(run, "audit")["lines"]
+    assert [line["kind"] for line in lines] == ["founded", "joined"]
+    assert lines[1]["rule"] == "email"
+    assert document(run, "audit", "--customer", lines[0]["customer"])["lines"] == lines
+    assert document(run, "audit", "--since", "2100-01-01")["lines"] == []
+    assert run("audit", "--since", "soon")[0] == 2
+    code, out, _ = run("audit")
+    assert code == 0
+    assert "joined" in out
+    whole = document(run, "audit", "verify")
+    assert (whole["ok"], whole["lines"], whole["head"]) == (True, 2, lines[1]["hash"])
+    connection = sqlite3.connect(house / "klientela.db")
+    connection.execute("UPDATE audit SET rule = 'phone' WHERE rule = 'email'")
+    connection.commit()
+    connection.close()
+    assert document(run, "audit", "verify", code=1)["ok"] is False
+    assert "✗ line" in run("audit", "verify")[1]
+
+
 def test_doctor(run: Any, house: Path) -> None:
     assert document(run, "doctor")["ok"] is True
     document(run, "sync")

@@ -1,0 +1,76 @@
+"""`klientela audit`: the log of who was joined, kept apart, split, and why; `audit verify` proves it whole."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from klientela.errors import Misconfigured
+from klientela.flow import history
+from klientela.model.instants import Instant, instant
+from klientela.store import ledger
+from klientela_daemon import failures, render
+from klientela_daemon.cli.common import house
+from klientela_daemon.cli.options import Config, Json
+from klientela_daemon.opening import opened
+
+app = typer.Typer(help="The log of all decisions; `verify` proves that nobody changed it.")
+
+
+@app.callback(invoke_without_command=True)
+def audit(
+    context: typer.Context,
+    customer: Annotated[str | None, typer.Option("--customer", metavar="ID", help="Only about this customer.")] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only from this time on.")] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """The audit log: what was decided about whom, by which rule, when and in which run; oldest first."""
+    if context.invoked_subcommand is not None:
+        return
+    here = house(config)
+    moment = _moment(since, here.config.settings.shop.timezone) if since else None
+    with opened(here) as store, store.reading() as db:
+        lines = history.lines(db, store.key, customer=customer, since=moment)
+        if as_json:
+            render.emit_list("lines", lines)
+        else:
+            render.table(
+                ["seq", "at", "kind", "customer", "other", "rule", "value"],
+                [_row(line) for line in lines],
+                right=["seq"],
+            )
+
+
+@app.command("verify")
+def verify(config: Config = None, as_json: Json = False) -> int:
+    """Follow the chain from the first line to the last; exits 1 when a line was changed, removed or moved."""
+    here = house(config)
+    with opened(here) as store, store.reading() as db:
+        wrong = list(ledger.verify(db))
+        row = db.one("SELECT count(*) FROM audit")
+        last = db.one("SELECT hash FROM audit ORDER BY seq DESC, n DESC LIMIT 1")
+    count, head = (int(row[0]) if row else 0), (bytes(last[0]).hex() if last else None)
+    if as_json:
+        render.emit({"ok": not wrong, "lines": count, "head": head, "problems": wrong})
+    elif wrong:
+        for sentence in wrong:
+            render.say(f"✗ {sentence}")
+    else:
+        render.say(f"the log holds: {count} lines, the last one is {head}")
+        render.say("Keep that hash elsewhere: it also shows whether lines at the end were cut off.")
+    return failures.FAILED if wrong else 0
+
+
+def _moment(text: str, zone: str) -> Instant:
+    try:
+        return instant(text, ZoneInfo(zone))
+    except ValueError as error:
+        raise Misconfigured(f"{text!r} is no time", hint="Write 2026-05-01 or 2026-05-01T09:00.") from error
+
+
+def _row(line: dict[str, Any]) -> list[Any]:
+    at = (line["at"] or "")[:19].replace("T", " ")
+    return [line["seq"], at, line["kind"], line["customer"], line["other"], line["rule"], line["value"]]
