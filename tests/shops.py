@@ -17,17 +17,26 @@ class Shop(Source):
     type = "memory"
     title = "Memory"
 
-    def __init__(self, name: str, records: Iterable[Record], *, size: int = 250, identity: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        records: Iterable[Record],
+        *,
+        size: int = 250,
+        identity: str | None = None,
+        complete: bool = False,
+    ) -> None:
         super().__init__(name, SourceSettings(type="memory"))
         self.records: Sequence[Record] = list(records)
         self.size = size
         self.identity = identity
+        self.complete = complete
 
     def check(self) -> Checked:
         return Checked(identity=self.identity)
 
     def streams(self) -> Sequence[Stream]:
-        return [Stream("all", self._read, snapshot=True)]
+        return [Stream("all", self._read, snapshot=True, complete=self.complete)]
 
     def _read(self, window: Window, position: Position) -> Iterator[Page]:
         for start in range(position or 0, len(self.records), self.size):
