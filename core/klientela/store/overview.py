@@ -23,8 +23,14 @@ from klientela.store.sorting import Sort, sort_of
 
 FEW = 10_000
 """Filtered totals are counted up to here; so many matches are sorted rather than walked for."""
-_WALK = 6_000
-"""Rows of an order that are looked at before the walk is given up."""
+_WALK = 4_000
+"""Rows of an order whose texts are read before the walk is given up."""
+_LONG_WALK = 30_000
+"""The same for a page far down."""
+_FURTHER = 100_000
+"""Rows of an order that are looked up among all matches."""
+_NAMED = 2_000
+"""Rows found by the text of a term that also names a country or a source, up to which they are named one by one."""
 
 
 class Listing(NamedTuple):
@@ -71,6 +77,8 @@ def listing(
         None if source is None else source_named(by.sources, source).id,
         tuple(searching.terms(search, by.sources)),
     )
+    if db.sqlite:  # half the price of a page; the connection keeps the mapping, a sync alone never makes one
+        db.run("PRAGMA mmap_size = 2147418112")
     found = Finder(db, wanted, by).page(order, (page - 1) * size, size)
     made = customer_rows.rows(db, found.ids, by, records=records, key=key)
     return Listing(found.total, found.capped, made)
@@ -108,6 +116,8 @@ class Finder:
         self.shared_slots = max(by.sources, default=0) > SLOTS
         self.wanted = wanted
         self.inactive = int(wanted.inactive)
+        self.named: dict[str, list[int]] = {}
+        self._no_limit = -1 if db.sqlite else None
         if not db.sqlite:  # one page is no work for several processes or a compiler
             db.rows(
                 "SELECT set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true), "
@@ -135,7 +145,7 @@ class Finder:
 
     def matching(self, limit: int | None = None) -> list[int]:
         """The ids of all that match, in no order; no more than `limit`."""
-        count = limit if limit is not None else (-1 if self.db.sqlite else None)
+        count = self._no_limit if limit is None else limit
         if self.db.sqlite and self.wanted.terms and not self._doubtful:
             return [
                 row[0]
@@ -215,28 +225,31 @@ class Finder:
     # -- searched -----------------------------------------------------------------------------------------------------
 
     def _searched(self, order: Sort, offset: int, size: int) -> Found:
-        if not self.db.sqlite and self._dense() and self._many_at_once():
-            walked = self._walk(order, offset, size)
-            if walked is not None:
-                return Found(walked, FEW, capped=True)
-        few = self.matching(FEW + 1)
-        if len(few) <= FEW:
-            return Found(self._sorted(order, few, offset, size), len(few), capped=False)
-        found = self._walk(order, offset, size)
+        share = self._dense()
+        if share is None or not self._many_at_once():
+            few = self.matching(FEW + 1)
+            if len(few) <= FEW:
+                return Found(self._sorted(order, few, offset, size), len(few), capped=False)
+            # ids are given as records come: those of the first matches tell how many follow
+            share = len(few) / max(few) if self.db.sqlite else 1 / 20
+        self._name_texts()
+        found = self._walk(order, offset, size, share)
+        if found is None and order.table == "customer" and share * self.everybody > 7 * FEW:
+            found = self._walk_among(order, offset, size)
         return Found(self._all_sorted(order, offset, size) if found is None else found, FEW, capped=True)
 
-    def _dense(self) -> bool:
-        """PostgreSQL: whether so many match, by a sample of the pages, that looking at row after row finds them sooner
-        than the search index, which names all of them before the first."""
-        if self.everybody < 20 * FEW:
-            return False
+    def _dense(self) -> float | None:
+        """PostgreSQL: the share that matches, by a sample of the pages, where it is so large that looking at row after
+        row finds enough sooner than the search index, which names all of them before the first; else None."""
+        if self.db.sqlite or self.everybody < 20 * FEW:
+            return None
         where, params = self._terms("c", "c")
         row = self.db.one(
             f"SELECT count(*), count(*) FILTER (WHERE TRUE{where}) "
             "FROM customer c TABLESAMPLE SYSTEM (0.2) REPEATABLE (1)",
             params,
         )
-        return row is not None and row[1] * 6 > row[0]
+        return row[1] / row[0] if row is not None and row[1] * 6 > row[0] else None
 
     def _many_at_once(self) -> bool:
         """PostgreSQL: whether more than `FEW` match among the first rows of the table."""
@@ -249,24 +262,60 @@ class Finder:
         )
         return row is not None and row[0] > FEW
 
-    def _walk(self, order: Sort, offset: int, size: int) -> list[int] | None:
-        """Look at the first rows of an order; None when they do not hold enough matches to fill the page."""
-        need = offset + size
-        if need > _WALK:
-            return None
+    def _name_texts(self) -> None:
+        """Find the few rows whose text holds a term that names a country or a source: then facets decide the rest."""
+        for term in self.wanted.terms:
+            if not term.plain:
+                self._mode(_FIND)
+                sql, text = "SELECT id FROM customer WHERE hay LIKE ? LIMIT ?", term.like
+                if self.db.sqlite:
+                    sql, text = "SELECT rowid FROM search WHERE search MATCH ? LIMIT ?", term.phrase
+                rows = self.db.rows(sql, (text, _NAMED + 1))
+                if len(rows) <= _NAMED:
+                    self.named[term.text] = [row[0] for row in rows]
+
+    def _segments(self, order: Sort) -> tuple[str, list[Any]]:
+        """All rows of the list in an order, as a subquery of their ids and facets."""
         parts = [
             f"SELECT id, facet FROM (SELECT id, facet FROM {order.table} WHERE inactive = ?{segment.where} "
             f"ORDER BY {segment.order()}) AS s"
             for segment in order.segments
         ]
+        return " UNION ALL ".join(parts), [self.inactive] * len(parts)
+
+    def _walk(self, order: Sort, offset: int, size: int, share: float) -> list[int] | None:
+        """Look at the first rows of an order; None when they do not hold enough matches to fill the page.
+
+        Where facets decide, no row is read but the index, and the walk may go to its end.
+        """
+        need = offset + size
+        decided = all(term.text in self.named for term in self.wanted.terms)
+        rows_read = max(_WALK, int(1.4 * need / share))
+        if rows_read > _LONG_WALK and not decided:
+            return None
+        rows, values = self._segments(order)
         where, params = self._terms("w", "c")
+        join = "" if decided else f"{self._then} customer c ON c.id = w.id "
         self._mode(_WALKING)
-        sql = (
-            f"SELECT w.id FROM (SELECT id, facet FROM ({' UNION ALL '.join(parts)}) AS u LIMIT ?) AS w {self._then} "
-            f"customer c ON c.id = w.id WHERE TRUE{self._listed('w', order.table)}{where} LIMIT ?"
+        found = self.db.rows(
+            f"SELECT w.id FROM (SELECT id, facet FROM ({rows}) AS u LIMIT ?) AS w {join}"
+            f"WHERE TRUE{self._listed('w', order.table)}{where} LIMIT ?",
+            (*values, self._no_limit if decided else rows_read, *params, need),
         )
-        rows = self.db.rows(sql, (*[self.inactive] * len(parts), _WALK, *params, need))
-        return [row[0] for row in rows[offset:]] if len(rows) == need else None
+        return [row[0] for row in found[offset:]] if decided or len(found) == need else None
+
+    def _walk_among(self, order: Sort, offset: int, size: int) -> list[int] | None:
+        """SQLite: look further along an order, for rows among all that the search index finds."""
+        if not self.db.sqlite or self.shared_slots:
+            return None
+        rows, values = self._segments(order)
+        found = self.db.rows(
+            f"SELECT w.id FROM (SELECT id, facet FROM ({rows}) AS u LIMIT ?) AS w "
+            "WHERE w.id IN (SELECT rowid FROM search WHERE search MATCH ?)"
+            f"{self._listed('w', order.table)} LIMIT ?",
+            (*values, _FURTHER, self._match(), offset + size),
+        )
+        return [row[0] for row in found[offset:]] if len(found) == offset + size else None
 
     def _terms(self, facets: str, texts: str, terms: Sequence[Term] | None = None) -> tuple[str, list[Any]]:
         """Terms and the source filter as conditions: facets of one alias, texts of another."""
@@ -290,8 +339,14 @@ class Finder:
         if term.sources:
             found, params = self._of_sources(term.sources, facets)
             ways.append(found)
-        ways.append(f"{'instr' if self.db.sqlite else 'strpos'}({texts}.hay, ?) > 0")
-        return f"({' OR '.join(ways)})", [*params, term.needle]
+        named = self.named.get(term.text)
+        if named is None:
+            ways.append(f"{'instr' if self.db.sqlite else 'strpos'}({texts}.hay, ?) > 0")
+            params.append(term.needle)
+        elif named:
+            ways.append(f"{facets}.id {self.db.among}")
+            params.append(self.db.pack(named))
+        return f"({' OR '.join(ways)})", params
 
     # -- matches found by their indexes -------------------------------------------------------------------------------
 

@@ -100,7 +100,8 @@ def rows(db: Db, wanted: Sequence[int], by: Lens, *, records: bool = False, key:
 def _row(columns: tuple[Any, ...], by: Lens) -> dict[str, Any]:
     (
         _, pub, first, last, email, phone, company, city, country, status, sources, joined, number, crm_id, tags,
-        modules, inactive, consents, fallback, _seen, ltv, orders, newest, gross, gross_orders, gross_newest, tests, other,
+        modules, inactive, consents, fallback, _seen, ltv, orders, newest, gross, gross_orders, gross_newest, tests,
+        other,
     ) = columns  # fmt: skip
     public = bytes(pub)
     more: dict[str, list[int]] = json.loads(other) if other else {}

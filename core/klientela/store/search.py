@@ -119,7 +119,8 @@ def clear(db: Db) -> None:
 
 
 def check(db: Db, sample: int = 500) -> list[str]:
-    """What is wrong with the index, as sentences; needs a writing transaction on SQLite.
+    """What is wrong with the index, as sentences; needs a writing transaction of its own on SQLite, whose integrity check
+    harms the index when it runs between two changes of one transaction (seen with 3.40).
 
     The structure, the number of texts, and for rows spread over the whole list whether they are found by their texts.
     """
@@ -195,6 +196,11 @@ class Term(NamedTuple):
             or (bool(self.countries) and country_bits(country) in self.countries)
             or not set(self.sources).isdisjoint(sources)
         )
+
+    @property
+    def phrase(self) -> str:
+        """Its text as an FTS5 expression."""
+        return _phrase(self.text)
 
     @property
     def match(self) -> str:

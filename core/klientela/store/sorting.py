@@ -109,7 +109,7 @@ def _sort(name: str, table: str, ways: Ways, nullable: bool) -> Sort:
     if not nullable:
         return Sort(name, table, (Segment("", ways),), final)
     there = Segment(f" AND {first} IS NOT NULL", ways)
-    missing = Segment(f" AND {first} IS NULL", ways[1:])
+    missing = Segment(f" AND {first} IS NULL", ways)  # PostgreSQL's planner does not see that the first key is constant
     head, _, tail = final.partition(", ")
     return Sort(name, table, (there, missing), f"{head} NULLS LAST, {tail}")
 

@@ -1,0 +1,414 @@
+"""The list on a million customers: worst and median milliseconds of every search, order and page, on both databases.
+
+    python benchmarks/list_1m.py [CUSTOMERS] [--only sqlite|postgresql] [--keep DIR]
+
+The customers are made up and written straight into the tables of the list, with few rare and many common names, towns
+and shops, and with what makes lists slow: a newsletter whose subscribers never ordered, marketplace addresses that one
+old shop brought, orders of equal size. PostgreSQL runs as a private cluster when it is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pwd
+import random
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from bisect import bisect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import accumulate, islice
+from pathlib import Path
+from typing import Any
+
+from klientela.model.instants import DAY
+from klientela.rules.text import search_text, sort_key
+from klientela.settings.views import PRESETS, View
+from klientela.store import Store, ids, open_store, search
+from klientela.store import tables as t
+from klientela.store.database import late_indexes
+from klientela.store.overview import listing
+
+SOURCES = ("main:shopify", "depot:billbee", "newsletter:csv", "popup:shopify")
+START = 1_500_000_000_000_000
+FIRST = (
+    "Anna:30 Peter:28 Michael:30 Thomas:29 Andreas:27 Stefan:25 Christian:24 Maria:22 Sabine:20 Katrin:18 Julia:22 "
+    "Jörg:10 Jürgen:12 Günther:6 Ute:9 Petra:12 Monika:11 Piotr:8 Agnieszka:7 Katarzyna:8 Łukasz:4 Zofia:3 "
+    "Ömer:1 Xaver:.5 Quirin:.2 Élodie:.3 Lena:14 Lea:12 Leon:10 Lukas:13 Paul:11 Emma:9 Mia:9 Ben:8 Jan:10 Tim:8 Ida:3 Otto:2 Yvonne:4"
+)
+LAST = (
+    "Müller:60 Schmidt:50 Schneider:30 Fischer:27 Weber:25 Meyer:24 Wagner:22 Becker:20 Schulz:20 Hoffmann:18 "
+    "Schäfer:15 Koch:15 Bauer:14 Richter:13 Klein:12 Wolf:12 Schröder:11 Neumann:10 Schwarz:10 Zimmermann:10 Braun:9 "
+    "Krüger:9 Hofmann:8 Hartmann:8 Lange:7 Nowak:9 Kowalski:7 Wiśniewski:4 Öztürk:2 Oster:1 Ozan:.5 Ahlers:.7 Zwick:.3"
+)
+TOWNS = (
+    "Berlin/DE:60 Hamburg/DE:32 München/DE:28 Köln/DE:20 Stuttgart/DE:12 Düsseldorf/DE:12 Leipzig/DE:11 Dortmund/DE:11 "
+    "Essen/DE:11 Dresden/DE:10 Hannover/DE:10 Nürnberg/DE:9 Zwickau/DE:2 Wien/AT:14 Graz/AT:3 Zürich/CH:6 Basel/CH:2 "
+    "Warszawa/PL:12 Kraków/PL:7 Łódź/PL:4 Amsterdam/NL:3 Paris/FR:2 London/GB:2 Vaduz/LI:.02"
+)
+DOMAINS = "gmail.com:26 gmx.de:14 web.de:14 t-online.de:8 yahoo.de:4 outlook.com:5 icloud.com:4 wp.pl:3 o2.pl:2"
+_SYLLABLES = "ba ber dor gel hau kel lin mar nie ost pil rei sand tau ull vog wie zan fen gra ho ju ka lo mo"
+SYLLABLES = _SYLLABLES.split()
+
+
+def chooser(text: str, more: tuple[str, ...] = ()) -> Callable[[random.Random], str]:
+    """Draws a word of `WORD:WEIGHT …` by its weight; `more` words weigh half."""
+    pairs = [*(p.rpartition(":")[::2] for p in text.split()), *((word, ".5") for word in more)]
+    words, weights = [w for w, _ in pairs], list(accumulate(float(x) for _, x in pairs))
+    return lambda r: words[bisect(weights, r.random() * weights[-1])]
+
+
+def word(r: random.Random, least: int = 2) -> str:
+    """A made-up word."""
+    return "".join(r.choice(SYLLABLES) for _ in range(r.randint(least, 4))).capitalize()
+
+
+def people(count: int) -> Iterator[dict[str, Any]]:
+    """The customers, always the same."""
+    r = random.Random(20260101)
+    hamlets = tuple(f"{word(r)}{r.choice(('', 'burg', 'stadt', 'heim'))}/{'DE' if i % 9 else 'AT'}" for i in range(400))
+    first_of, last_of, town_of, domain_of = chooser(FIRST), chooser(LAST), chooser(TOWNS, hamlets), chooser(DOMAINS)
+    for number in range(1, count + 1):
+        kind = r.random()
+        sources = [1] if kind < 0.55 else [2] if kind < 0.70 else [3]
+        if sources == [1] and r.random() < 0.1:
+            sources = [1, 2]
+        if r.random() < 0.0003:
+            sources.append(4)
+        first, last = first_of(r), last_of(r) if r.random() < 0.5 else word(r)
+        if r.random() < 0.03:
+            first = last = None  # type: ignore[assignment]
+        town, country = town_of(r).split("/") if r.random() < 0.93 else (None, None)
+        local = f"{first or word(r)}.{last or word(r)}{r.randrange(100) if r.random() < 0.5 else ''}"
+        domain = "marketplace.amazon.de" if sources == [2] and r.random() < 0.4 else domain_of(r)
+        orders = 0 if sources == [3] or r.random() < 0.05 else int(r.expovariate(0.6)) + 1
+        joined = START + int((0.3 if sources == [2] else 1) * r.random() * 3000) * DAY + r.randrange(DAY)
+        spent = sum(1990 if r.random() < 0.2 else r.randrange(500, 30000) for _ in range(orders))
+        yield {
+            "id": number,
+            "sources": sources,
+            "first": first,
+            "last": last,
+            "orders": orders,
+            "ltv": spent,
+            "email": f"{sort_key(local).replace(' ', '')}@{domain}" if r.random() < 0.95 else None,
+            "company": f"{word(r)} {r.choice(('GmbH', 'AG', 'KG'))}" if r.random() < 0.12 else None,
+            "city": town,
+            "country": country,
+            "joined": joined if r.random() < 0.97 else None,
+            "newest": joined + r.randrange(400 * DAY) if orders else None,
+            "inactive": int(r.random() < 0.002),
+            "cancelled": r.random() < 0.03,
+            "manual": int(r.random() < 0.001),
+        }
+
+
+CUSTOMER = (
+    "id",
+    "pub",
+    "pub8",
+    "anchor",
+    "n",
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "company",
+    "city",
+    "country",
+    "status",
+    "manual",
+    "inactive",
+    "number",
+    "crm_id",
+    "joined",
+    "seen",
+    "sources",
+    "tags",
+    "modules",
+    "consents",
+    "fallback",
+    "hay",
+    "facet",
+    "s_name",
+    "s_email",
+    "s_company",
+    "s_city",
+)
+TALLY = (
+    "id",
+    "pub8",
+    "s_last",
+    "facet",
+    "inactive",
+    "ltv",
+    "orders",
+    "last",
+    "last_day",
+    "gross",
+    "gross_orders",
+    "gross_last",
+    "gross_day",
+    "tests",
+    "other",
+)
+
+
+def rows_of(p: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """A customer as rows of `customer` and `tally`."""
+    public = ids.public_id("bench", "customer", str(p["id"]), b"")
+    facet = search.facet(p["country"], p["sources"] != [3], bool(p["manual"]), p["sources"])
+    gross_orders = p["orders"] + (p["cancelled"] and p["orders"] > 0)
+    display = " ".join(x for x in (p["last"], p["first"]) if x) or p["email"] or str(p["id"])
+    day = None if p["newest"] is None else p["newest"] // DAY + 719163
+    customer = (
+        p["id"],
+        public,
+        ids.pub8(public),
+        p["id"],
+        len(p["sources"]),
+        p["first"],
+        p["last"],
+        p["email"],
+        None,
+        p["company"],
+        p["city"],
+        p["country"],
+        int(p["sources"] != [3]),
+        p["manual"],
+        p["inactive"],
+        ids.short_number(public),
+        None,
+        p["joined"],
+        START,
+        json.dumps(p["sources"]),
+        None,
+        None,
+        None,
+        None,
+        search_text(p["first"], p["last"], p["email"], p["company"], p["city"]),
+        facet,
+        sort_key(display),
+        sort_key(p["email"]) if p["email"] else None,
+        sort_key(p["company"]) if p["company"] else None,
+        sort_key(p["city"]) if p["city"] else None,
+    )
+    tally = (
+        p["id"],
+        ids.pub8(public),
+        sort_key(p["last"]) if p["last"] else "\uffff",
+        search.tally_facet(facet, gross_orders),
+        p["inactive"],
+        p["ltv"],
+        p["orders"],
+        p["newest"],
+        day,
+        p["ltv"],
+        gross_orders,
+        p["newest"],
+        day,
+        0,
+        None,
+    )
+    return customer, tally
+
+
+def fill(store: Store, count: int) -> None:
+    """Write the customers, their records and the figures of the list."""
+    figures: dict[str, int] = {}
+    made = people(count)
+    with store.step("benchmark") as step:
+        for number, source in enumerate(SOURCES, 1):
+            name, _, kind = source.partition(":")
+            step.db.insert(t.source, ("id", "uid", "label", "type", "connected"), [(number, name, name, kind, 1)])
+    while batch := list(islice(made, 20_000)):
+        with store.step("benchmark") as step:
+            db = step.db
+            pairs = [rows_of(p) for p in batch]
+            db.insert(t.customer, CUSTOMER, [pair[0] for pair in pairs])
+            db.insert(t.tally, TALLY, [pair[1] for pair in pairs])
+            search.index(db, [(c[0], c[CUSTOMER.index("hay")], c[CUSTOMER.index("facet")]) for c, _ in pairs])
+            postings, records, persons = [], [], []
+            for p, (_customer, tally) in zip(batch, pairs, strict=True):
+                postings += [(source, p["id"]) for source in p["sources"]]
+                for place, source in enumerate(p["sources"]):
+                    record = p["id"] + place * count
+                    records.append((record, source, 0, str(p["id"]), 0, 1, 0))
+                    several = p["id"] if len(p["sources"]) > 1 else None
+                    persons.append((record, p["joined"], "", b"", 1, several, START))
+                parts = ["inactive"] if p["inactive"] else ["", *(f"source:{s}" for s in p["sources"])]
+                if not p["inactive"] and tally[3] & search.LISTED:
+                    parts.append("listed")
+                for part in parts:
+                    figures[part] = figures.get(part, 0) + 1
+            db.insert(t.posting, ("source", "customer"), sorted(postings))
+            db.insert(t.record, ("id", "source", "entity", "ext", "gone", "seq", "more"), records)
+            db.insert(t.person, ("id", "created", "name", "keys", "flags", "customer", "seen"), persons)
+    with store.step("benchmark") as step:
+        step.db.insert(t.figure, ("name", "part", "day", "value"), [("customers", p, 0, n) for p, n in figures.items()])
+    late_indexes(store)
+
+
+# What is asked ----------------------------------------------------------------------------------------------------
+
+TERMS = {
+    "rare": "zofia zwick",
+    "rare word": "quirin",
+    "mid": "kowalski",
+    "mid town": "zwickau",
+    "common": "berlin",
+    "common name": "schmidt",
+    "common mail": "gmail",
+    "everywhere": ".de",
+    "old and far": "amazon",
+    "none": "qqxqq",
+    "1 letter": "a",
+    "1 rare letter": "q",
+    "2 letters": "an",
+    "2 rare letters": "xa",
+    "country": "deutschland",
+    "country code": "pl",
+    "rare country": "liechtenstein",
+    "shop": "shopify",
+    "rare shop": "popup",
+    "late shop": "newsletter",
+    "town and shop": "berlin shopify",
+    "town and rare shop": "hamburg popup",
+    "two common": "gmail schmidt",
+    "common and far": "gmail newsletter",
+    "far apart": "amazon newsletter",
+    "three": "anna berlin gmail",
+    "both foldings": "müller",
+}
+HEADERS = (
+    "ltv",
+    "orders",
+    "last_order",
+    "cockpit",
+    "name",
+    "email",
+    "company",
+    "location",
+    "country",
+    "joined",
+    "status",
+    "id",
+)
+SORTS = tuple(f"{key}:{way}" for key in HEADERS for way in ("desc", "asc"))
+
+
+def questions(total: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Group, name and arguments of everything that is measured."""
+    last = (total + 24) // 25
+    for sort in SORTS:
+        for page in (1, 2, last // 4, last // 2, last):
+            yield "plain", f"{sort} page {page}", {"sort": sort, "page": page}
+        for source in ("popup", "newsletter", "depot", "main"):
+            for page in (1, 200):
+                yield "source", f"{source} {sort} page {page}", {"sort": sort, "source": source, "page": page}
+        for page in (1, 1000, last // 2):
+            yield "orderers", f"{sort} page {page}", {"sort": sort, "view": "cockpit", "page": page}
+        yield "inactive", sort, {"sort": sort, "inactive": True}
+        yield "inactive", f"{sort} berlin", {"sort": sort, "inactive": True, "search": "berlin"}
+        for name, text in TERMS.items():
+            yield f"search: {name}", f"{text} by {sort}", {"sort": sort, "search": text}
+            if name in ("mid", "common"):
+                yield f"search: {name}", f"{text} by {sort} page 100", {"sort": sort, "search": text, "page": 100}
+        yield "search of orderers", f"berlin by {sort}", {"sort": sort, "search": "berlin", "view": "cockpit"}
+        yield "search in a source", f"gmail by {sort}", {"sort": sort, "search": "gmail", "source": "depot"}
+
+
+def measure(store: Store, count: int, times: int) -> None:
+    """Ask everything, print worst and median by group and the ten slowest."""
+    views = {name: View(**preset) for name, preset in PRESETS.items()}  # type: ignore[arg-type]
+    with store.reading() as db:
+        total = listing(db, views["autoletter"]).total
+    groups: dict[str, list[float]] = {}
+    slowest: list[tuple[float, str]] = []
+    for group, name, args in questions(total):
+        view = views[args.pop("view", "autoletter")]
+        spent = []
+        for _ in range(times):
+            with store.reading() as db:
+                begin = time.perf_counter()
+                listing(db, view, **args)
+                spent.append((time.perf_counter() - begin) * 1000)
+        groups.setdefault(group, []).extend(spent)
+        slowest.append((max(spent), f"{group}: {name} (median {statistics.median(spent):.1f})"))
+    print(f"\n{store.dialect}, {count:,} customers, {times} times each: worst and median ms")
+    for group, spent in groups.items():
+        print(f"  {group:32} {max(spent):8.1f} {statistics.median(spent):8.1f}   ({len(spent)})")
+    print("  slowest:")
+    for worst, name in sorted(slowest, reverse=True)[:25]:
+        print(f"  {worst:8.1f}  {name}")
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[str | None]:
+    """A private PostgreSQL on a socket, with a quarter of a gigabyte of buffers; None when it is not installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        print("PostgreSQL is not installed: only SQLite is measured")
+        yield None
+        return
+    binaries = found[-1].parent
+    prefix: list[str] = []
+    root = Path(tempfile.mkdtemp(prefix="klientela-pg-", dir=folder))
+    if os.geteuid() == 0:
+        user = pwd.getpwnam("postgres")
+        prefix = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+        shutil.chown(root, "postgres")
+    quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/"}
+    data = str(root / "data")
+    initdb = [str(binaries / "initdb"), "-D", data, "-U", "klientela", "-A", "trust", "-E", "UTF8", "--locale=C"]
+    subprocess.run([*prefix, *initdb], **quiet)
+    options = f"-c listen_addresses= -c unix_socket_directories={root} -c shared_buffers=256MB -c fsync=off"
+    control = [*prefix, str(binaries / "pg_ctl"), "-D", data, "-w", "-l", str(root / "log")]
+    subprocess.run([*control, "-o", options, "start"], **quiet)
+    try:
+        yield f"postgresql+psycopg://klientela@/postgres?host={root}"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def on(url: str, count: int, times: int) -> None:
+    """Fill one database if it is empty, and measure."""
+    with open_store(url) as store:
+        with store.reading() as db:
+            empty = db.one("SELECT 1 FROM customer LIMIT 1") is None
+        if empty:
+            begin = time.perf_counter()
+            fill(store, count)
+            print(f"{store.dialect}: filled in {time.perf_counter() - begin:.0f} s")
+            if store.dialect == "postgresql":
+                with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                    connection.exec_driver_sql("VACUUM (ANALYZE)")
+        measure(store, count, times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("customers", nargs="?", type=int, default=1_000_000)
+    parser.add_argument("--only", choices=("sqlite", "postgresql"))
+    parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--keep", type=Path, help="a folder whose SQLite database is used again")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        if args.only != "postgresql":
+            folder = args.keep or Path(temporary)
+            on(f"sqlite:///{folder / f'list{args.customers}.db'}", args.customers, args.times)
+        if args.only != "sqlite":
+            Path(temporary).chmod(0o755)
+            with cluster(Path(temporary)) as url:
+                if url is not None:
+                    on(url, args.customers, args.times)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,358 @@
+"""Rows written straight into the tables of the list, and the list as a plain filter and sort over them: the oracle."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from klientela.rules.text import search_text, sort_key
+from klientela.store import Store, facts, ids, search
+from klientela.store import tables as t
+
+SOURCES = (("main", "shopify"), ("my-depot", "billbee"), ("news", "csv"))
+FIRST = ("Anna", "Änne", "Ben", "Bo", None)
+LAST = ("Öztürk", "Oster", "Ozan", "Berliner", "Müller", "Li", None)
+TOWNS = (
+    ("Berlin", "DE"),
+    ("Bern", "CH"),
+    ("Łódź", "PL"),
+    ("Polanów", "PL"),
+    ("Ulm", "DE"),
+    (None, None),
+    ("Utopia", "Utopia"),
+)
+COMPANIES = ("Shopify Fans", "ACME & Co", "Über GmbH", None, None)
+WORDS = tuple(
+    [
+        "berlin",
+        "ber",
+        "be",
+        "b",
+        "an",
+        "anna",
+        "änne",
+        "OZ",
+        "öz",
+        "müller",
+        "mueller",
+        "muller",
+        "shopify",
+        "billbee",
+        "depot",
+        "my",
+        "news",
+        "csv",
+        "de",
+        "pl",
+        "polen",
+        "poland",
+        "deutschland",
+        "schweiz",
+        "gmx.de",
+        "@gm",
+        ".de",
+        "%",
+        "_",
+        "a%",
+        "'",
+        '"',
+        "zzz",
+        "li",
+        "acme",
+        "&",
+        "ü",
+        "u",
+        "utopia",
+    ]
+)
+
+
+@dataclass(slots=True)
+class Row:
+    """What the list knows of one customer."""
+
+    id: int
+    pub: bytes
+    first: str | None
+    last: str | None
+    email: str | None
+    company: str | None
+    city: str | None
+    country: str | None
+    registered: bool
+    manual: bool
+    inactive: bool
+    sources: list[int]
+    joined: int | None
+    seen: int
+    ltv: int
+    orders: int
+    newest: int | None
+    gross: int
+    gross_orders: int
+    gross_newest: int | None
+
+    @property
+    def hay(self) -> str:
+        return search_text(self.first, self.last, self.email, self.company, self.city)
+
+    @property
+    def display(self) -> str:
+        return " ".join(x for x in (self.last, self.first) if x) or self.email or f"x{self.id}"
+
+    @property
+    def pub8(self) -> int:
+        return ids.pub8(self.pub)
+
+
+def invent(count: int, seed: int, sources: int = 3) -> list[Row]:
+    """Rows with many equals, many missing values, and every kind of customer."""
+    r = random.Random(seed)
+    made = []
+    for number in range(1, count + 1):
+        first, last = r.choice(FIRST), r.choice(LAST)
+        city, country = r.choice(TOWNS)
+        orders = r.choice((0, 0, 1, 2, 3))
+        gross_orders = orders + r.choice((0, 0, 1))
+        day = 86_400_000_000
+        made.append(
+            Row(
+                number,
+                ids.public_id("main", "customer", str(number), b""),
+                first,
+                last,
+                r.choice((None, f"{sort_key(first or 'x')}{number % 7}@gmx.de", f"bo{number % 5}@berlin.example")),
+                r.choice(COMPANIES),
+                city,
+                country,
+                r.random() < 0.6,
+                r.random() < 0.1,
+                r.random() < 0.1,
+                sorted(r.sample(range(1, sources + 1), r.choice((1, 1, 2)))),
+                r.choice((None, r.randrange(5) * day)),
+                r.randrange(5) * day,
+                r.choice((0, 100, 100, 250)) if orders else 0,
+                orders,
+                r.choice((None, r.randrange(20) * day // 3)) if orders else None,
+                300 * gross_orders,
+                gross_orders,
+                r.randrange(20) * day // 3 if gross_orders else None,
+            )
+        )
+    return made
+
+
+def put(store: Store, rows: Sequence[Row], sources: Sequence[tuple[str, str]] = SOURCES) -> None:
+    """Write the rows as the journey would."""
+    with store.step("test") as step:
+        db = step.db
+        db.insert(
+            t.source,
+            ("id", "uid", "label", "type", "connected"),
+            [(i, n, n, k, 1) for i, (n, k) in enumerate(sources, 1)],
+        )
+        figures: dict[str, int] = {}
+        customers, tallies, texts, postings = [], [], [], []
+        for row in rows:
+            facet = search.facet(row.country, row.registered, row.manual, row.sources)
+            number = ids.short_number(row.pub)
+            customers.append(
+                (
+                    row.id,
+                    row.pub,
+                    row.pub8,
+                    row.id,
+                    1,
+                    row.first,
+                    row.last,
+                    row.email,
+                    None,
+                    row.company,
+                    row.city,
+                    row.country,
+                    int(row.registered),
+                    int(row.manual),
+                    int(row.inactive),
+                    number,
+                    row.joined,
+                    row.seen,
+                    json.dumps(row.sources),
+                    f"x{row.id}",
+                    row.hay,
+                    facet,
+                    sort_key(row.display),
+                    sort_key(row.email) if row.email else None,
+                    sort_key(row.company) if row.company else None,
+                    sort_key(row.city) if row.city else None,
+                )
+            )
+            tallies.append(
+                (
+                    row.id,
+                    row.pub8,
+                    sort_key(row.last) if row.last else "\uffff",
+                    int(row.inactive),
+                    search.tally_facet(facet, row.gross_orders),
+                    row.ltv,
+                    row.orders,
+                    row.newest,
+                    _day(row.newest),
+                    row.gross,
+                    row.gross_orders,
+                    row.gross_newest,
+                    _day(row.gross_newest),
+                    0,
+                )
+            )
+            texts.append((row.id, row.hay, facet))
+            postings += [(source, row.id) for source in row.sources]
+            for part in ["inactive"] if row.inactive else ["", *(f"source:{s}" for s in row.sources)]:
+                figures[part] = figures.get(part, 0) + 1
+        db.insert(
+            t.customer,
+            (
+                "id",
+                "pub",
+                "pub8",
+                "anchor",
+                "n",
+                "first_name",
+                "last_name",
+                "email",
+                "phone",
+                "company",
+                "city",
+                "country",
+                "status",
+                "manual",
+                "inactive",
+                "number",
+                "joined",
+                "seen",
+                "sources",
+                "fallback",
+                "hay",
+                "facet",
+                "s_name",
+                "s_email",
+                "s_company",
+                "s_city",
+            ),
+            customers,
+        )
+        db.insert(
+            t.tally,
+            (
+                "id",
+                "pub8",
+                "s_last",
+                "inactive",
+                "facet",
+                "ltv",
+                "orders",
+                "last",
+                "last_day",
+                "gross",
+                "gross_orders",
+                "gross_last",
+                "gross_day",
+                "tests",
+            ),
+            tallies,
+        )
+        db.insert(t.posting, ("source", "customer"), sorted(postings))
+        db.insert(t.figure, ("name", "part", "day", "value"), [("customers", p, 0, n) for p, n in figures.items()])
+        search.index(db, texts)
+
+
+def _day(moment: int | None) -> int | None:
+    return None if moment is None else moment // 86_400_000_000
+
+
+def expected(
+    rows: Sequence[Row],
+    *,
+    query: str | None,
+    sort: str,
+    totals: str,
+    listed: bool,
+    source: int | None,
+    inactive: bool,
+    sources: dict[int, facts.SourceRow],
+) -> list[int]:
+    """The ids of the whole list, in order: the rules once more, row by row."""
+    terms = search.terms(query, sources)
+    hits = [
+        row
+        for row in rows
+        if row.inactive == inactive
+        and (not listed or row.manual or row.gross_orders > 0)
+        and (source is None or source in row.sources)
+        and all(term.hits(row.hay, row.country, row.sources) for term in terms)
+    ]
+    return [row.id for row in sorted(hits, key=lambda row: _key(row, sort, totals))]
+
+
+class _Down:
+    """Turns an order around."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __lt__(self, other: _Down) -> bool:
+        return bool(other.value < self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Down) and bool(self.value == other.value)
+
+
+def _key(row: Row, sort: str, totals: str) -> tuple[Any, ...]:
+    key, _, way = sort.partition(":")
+    gross = totals == "gross"
+    if key in ("ltv", "autoletter"):
+        return _list_key(row, way == "asc")
+    if key == "cockpit" or (key == "last_order" and gross):
+        return _cockpit_key(row, way == "asc")
+    texts = {
+        "name": row.display,
+        "email": row.email,
+        "company": row.company,
+        "location": row.city,
+        "city": row.city,
+    }
+    value: Any
+    if key in texts:
+        text = texts[key]
+        value = sort_key(text) if text else None
+    else:
+        value = {
+            "country": row.country,
+            "status": int(row.registered),
+            "id": row.pub8,
+            "orders": row.gross_orders if gross else row.orders,
+            "last_order": row.newest,
+            "joined": row.joined if row.joined is not None else row.seen,
+            "site123": row.joined if row.joined is not None else row.seen,
+        }[key]
+    down = way == "desc" or (not way and key in ("orders", "last_order", "joined", "site123"))
+    turn = _Down if down else (lambda x: x)
+    return (value is None, turn(value) if value is not None else 0, turn(row.pub8))
+
+
+def _list_key(row: Row, turned: bool) -> tuple[Any, ...]:
+    last = sort_key(row.last) if row.last else "\uffff"
+    dated = (row.newest is None, -(row.newest or 0))
+    if not turned:
+        return (-row.ltv, *dated, last, row.pub8)
+    return (row.ltv, _Down(dated), _Down(last), _Down(row.pub8))
+
+
+def _cockpit_key(row: Row, turned: bool) -> tuple[Any, ...]:
+    last = sort_key(row.last) if row.last else "\uffff"
+    day = _day(row.gross_newest)
+    if not turned:
+        return (day is None, -(day or 0), last, row.pub8)
+    return (day is None, day or 0, _Down(last), _Down(row.pub8))
