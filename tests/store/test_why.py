@@ -9,8 +9,7 @@ import pytest
 from klientela.errors import UnknownThing
 from klientela.flow import rules
 from klientela.flow.history import audit
-from klientela.flow.why import why
-from klientela.flow.why_not import why_not
+from klientela.flow.why_not import explain
 from klientela.kit import Address, Number, Order, Person
 from klientela.model.records import Record
 from klientela.rules.ruleset import Ruleset, SourceRules
@@ -32,11 +31,7 @@ def contact(ext: str, first: str | None = None, last: str | None = None, **field
 
 
 def ask(store: Store, key: str, other: str | None = None, **options: Any) -> dict[str, Any]:
-    with store.reading() as db:
-        one = locate(db, store.key, key).customer
-        if other is None:
-            return why(db, store, one, **options)
-        return why_not(db, store, one, locate(db, store.key, other).customer, **options)
+    return explain(store, key, other, **options)
 
 
 def decide(store: Store, kind: str, a: str, b: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from klientela.model.instants import Instant, iso
-from klientela.store import facts, ids
+from klientela.store import facts, ids, ledger
 from klientela.store.database import Db
 from klientela.store.locate import locate
 from klientela.store.rows import members_of
@@ -29,6 +30,20 @@ def lines(db: Db, key: bytes, *, customer: str | None = None, since: Instant | N
     """The lines one by one: constant memory, however long the log."""
     publics = None if customer is None else publics_of(db, key, locate(db, key, customer).customer)
     yield from read(db, publics, since)
+
+
+def verify(db: Db) -> dict[str, Any]:
+    """`{"whole", "lines", "head", "problems"}`: whether the chain holds, a sentence for each thing that does not (at most
+    20). `head` is the hash of the last line: who keeps it can prove the whole log."""
+    problems = list(islice(ledger.verify(db), 20))
+    count = db.one("SELECT count(*) FROM audit")
+    last = db.one("SELECT hash FROM audit ORDER BY seq DESC, n DESC LIMIT 1")
+    return {
+        "whole": not problems,
+        "lines": count[0] if count else 0,
+        "head": bytes(last[0]).hex() if last else None,
+        "problems": problems,
+    }
 
 
 def read(db: Db, publics: Iterable[bytes] | None = None, since: Instant | None = None) -> Iterator[dict[str, Any]]:
@@ -103,4 +118,4 @@ def _id(public: Any) -> str | None:
     return ids.text(bytes(public)) if public is not None else None
 
 
-__all__ = ["audit", "lines", "publics_of", "read"]
+__all__ = ["audit", "lines", "publics_of", "read", "verify"]

@@ -16,6 +16,7 @@ from klientela.rules.ruleset import Ruleset
 from klientela.rules.values import Value, mask, values
 from klientela.store import facts
 from klientela.store.database import Db, Store
+from klientela.store.locate import locate
 from klientela.store.rows import records_of
 
 _MOST_RECORDS = 1000
@@ -64,6 +65,15 @@ class _Shared(NamedTuple):
     value: Value
     a: _Side
     b: _Side
+
+
+def explain(store: Store, named: str, other: str | None = None, *, reveal: bool = False) -> dict[str, Any]:
+    """`klientela why ID [ID2]`: the Why of a customer, or why two are not one. By ids or record keys; UnknownThing."""
+    with store.reading() as db:
+        one = locate(db, store.key, named).customer
+        if other is None:
+            return why(db, store, one, reveal=reveal)
+        return why_not(db, store, one, locate(db, store.key, other).customer, reveal=reveal)
 
 
 def why_not(db: Db, store: Store, one: int, two: int, *, reveal: bool = False) -> dict[str, Any]:
