@@ -1,4 +1,4 @@
-"""A complete source in some forty lines: the shop at the corner, which speaks JSON and keeps customers and orders."""
+"""A complete source in sixty lines, forty without orders: the shop at the corner, which speaks JSON."""
 
 from __future__ import annotations
 

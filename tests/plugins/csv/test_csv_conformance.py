@@ -54,7 +54,7 @@ class CsvSubject(conformance.Subject):
         self.troubles: dict[str, str] = {}
 
     def source(self, stop: threading.Event) -> Source:
-        settings = CsvSettings(type="csv", path="customers.csv", complete=self.complete)
+        settings = CsvSettings.model_validate({"type": "csv", "path": "customers.csv", "complete": self.complete})
         made = CsvSource("list", settings, shop=Shop(folder=self._folder.name), stop=stop)
         made.page_size = self.page_size
         return made

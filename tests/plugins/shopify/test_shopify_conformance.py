@@ -49,8 +49,8 @@ class ShopifySubject(conformance.HttpSubject):
         ahead = when + SECOND - self.box.clock.now()
         if ahead > 0:
             self.box.advance_clock(ahead / SECOND)
-        fresh = {} if key in self.ids else {"created_at": when}
-        one = self.box.customer(self.ids.get(key), updated_at=when, **fresh, **fields)
+        born = None if key in self.ids else when
+        one = self.box.customer(self.ids.get(key), created_at=born, updated_at=when, **dict[str, Any](fields))
         self.ids[key] = one.id
         return str(one.id)
 
