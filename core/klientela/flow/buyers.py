@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from klientela.model.records import Order, Person
 from klientela.rules.guests import guest_person, is_own_row
@@ -19,8 +20,7 @@ from klientela.store.facts import Loaded, SourceRow
 NOBODY = Published("", (), False, False)
 
 
-@dataclass(slots=True)
-class Case:
+class Case(Struct, gc=False):
     """A person record whose state must be derived anew. `loaded.fact` None: it is nobody any more."""
 
     loaded: Loaded
@@ -28,8 +28,7 @@ class Case:
     published: Published
 
 
-@dataclass(slots=True)
-class Moved:
+class Moved(Struct, gc=False):
     """An order's old and new owner and figures; None where there was none."""
 
     id: int
@@ -230,7 +229,7 @@ class Owners:
                 self.db.run("UPDATE record SET version = NULL, body = NULL WHERE id = ?", (item.id,))
                 uid = self.sources[item.source].uid
                 canon = facts.canon_of(None, uid, item.entity, item.ext)
-                self.result.cases[item.id] = Case(item._replace(fact=None), canon, NOBODY)
+                self.result.cases[item.id] = Case(replace(item, fact=None), canon, NOBODY)
 
     def _hidden(self, persons: list[Loaded]) -> set[int]:
         """Buyers who are no account and all of whose known orders are owned by per_order guests (R13, R29): they

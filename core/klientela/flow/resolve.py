@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from klientela.flow.buyers import Case
 from klientela.rules.identity import Apart, Edge, Handle, Link, cluster
 from klientela.rules.names import compatible
@@ -20,8 +22,7 @@ from klientela.store.identity import Held, Person, Realm, member, pack_keys, unp
 LIMITED = {EMAIL: 0, GUEST_MAIL: 0, PHONE: 1, ADDRESS: 2}  # kind of key -> place in Ruleset.limits
 
 
-@dataclass(slots=True)
-class Change:
+class Change(Struct, gc=False):
     """One customer after the page: its nodes, where they were before, what holds them together."""
 
     customer: int

@@ -25,7 +25,7 @@ ConsentChannel = Literal["email", "post", "sms", "phone", "whatsapp"]
 ConsentPurpose = Literal["promotion", "system"]
 
 
-class Address(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Address(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A postal address, chosen whole (R25). `street` may hold the house number; then `house_number` is None."""
 
     first_name: str | None = None
@@ -42,7 +42,7 @@ class Address(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: Literal["billing", "shipping", "letter"] | None = None
 
 
-class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One explicit consent event (R43-R45). What was never answered is no event."""
 
     channel: ConsentChannel
@@ -54,14 +54,14 @@ class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     evidence: str | None = None
 
 
-class Number(Struct, frozen=True, omit_defaults=True):
+class Number(Struct, frozen=True, omit_defaults=True, gc=False):
     """A customer number; `space` is its namespace, None = the source itself (R16)."""
 
     value: str
     space: str | None = None
 
 
-class Person(Struct, kw_only=True, omit_defaults=True):
+class Person(Struct, kw_only=True, omit_defaults=True, gc=False):
     """A customer object of a source: account, guest or contact.
 
     `external_id` is the source's id; `version` its own time of last change (None: unversioned, R0a); `channel` the
@@ -96,7 +96,7 @@ class Person(Struct, kw_only=True, omit_defaults=True):
     merged_into: str | None | UnsetType = UNSET  # external id of the customer that survived upstream (R18, M5)
 
 
-class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One line of an order or checkout; money in minor units of the order's currency."""
 
     title: str | None = None
@@ -106,7 +106,7 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     total: int | None = None
 
 
-class Origin(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Origin(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Where an order was placed, for carriers that pass on orders of another platform (R29)."""
 
     platform: str
@@ -115,7 +115,7 @@ class Origin(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str | None = None
 
 
-class Order(Struct, kw_only=True, omit_defaults=True):
+class Order(Struct, kw_only=True, omit_defaults=True, gc=False):
     """One order as one source carries it (a *carrier*, R29).
 
     `customer` names the buyer's person record of the same source by external id. `guest` tells whether it was placed
@@ -153,7 +153,7 @@ class Order(Struct, kw_only=True, omit_defaults=True):
     credits: str | None | UnsetType = UNSET  # external id of the order this credit note refunds (R29b)
 
 
-class Checkout(Struct, kw_only=True, omit_defaults=True):
+class Checkout(Struct, kw_only=True, omit_defaults=True, gc=False):
     """An abandoned or recovered checkout (R32); it never counts in any figure."""
 
     entity_default: ClassVar[str] = "checkout"

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Literal, NamedTuple
 
+from msgspec import Struct
+
 from klientela.rules.names import compatible
 from klientela.rules.publish import EMAIL, GUEST_MAIL, LINK, NUMBER, RULE_OF, STRENGTH, Canon, Key
 
 Handle = int
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct, gc=False):
     """What identity knows of a node. `account` is the source's uid where the node is a registered account there."""
 
     handle: Handle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from klientela.model.instants import Instant
 from klientela.model.records import Person
@@ -25,7 +25,7 @@ class Key(NamedTuple):
     hash: int
 
 
-class Published(NamedTuple):
+class Published(Struct, frozen=True, gc=False):
     """A person as identity sees it."""
 
     name: str  # folded first|last, '' = nameless

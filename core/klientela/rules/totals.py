@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from klientela.model.instants import Instant
 from klientela.model.records import Order
@@ -12,7 +10,7 @@ from klientela.model.records import Order
 NEVER_COUNTS = {"offer": "offer", "deleted": "deleted", "void": "void", "cancelled": "cancelled"}
 
 
-class Settled(NamedTuple):
+class Settled(Struct, frozen=True, gc=False):
     """One order under both policies. Money in minor units of `currency`."""
 
     currency: str

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from klientela.errors import Misconfigured
 from klientela.model.records import Checkout, Order, Person
@@ -94,8 +93,7 @@ def rank_of(name: str, declared: int) -> int:
     return 10 if name == "embedded" else declared
 
 
-@dataclass(slots=True)
-class Register:
+class Register(Struct, gc=False):
     """A record's row while a page is staged."""
 
     id: int
@@ -197,7 +195,7 @@ def other_claims(db: Db, records: Iterable[int]) -> dict[int, list[tuple[int, in
     return found
 
 
-class Loaded(NamedTuple):
+class Loaded(Struct, frozen=True, gc=False):
     """A record with its effective fact."""
 
     id: int

@@ -8,6 +8,7 @@ from struct import Struct as Packer
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from klientela.rules.identity import Handle, Node
 from klientela.rules.precedence import Member, Summary, merge, summary
@@ -33,8 +34,7 @@ def unpack_keys(blob: bytes) -> tuple[Key, ...]:
     return tuple(Key(*pair) for pair in _PAIR.iter_unpack(blob))
 
 
-@dataclass(slots=True)
-class Person:
+class Person(Struct, gc=False):
     """A row of `person`."""
 
     id: int
@@ -47,8 +47,7 @@ class Person:
     seen: int
 
 
-@dataclass(slots=True)
-class Held:
+class Held(Struct, gc=False):
     """A node of identity in hand: a lone record (handle > 0) or a shared node (handle < 0)."""
 
     handle: Handle
