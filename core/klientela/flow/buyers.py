@@ -98,30 +98,21 @@ class Owners:
         if not orders:
             return
         db = self.db
-        standing = self._standing([item.id for item in orders if item.id not in fresh])
+        known = [item.id for item in orders if item.id not in fresh]
+        standing = self._standing(known) if known else {}
         buyers = self._buyers(orders)
-        self._load_accounts(orders, buyers)
-        owners: dict[int, int | None] = {}
-        own_row: list[Loaded] = []
-        for item in orders:
-            buyer = buyers.get(item.id)
-            if self._is_own_row(item, buyer):
-                own_row.append(item)
-            else:
-                owners[item.id] = buyer
-        if own_row or standing:
-            self._guest_rows(orders, own_row, owners, standing)
+        owners = self._owners(orders, buyers, standing)
         currency = self.ruleset.currency
         moved = self.result.moved
         new_rows, changed_rows = [], []
-        for item in orders:
+        for item, buyer, owner in zip(orders, buyers, owners, strict=True):
             number = item.id
             order: Order = item.fact
             settled = settle(order, currency)
-            owner = owners.get(number)
+            name = order.number
             row = (
-                buyers.get(number), owner, settled.placed, settled.currency, settled.gross, settled.ltv, settled.state,
-                settled.why_not, int(settled.test), order.number if order.number is not UNSET else None, number,
+                buyer, owner, settled.placed, settled.currency, settled.gross, settled.ltv, settled.state,
+                settled.why_not, 1 if settled.test else 0, None if name is UNSET else name, number,
             )  # fmt: skip
             if number in standing:
                 old_owner, old = standing[number]
@@ -147,24 +138,45 @@ class Owners:
             )
         }
 
-    def _buyers(self, orders: list[Loaded]) -> dict[int, int]:
-        wanted: dict[int, list[str]] = {}
+    def _buyers(self, orders: list[Loaded]) -> list[int | None]:
+        """The record of each order's buyer; None where the order names none."""
+        wanted: dict[int, dict[str, None]] = {}
         for item in orders:
-            if item.fact.customer:
-                wanted.setdefault(item.source, []).append(item.fact.customer)
-        found = {
-            source: facts.ensure(self.step, source, facts.CUSTOMER, list(dict.fromkeys(exts)))
-            for source, exts in wanted.items()
-        }
-        return {item.id: found[item.source][item.fact.customer] for item in orders if item.fact.customer}
+            name = item.fact.customer
+            if name:
+                if item.source not in wanted:
+                    wanted[item.source] = {}
+                wanted[item.source][name] = None
+        found = {source: facts.ensure(self.step, source, facts.CUSTOMER, list(exts)) for source, exts in wanted.items()}
+        return [found[item.source][item.fact.customer] if item.fact.customer else None for item in orders]
 
-    def _load_accounts(self, orders: list[Loaded], buyers: dict[int, int]) -> None:
+    def _owners(
+        self,
+        orders: list[Loaded],
+        buyers: list[int | None],
+        standing: dict[int, tuple[int | None, Settled]],
+    ) -> list[int | None]:
+        """Whose each order is: its buyer's, or that of a guest row of its own, or nobody's that we know of."""
+        merging = {number for number, rules in self.rules_of.items() if rules.guests == "merge"}
+        if not standing and None not in buyers and merging.issuperset({item.source for item in orders}):
+            return buyers  # the plain case: all belong to their buyers
+        self._load_accounts(orders, buyers)
+        owners: dict[int, int | None] = {}
+        own_row: list[Loaded] = []
+        for item, buyer in zip(orders, buyers, strict=True):
+            if self._is_own_row(item, buyer):
+                own_row.append(item)
+            else:
+                owners[item.id] = buyer
+        if own_row or standing:
+            self._guest_rows(orders, own_row, owners, standing)
+        return [owners.get(item.id) for item in orders]
+
+    def _load_accounts(self, orders: list[Loaded], buyers: list[int | None]) -> None:
         wanted = {
-            buyers[item.id]
-            for item in orders
-            if item.id in buyers
-            and buyers[item.id] not in self.accounts
-            and self._buyer_matters(self.sources[item.source].uid)
+            buyer
+            for item, buyer in zip(orders, buyers, strict=True)
+            if buyer is not None and buyer not in self.accounts and self._buyer_matters(self.sources[item.source].uid)
         }
         if wanted:
             for number, flags in self.db.rows(

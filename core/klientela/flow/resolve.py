@@ -85,7 +85,7 @@ class Resolver:
         changed = self._sort_out(cases)
         self._load_keys(changed)
         self.decided = self._named_by_decisions([case.loaded.id for case in changed])
-        for case in sorted(changed, key=lambda c: c.loaded.id):
+        for case in self._but_strangers(sorted(changed, key=lambda c: c.loaded.id)):
             self._detach(case)
             self._attach(case)
         self._recount()
@@ -146,6 +146,60 @@ class Resolver:
             self.kinds.update((key.hash, key.kind) for key in both)
             touched.update(key.hash for key in both)
         self.realm.load_carriers(touched)
+
+    # -- strangers -------------------------------------------------------------------
+
+    def _but_strangers(self, changed: list[Case]) -> list[Case]:
+        """The cases without those that share nothing with anybody: each of these is a customer of its own, and nothing
+        more needs to be read or weighed. Most records of a first load are such."""
+        realm, out = self.realm, self.out
+        if realm.has_links:
+            return changed
+        times: dict[int, int] = {}
+        for case in changed:
+            for key in case.published.keys:
+                times[key.hash] = times.get(key.hash, 0) + 1
+        carriers, persons = realm.carriers, realm.persons
+        rest = []
+        for case in changed:
+            loaded, published = case.loaded, case.published
+            number = loaded.id
+            if (
+                number in persons
+                or loaded.fact is None
+                or any(times[key.hash] > 1 or carriers[key.hash] for key in published.keys)
+            ):
+                rest.append(case)
+                continue
+            flags = _flags(case)
+            keys = published.keys
+            name = published.name
+            person = Person(number, _created(case.canon), name, pack_keys(keys), flags, None, None, self.step.at)
+            persons[number] = out.persons[number] = person
+            out.new_persons.add(number)
+            out.founded.append(number)
+            account = realm.sources[loaded.source].uid if published.account else None
+            realm.held[number] = Held(
+                number,
+                name,
+                keys,
+                account,
+                case.canon,
+                number,
+                None,
+                self.step.at,
+                published.shown,
+                1,
+                None,
+                loaded,
+                number,
+            )
+            for key in keys:
+                carriers[key.hash][number] = name
+                out.marks_new[key.hash, name, number] = None
+            out.looked_at.add(number)
+            out.changes.append(Change(number, [number], [], True, [], True))
+        return rest
 
     # -- leaving and joining nodes -------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -10,16 +11,23 @@ import msgspec
 import zstandard
 from msgspec import UNSET
 
-from klientela.model.records import Checkout, Gone, Order, Person, Rejected
+from klientela.model.records import FARTHEST, RICHEST, Checkout, Gone, Order, Person, Record, Rejected
 from klientela.source import Page
 from klientela.store import facts
 from klientela.store import tables as t
 from klientela.store.database import Step
 from klientela.store.facts import Claim, Loaded, Register, SourceRow
 
+Item = tuple[Any, bytes, bytes, int]
+"""A record as it came: the fact, its body, the body's digest, its place on the page."""
+
 _BIGGEST = 2**20
-_RICHEST = 2**53
-_FARTHEST = 253_402_300_800_000_000  # the end of the year 9999
+_LINES = msgspec.json.Encoder().encode_lines
+_ORDERS = msgspec.json.Decoder(Order).decode_lines
+_PERSONS = msgspec.json.Decoder(Person).decode_lines
+_ENTITY_OF: dict[type, int] = {Order: facts.ORDER, Checkout: facts.CHECKOUT}
+_TOGETHER = (facts.PERSONS - {facts.GUEST_ORDER}) | {facts.ORDER}  # what comes in whole pages
+_CURRENCIES = frozenset((UNSET, "EUR", "PLN", "USD", "GBP", "CHF"))  # known to be fine; others are looked at one by one
 _RECORD = ("id", "source", "entity", "ext", "channel", "version", "reading", "hash", "gone", "seq", "more", "body")
 _SQUEEZE = zstandard.ZstdCompressor(level=1)
 
@@ -68,39 +76,14 @@ class Stage:
         """Stage one page: register, compare, write the news, quarantine what cannot be taken."""
         news = News(read=len(page.records))
         rejects: list[Rejected] = []
-        incoming: dict[int, list[tuple[Any, bytes, bytes, int]]] = {}
         gone: list[Gone] = []
-        for place, record in enumerate(page.records):
-            kind = type(record)
-            if kind is Order:
-                entity = facts.ORDER
-            elif kind is Person:
-                entity = facts.NUMBER_OF.get(record.entity, -1)  # type: ignore[union-attr]
-            elif kind is Rejected:
-                rejects.append(record)  # type: ignore[arg-type]
-                continue
-            elif kind is Gone:
-                gone.append(record)  # type: ignore[arg-type]
-                continue
-            else:
-                entity = facts.CHECKOUT if kind is Checkout else -1
-            try:
-                body = facts.encode(record)
-                fact = facts.decode(entity, body)
-                reason = _problem(fact, body)
-            except (msgspec.MsgspecError, TypeError, ValueError, AttributeError, OverflowError) as error:
-                reason = f"a field has a value of the wrong kind ({error})"
-            if reason is not None:
-                rejects.append(Rejected(reason=reason, key=_key(record), payload=_payload(page, place, record)))
-                continue
-            version = fact.version
-            if version is not None and (news.newest is None or version > news.newest):
-                news.newest = version
-            item = (fact, body, sha256(body).digest()[:16], place)
-            if entity in incoming:
-                incoming[entity].append(item)
-            else:
-                incoming[entity] = [item]
+        incoming = _at_once(page.records)
+        if incoming is None:
+            incoming = _one_by_one(page, rejects, gone)
+        for items in incoming.values():
+            newest = max((item[0].version for item in items if item[0].version is not None), default=None)
+            if newest is not None and (news.newest is None or newest > news.newest):
+                news.newest = newest
         positions: dict[int, int] = {}
         for entity, items in incoming.items():
             self._entity(step, entity, items, reading, news, positions)
@@ -117,7 +100,7 @@ class Stage:
         self,
         step: Step,
         entity: int,
-        items: list[tuple[Any, bytes, bytes, int]],
+        items: list[Item],
         reading: int,
         news: News,
         positions: dict[int, int],
@@ -183,7 +166,7 @@ class Stage:
         self,
         step: Step,
         entity: int,
-        items: list[tuple[Any, bytes, bytes, int]],
+        items: list[Item],
         reading: int,
         news: News,
         positions: dict[int, int],
@@ -339,36 +322,92 @@ def _older(mine: int | None, standing: int | None) -> bool:
     return standing is not None and mine < standing
 
 
+def _at_once(records: Sequence[Record]) -> dict[int, list[Item]] | None:
+    """The records of a page checked in one go, where all are of one entity and nothing is wrong with any; else None."""
+    if len({type(record) for record in records}) != 1:
+        return None
+    entities = {_entity_of(record) for record in records}
+    entity = entities.pop()
+    if entities or entity not in _TOGETHER:
+        return None
+    try:
+        lines = _LINES(records)
+        found: list[Any] = (_ORDERS if entity == facts.ORDER else _PERSONS)(lines)
+    except (msgspec.MsgspecError, TypeError, ValueError, AttributeError, OverflowError):
+        return None
+    if len(lines) > _BIGGEST or b"\\u0000" in lines:
+        return None
+    if entity == facts.ORDER and not _CURRENCIES.issuperset([order.currency for order in found]):
+        return None
+    bodies = lines.split(b"\n")[:-1]
+    return {
+        entity: [
+            (fact, body, sha256(body).digest()[:16], place)
+            for place, (fact, body) in enumerate(zip(found, bodies, strict=True))
+        ]
+    }
+
+
+def _one_by_one(page: Page, rejects: list[Rejected], gone: list[Gone]) -> dict[int, list[Item]]:
+    """The records of a page by their entity; what cannot be taken goes to `rejects` with the reason."""
+    incoming: dict[int, list[Item]] = {}
+    for place, record in enumerate(page.records):
+        if type(record) is Rejected:
+            rejects.append(record)
+            continue
+        if type(record) is Gone:
+            gone.append(record)
+            continue
+        entity = _entity_of(record)
+        reason: str | None = f"{type(record).__name__} is no kind of record"
+        if entity >= 0:
+            try:
+                body = facts.encode(record)
+                fact = facts.decode(entity, body)
+                reason = _problem(fact, body)
+            except (msgspec.MsgspecError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                reason = _out_of_range(record) or f"a field has a value of the wrong kind ({error})"
+        if reason is not None:
+            rejects.append(Rejected(reason=reason, key=_key(record), payload=_payload(page, place, record)))
+            continue
+        incoming.setdefault(entity, []).append((fact, body, sha256(body).digest()[:16], place))
+    return incoming
+
+
+def _entity_of(record: Record) -> int:
+    if type(record) is Person:
+        return facts.NUMBER_OF.get(record.entity, -1)
+    return _ENTITY_OF.get(type(record), -1)
+
+
 def _problem(fact: Any, body: bytes) -> str | None:
-    external_id, version = fact.external_id, fact.version
-    if not external_id or len(external_id) > 500:
-        return "the record has no usable id"
+    """What is wrong with a record whose fields are of the right kind and size."""
     if len(body) > _BIGGEST:
         return f"the record is larger than {_BIGGEST} bytes"
     if b"\\u0000" in body:
         return "a field holds a NUL character"
-    if version is not None and not -_FARTHEST < version < _FARTHEST:
-        return "the time of its last change is out of range"
-    kind = type(fact)
-    if kind is Order:
-        moment = fact.placed_at
-        currency, total, refunded, current = fact.currency, fact.total, fact.refunded, fact.current_total
-        if currency is not UNSET and not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
+    if isinstance(fact, Order) and fact.currency is not UNSET:
+        currency = fact.currency
+        if not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
             return f"{currency!r} is no currency"
-        if (
-            (total is not UNSET and abs(total) > _RICHEST)
-            or (refunded is not UNSET and abs(refunded) > _RICHEST)
-            or (current is not UNSET and current is not None and abs(current) > _RICHEST)
-        ):
+    if isinstance(fact, Person) and fact.entity == "guest_order":
+        return "guest orders are made by the core, not by sources"
+    return None
+
+
+def _out_of_range(record: Any) -> str | None:
+    """A sentence for what the decoder refused, where it is no matter of kinds."""
+    name = getattr(record, "external_id", None)
+    if isinstance(name, str) and not 0 < len(name) <= 500:
+        return "the record has no usable id"
+    for field_ in ("version", "created_at", "placed_at", "at", "completed_at"):
+        moment = getattr(record, field_, None)
+        if isinstance(moment, int) and not -FARTHEST < moment < FARTHEST:
+            return "the time of its last change is out of range" if field_ == "version" else "a time is out of range"
+    for field_ in ("total", "refunded", "current_total", "value"):
+        amount = getattr(record, field_, None)
+        if isinstance(amount, int) and abs(amount) > RICHEST:
             return "an amount of money is out of range"
-    elif kind is Person:
-        if fact.entity == "guest_order":
-            return "guest orders are made by the core, not by sources"
-        moment = fact.created_at
-    else:
-        moment = fact.at
-    if moment is not UNSET and moment is not None and not -_FARTHEST < moment < _FARTHEST:
-        return "a time is out of range"
     return None
 
 

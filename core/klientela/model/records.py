@@ -7,11 +7,21 @@ keys and sort forms are made from them by the rules. Times are instants (microse
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from klientela.model.instants import Instant
+
+RICHEST = 2**53
+"""The largest amount of money, in minor units: what JSON numbers hold exactly everywhere."""
+FARTHEST = 253_402_300_800_000_000
+"""Behind the last instant there is: the end of the year 9999. Before year 0 by as much."""
+
+# what decoding checks by itself; constructing checks nothing
+Id = Annotated[str, Meta(min_length=1, max_length=500)]
+Time = Annotated[Instant, Meta(gt=-FARTHEST, lt=FARTHEST)]
+Money = Annotated[int, Meta(ge=-RICHEST, le=RICHEST)]
 
 Kind = Literal["account", "guest", "contact"]
 """A registered shop account, a guest, or a person of a source that knows no accounts (R13)."""
@@ -48,7 +58,7 @@ class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     channel: ConsentChannel
     purpose: ConsentPurpose
     state: Literal["granted", "denied"]
-    at: Instant | None = None
+    at: Time | None = None
     address: str | None = None  # the e-mail or phone it is about
     basis: Literal["shop", "import", "operator"] = "shop"
     evidence: str | None = None
@@ -70,12 +80,12 @@ class Person(Struct, kw_only=True, omit_defaults=True, gc=False):
 
     entity_default: ClassVar[str] = "customer"
 
-    external_id: str
-    version: Instant | None = None
+    external_id: Id
+    version: Time | None = None
     channel: str | None = None
     entity: PersonEntity = "customer"
     kind: Kind | UnsetType = UNSET
-    created_at: Instant | None | UnsetType = UNSET
+    created_at: Time | None | UnsetType = UNSET
     first_name: str | None | UnsetType = UNSET
     last_name: str | None | UnsetType = UNSET
     company: str | None | UnsetType = UNSET
@@ -102,8 +112,8 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     title: str | None = None
     sku: str | None = None
     quantity: int | float = 1
-    unit_price: int | None = None
-    total: int | None = None
+    unit_price: Money | None = None
+    total: Money | None = None
 
 
 class Origin(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -125,8 +135,8 @@ class Order(Struct, kw_only=True, omit_defaults=True, gc=False):
 
     entity_default: ClassVar[str] = "order"
 
-    external_id: str
-    version: Instant | None = None
+    external_id: Id
+    version: Time | None = None
     channel: str | None = None
     number: str | None | UnsetType = UNSET
     customer: str | None | UnsetType = UNSET
@@ -138,11 +148,11 @@ class Order(Struct, kw_only=True, omit_defaults=True, gc=False):
     email: str | None | UnsetType = UNSET
     phone: str | None | UnsetType = UNSET
     addresses: list[Address] | UnsetType = UNSET
-    placed_at: Instant | None | UnsetType = UNSET
+    placed_at: Time | None | UnsetType = UNSET
     currency: str | UnsetType = UNSET
-    total: int | UnsetType = UNSET  # what the buyer paid: tax and shipping in, discounts out (R30)
-    refunded: int | UnsetType = UNSET
-    current_total: int | None | UnsetType = UNSET  # after returns and edits, where the source has it
+    total: Money | UnsetType = UNSET  # what the buyer paid: tax and shipping in, discounts out (R30)
+    refunded: Money | UnsetType = UNSET
+    current_total: Money | None | UnsetType = UNSET  # after returns and edits, where the source has it
     state: OrderState | UnsetType = UNSET
     test: bool | UnsetType = UNSET
     lines: list[Line] | UnsetType = UNSET
@@ -158,15 +168,15 @@ class Checkout(Struct, kw_only=True, omit_defaults=True, gc=False):
 
     entity_default: ClassVar[str] = "checkout"
 
-    external_id: str
-    version: Instant | None = None
+    external_id: Id
+    version: Time | None = None
     channel: str | None = None
     customer: str | None | UnsetType = UNSET
     email: str | None | UnsetType = UNSET
-    at: Instant | None | UnsetType = UNSET  # when it was abandoned
-    completed_at: Instant | None | UnsetType = UNSET  # set: recovered
+    at: Time | None | UnsetType = UNSET  # when it was abandoned
+    completed_at: Time | None | UnsetType = UNSET  # set: recovered
     currency: str | UnsetType = UNSET
-    value: int | UnsetType = UNSET
+    value: Money | UnsetType = UNSET
     lines: list[Line] | UnsetType = UNSET
     token: str | None | UnsetType = UNSET
     order: str | None | UnsetType = UNSET  # external id of the order, where the source says it
@@ -176,8 +186,8 @@ class Gone(Struct, frozen=True, kw_only=True):
     """An object that was deleted at the source (R0c, R57): its record keeps its values and gets a flag."""
 
     entity: str
-    external_id: str
-    at: Instant | None = None
+    external_id: Id
+    at: Time | None = None
 
 
 class Rejected(Struct, frozen=True, kw_only=True):

@@ -101,10 +101,10 @@ def _library(text: str, region: str) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-_RUNS = ("0123456789", "1234567890", "9876543210")
+_UP, _UP_FROM_1, _DOWN = "0123456789", "1234567890", "9876543210"
 
 
 def _junk(number: str) -> bool:
     """Placeholders that are possible numbers: one digit repeated, counting up or down."""
     tail = number[-6:]
-    return len(set(tail)) == 1 or any(tail in run for run in _RUNS)
+    return tail == tail[0] * len(tail) or tail in _UP or tail in _UP_FROM_1 or tail in _DOWN

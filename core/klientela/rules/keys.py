@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import sha256
+from struct import Struct
 
 from klientela.rules.text import clean, fold_words
 
@@ -98,6 +99,7 @@ ROLES = frozenset(
     )
 )
 _JUNK = re.compile(r"^(?:[-_.0x ]*|null|none|n/?a|nil|unknown|unbekannt|keine?|brak|-+)$")
+_JUNK_BEGINS = frozenset("-_.0x nukb")  # nearly every value begins otherwise, and the pattern need not be asked
 _MAILBOX = re.compile(r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]{2,}$")
 _GMAIL = frozenset(("gmail.com", "googlemail.com"))
 
@@ -134,12 +136,16 @@ def mailbox(text: str | None, folding: bool = True) -> str | None:
 
 def is_relay(box: str) -> bool:
     """A marketplace's forwarding address: no key, never the primary e-mail, never a marketing target (R19)."""
-    return _RELAY.search(box.rpartition("@")[2]) is not None
+    return _relay_domain(box.rpartition("@")[2])
 
 
 @lru_cache(maxsize=8192)
+def _relay_domain(domain: str) -> bool:
+    return _RELAY.search(domain) is not None
+
+
 def _role(local: str) -> bool:
-    return local in ROLES or local.replace("_", "-").replace(".", "-") in ROLES
+    return local in ROLES or (("_" in local or "." in local) and local.replace("_", "-").replace(".", "-") in ROLES)
 
 
 def mailbox_blocked(box: str, extra: frozenset[str]) -> bool:
@@ -147,8 +153,8 @@ def mailbox_blocked(box: str, extra: frozenset[str]) -> bool:
     local, _, domain = box.rpartition("@")
     return (
         _role(local)
-        or _JUNK.match(local) is not None
-        or is_relay(box)
+        or _junk(local)
+        or _relay_domain(domain)
         or domain in ("example.invalid", "invalid.invalid", "localhost.localdomain")
         or (bool(extra) and (box in extra or domain in extra or "@" + domain in extra))
     )
@@ -156,7 +162,11 @@ def mailbox_blocked(box: str, extra: frozenset[str]) -> bool:
 
 def placeholder(text: str) -> bool:
     """Empty, `-`, zeros, `null`, `n/a` …: a value that is none (R19)."""
-    return _JUNK.match(text.strip().lower()) is not None
+    return _junk(text.strip().lower())
+
+
+def _junk(low: str) -> bool:
+    return not low or (low[0] in _JUNK_BEGINS and _JUNK.match(low) is not None)
 
 
 _HOUSE = re.compile(r"^(?P<street>.*?\D)[\s,]*(?P<house>\d+\s*[a-z]?(?:\s*[-/+]\s*\d*\s*[a-z]?)*)$", re.IGNORECASE)
@@ -205,6 +215,10 @@ def number(value: str, space: str) -> str | None:
     return None if not folded or placeholder(folded) else f"{space}|{folded}"
 
 
+_FIRST_8 = Struct(">q")
+
+
 def key64(kind: str, value: str) -> int:
     """The key as it stands in the identity tables: 8 bytes of sha256, no personal data."""
-    return int.from_bytes(sha256(f"{kind}\0{value}".encode()).digest()[:8], "big", signed=True)
+    number: int = _FIRST_8.unpack_from(sha256(f"{kind}\0{value}".encode()).digest())[0]
+    return number

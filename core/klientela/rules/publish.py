@@ -102,39 +102,44 @@ def _boxes(person: Person, ruleset: Ruleset) -> list[str]:
     return found
 
 
+_new = tuple.__new__  # a named tuple's own constructor costs three times as much, and keys are made by the million
+
+
 def _keys(person: Person, uid: str, ruleset: Ruleset, account: bool) -> tuple[Key, ...]:
-    found: set[Key] = set()
+    found: list[Key] = []
     enabled = ruleset.rules
     boxes = _boxes(person, ruleset)
     if "email" in enabled:
-        found.update(Key(EMAIL, keys.key64("email", box)) for box in boxes)
+        found += [_new(Key, (EMAIL, keys.key64("email", box))) for box in boxes]
     if account and ruleset.retroactive_link != "never" and _may_link(person, ruleset):
-        found.update(Key(LINK, keys.key64("link", f"{uid}\0{box}")) for box in boxes)
-    if "number" in enabled and person.numbers is not UNSET:
+        found += [_new(Key, (LINK, keys.key64("link", f"{uid}\0{box}"))) for box in boxes]
+    if person.numbers is not UNSET and "number" in enabled:
         for item in person.numbers:
             value = keys.number(item.value, item.space or uid)
             if value is not None and value not in ruleset.blocked and item.value not in ruleset.blocked:
-                found.add(Key(NUMBER, keys.key64("number", value)))
-    region = ruleset.country
-    addresses = person.addresses if person.addresses is not UNSET and person.addresses else ()
-    if addresses:
-        region = geo.country(addresses[0].country) or region
+                found.append(_new(Key, (NUMBER, keys.key64("number", value))))
+    addresses = person.addresses if person.addresses is not UNSET else ()
     if "phone" in enabled:
-        texts = [person.phone] if person.phone else []
-        if person.phones is not UNSET and person.phones:
-            texts += person.phones
-        for text in texts:
-            number = geo.phone(text, region)
+        for text in _phones(person):
+            number = geo.phone(text, (geo.country(addresses[0].country) if addresses else None) or ruleset.country)
             if number is not None and number not in ruleset.blocked and text not in ruleset.blocked:
-                found.add(Key(PHONE, keys.key64("phone", number)))
+                found.append(_new(Key, (PHONE, keys.key64("phone", number))))
     if "address" in enabled:
         for place in addresses:
-            value = keys.address(
-                geo.country(place.country) or ruleset.country, place.zip, place.street, place.house_number
-            )
-            if value is not None:
-                found.add(Key(ADDRESS, keys.key64("address", value)))
-    return tuple(sorted(found)) if len(found) > 1 else tuple(found)
+            if place.zip and place.street:
+                value = keys.address(
+                    geo.country(place.country) or ruleset.country, place.zip, place.street, place.house_number
+                )
+                if value is not None:
+                    found.append(_new(Key, (ADDRESS, keys.key64("address", value))))
+    return tuple(sorted(set(found))) if len(found) > 1 else tuple(found)
+
+
+def _phones(person: Person) -> list[str]:
+    texts = [person.phone] if person.phone else []
+    if person.phones is not UNSET and person.phones:
+        texts += person.phones
+    return texts
 
 
 def _may_link(person: Person, ruleset: Ruleset) -> bool:

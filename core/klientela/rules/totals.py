@@ -26,13 +26,16 @@ def settle(order: Order, currency: str) -> Settled:
     """The figures of an order. `currency` is the shop's, for orders that name none."""
     state = order.state if order.state is not UNSET else "open"
     total = order.total if order.total is not UNSET else 0
-    refunded = order.refunded if order.refunded is not UNSET else 0
+    net = total
+    if order.refunded is not UNSET:
+        net -= order.refunded
+    current = order.current_total
+    if current is not UNSET and current is not None and current < net:
+        net = current
+    if net < 0:
+        net = 0
     test = order.test is True
     credit_note = bool(order.credits)
-    net = total - refunded
-    if order.current_total is not UNSET and order.current_total is not None:
-        net = min(net, order.current_total)
-    net = max(0, net)
     why_not: str | None = None
     if credit_note:
         why_not = "credit note"
