@@ -268,13 +268,50 @@ def test_the_audit(run: Any, house: Path) -> None:
     assert code == 0
     assert "joined" in out
     whole = document(run, "audit", "verify")
-    assert (whole["ok"], whole["lines"], whole["head"]) == (True, 2, lines[1]["hash"])
+    assert (whole["whole"], whole["lines"], whole["head"]) == (True, 2, lines[1]["hash"])
     connection = sqlite3.connect(house / "klientela.db")
     connection.execute("UPDATE audit SET rule = 'phone' WHERE rule = 'email'")
     connection.commit()
     connection.close()
-    assert document(run, "audit", "verify", code=1)["ok"] is False
+    assert document(run, "audit", "verify", code=1)["whole"] is False
     assert "✗ line" in run("audit", "verify")[1]
+
+
+def test_why_and_why_not(run: Any, house: Path) -> None:
+    (house / "people.csv").write_text(
+        "Customer Number,Email,First Name,Last Name\n"
+        "1,a@x.example,Anna,Alt\n2,A@x.example,A.,Alt\n3,a@x.example,Ben,Alt\n"
+    )
+    document(run, "sync")
+    found = document(run, "why", "list/customer/2")
+    assert [one["external_id"] for one in found["records"]] == ["1", "2"]
+    assert found["edges"][0]["rule"] == "email"
+    assert "a@x.example" not in json.dumps(found["edges"])  # masked
+    assert "a@x.example" in json.dumps(document(run, "why", found["id"], "--reveal")["edges"]).lower()
+    code, out, _ = run("why", found["id"])
+    assert code == 0
+    assert "They are joined by:" in out
+    code, out, _ = run("why", "list/customer/1", "list/customer/3")
+    assert code == 0
+    assert "two customers" in out
+    assert "R17b" in out
+    assert "They are one customer" in run("why", "list/customer/1", "list/customer/2")[1]
+    assert run("why", "list/customer/77")[0] == 1
+    assert run("why", "nobody")[0] == 1
+    assert document(run, "review") == {"items": []}
+    assert "nothing to review" in run("review")[1]
+
+
+def test_the_review_queue(run: Any, here: Path) -> None:
+    shop = Sandbox(customers=0)
+    for email in ("a@x.example", "b@x.example"):
+        shop.customer(first_name="Jörg", last_name="Weiß", email=email, phone="+493012345670")
+    with serve(shop.app) as url:
+        configure(f'[sources.s]\ntype = "shopify"\nshop = "s"\naccess_token = "{TOKEN}"\nbase_url = "{url}"\n')
+        document(run, "sync")
+    (item,) = document(run, "review")["items"]
+    assert item["kind"] == "same_source"
+    assert "R20b" in run("review")[1]
 
 
 def test_doctor(run: Any, house: Path) -> None:
@@ -320,7 +357,8 @@ def test_the_demo_once(tmp_path: Path) -> None:
     assert code == 0, out
     assert "shopify  ok" in out
     assert "list     ok" in out
-    assert "customers:" in out
+    assert "best of" in out
+    assert "They are joined by:" in out
     assert (tmp_path / "shop" / "customers.csv").exists()
     connection = sqlite3.connect(tmp_path / "shop" / "klientela.db")
     both = connection.execute("SELECT count(*) FROM customer WHERE json_array_length(sources) = 2").fetchone()[0]

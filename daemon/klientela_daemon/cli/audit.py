@@ -10,7 +10,6 @@ import typer
 from klientela.errors import Misconfigured
 from klientela.flow import history
 from klientela.model.instants import Instant, instant
-from klientela.store import ledger
 from klientela_daemon import failures, render
 from klientela_daemon.cli.common import house
 from klientela_daemon.cli.options import Config, Json
@@ -49,19 +48,16 @@ def verify(config: Config = None, as_json: Json = False) -> int:
     """Follow the chain from the first line to the last; exits 1 when a line was changed, removed or moved."""
     here = house(config)
     with opened(here) as store, store.reading() as db:
-        wrong = list(ledger.verify(db))
-        row = db.one("SELECT count(*) FROM audit")
-        last = db.one("SELECT hash FROM audit ORDER BY seq DESC, n DESC LIMIT 1")
-    count, head = (int(row[0]) if row else 0), (bytes(last[0]).hex() if last else None)
+        found = history.verify(db)
     if as_json:
-        render.emit({"ok": not wrong, "lines": count, "head": head, "problems": wrong})
-    elif wrong:
-        for sentence in wrong:
+        render.emit(found)
+    elif not found["whole"]:
+        for sentence in found["problems"]:
             render.say(f"✗ {sentence}")
     else:
-        render.say(f"the log holds: {count} lines, the last one is {head}")
+        render.say(f"the log holds: {found['lines']} lines, the last one is {found['head']}")
         render.say("Keep that hash elsewhere: it also shows whether lines at the end were cut off.")
-    return failures.FAILED if wrong else 0
+    return 0 if found["whole"] else failures.FAILED
 
 
 def _moment(text: str, zone: str) -> Instant:

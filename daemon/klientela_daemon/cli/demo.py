@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 import typer
 
 from klientela import plugins
+from klientela.flow.why_not import explain
 from klientela.store.database import Store
 from klientela.store.overview import listing
 from klientela_daemon import failures, lists, logs, render
-from klientela_daemon.cli import sync
+from klientela_daemon.cli import sync, why
 from klientela_daemon.demo import house as demo
 from klientela_daemon.house import House, read
 from klientela_daemon.opening import opened, settle
@@ -48,7 +49,7 @@ def verb(
             settle(store, here)
             reports = sync.run(here, store, dict(here.config.settings.sources), full=False, stop=stop)
             sync.show(reports)
-            _list(here, store)
+            _show(here, store)
         if any(report.status != "ok" for report in reports):
             return failures.FAILED
         if once:
@@ -60,12 +61,22 @@ def verb(
             return Daemon(here, lambda: read(config)).run()
 
 
-def _list(here: House, store: Store) -> None:
+def _show(here: House, store: Store) -> None:
+    """The best customers, those that both a shop and the file know, and why one of them is one customer."""
     settings = here.config.settings
+    view, zone = settings.views["default"], ZoneInfo(settings.shop.timezone)
+    wide = view.model_copy(update={"columns": (*view.columns, "sources")})
     with store.reading() as db:
-        found = listing(db, settings.views["default"], size=_ROWS)
-    render.say(f"\nThe {len(found.rows)} best of {found.total} customers:")
-    lists.show(found.rows, settings.views["default"], ZoneInfo(settings.shop.timezone))
+        best = listing(db, view, size=_ROWS)
+        known = listing(db, view, source=demo.LIST, size=100)
+    render.say(f"\nThe {len(best.rows)} best of {best.total} customers:")
+    lists.show(best.rows, wide, zone)
+    both = [row for row in known.rows if len(row["sources"]) > 1]
+    if both:
+        render.say(f"\n{len(both)} customers are known to a shop and to the file, in two spellings:")
+        lists.show(both, wide, zone)
+        render.say(f"\nWhy is {both[0]['name']} one customer? (klientela why {both[0]['id']})")
+        why.show(explain(store, both[0]["id"]))
     render.say("")
 
 

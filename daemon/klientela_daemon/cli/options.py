@@ -19,3 +19,4 @@ Search = Annotated[
 ]
 Sort = Annotated[str | None, typer.Option("--sort", metavar="KEY[:asc|:desc]", help="Another order than the view's.")]
 SourceName = Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only customers of this source.")]
+Reveal = Annotated[bool, typer.Option("--reveal", help="Show values in full instead of masked.")]

@@ -23,6 +23,9 @@ from klientela_daemon.demo import people
 from klientela_daemon.house import House, read
 from klientela_daemon.sandboxes import application
 
+LIST = "list"
+"""The name of the file's source."""
+
 _SEED = 7
 _HAPPENS_EVERY = 15.0  # seconds between two things that happen in a shop
 _LOOKED_AT = 400  # customers of the shop that may appear in the file too
@@ -91,8 +94,8 @@ def _config(opened: list[Shop], port: int) -> str:
     for shop in opened:
         keys = "".join(f"{key} = {json.dumps(value)}\n" for key, value in shop.settings.items())
         parts.append(f'[sources.{shop.name}]\n{keys}every = "10s"\npriority = 10\n')
-    parts.append('[sources.list]\ntype = "csv"\npath = "customers.csv"\nevery = "30s"\n')
-    parts.append('[sources.list.columns]\nkind = "Art"\n')
+    parts.append(f'[sources.{LIST}]\ntype = "csv"\npath = "customers.csv"\nevery = "30s"\n')
+    parts.append(f'[sources.{LIST}.columns]\nkind = "Art"\n')
     parts.append(f"[web]\nport = {port}\n")
     return "\n".join(parts)
 
