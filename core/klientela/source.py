@@ -162,6 +162,13 @@ class Source:
         """The source's own clock, for freezing windows; None where it does not tell the time."""
         return None
 
+    def retranslate(self, stream: str, payload: str) -> Iterable[Record] | None:
+        """Translate an item of a stream once more from its payload as it came, after it could not be taken.
+
+        None, the default: that cannot be done from the payload alone; the next full sync brings it again.
+        """
+        return None
+
     def close(self) -> None:
         """Let go of connections."""
 

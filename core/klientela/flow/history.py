@@ -33,8 +33,10 @@ def lines(db: Db, key: bytes, *, customer: str | None = None, since: Instant | N
 
 
 def verify(db: Db) -> dict[str, Any]:
-    """`{"whole", "lines", "head", "problems"}`: whether the chain holds, a sentence for each thing that does not (at most
-    20). `head` is the hash of the last line: who keeps it can prove the whole log."""
+    """Whether the chain holds: `{"whole", "lines", "head", "problems"}`, with at most 20 sentences of what does not.
+
+    `head` is the hash of the last line: who keeps it can prove the whole log.
+    """
     problems = list(islice(ledger.verify(db), 20))
     count = db.one("SELECT count(*) FROM audit")
     last = db.one("SELECT hash FROM audit ORDER BY seq DESC, n DESC LIMIT 1")

@@ -38,8 +38,8 @@ def review(store: Store, *, reveal: bool = False) -> dict[str, Any]:
     """`{"items": […]}`: one item for each pair of customers, one for each crowded value.
 
     `{"kind": "same_source"|"names"|"crowded", "customers": [ids], "records": [keys], "rule", "value", "names",
-    "sentence"}`; values are masked unless `reveal`; of a value that very many carry the first 500 are named. A pair that
-    an operator decided is no item.
+    "sentence"}`; values are masked unless `reveal`; of a value that very many carry the first 500 are named. A pair
+    that an operator decided is no item.
     """
     with store.reading() as db:
         return {"items": list(_Queue(db, store, reveal).items())}
