@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from klientela.failpoints import failpoint
 from klientela.flow.audit import audit
+from klientela.flow.blocked import Blocked
 from klientela.flow.buyers import Owners
 from klientela.flow.project import Projector
 from klientela.flow.resolve import Resolver
@@ -33,6 +34,7 @@ class Deriver:
     def __init__(self, db: Db, ruleset: Ruleset, *, quiet: bool = False) -> None:
         self.ruleset = ruleset
         self.quiet = quiet
+        self.blocked = Blocked(ruleset)
         self._know_sources(db)
 
     def _know_sources(self, db: Db) -> None:
@@ -64,6 +66,8 @@ class Deriver:
         page = self.projector.run(step, out, buyers.moved, fresh)
         failpoint("step.derived")
         merged, split = (0, 0) if self.quiet else audit(page, buyers.cases)
+        if not force:
+            self.blocked.look(buyers.cases.values(), self.sources)
         if checkouts:
             _checkouts(step, checkouts)
         failpoint("step.audited")

@@ -175,6 +175,8 @@ class _Run:
     def _finish(self) -> None:
         report = self.report
         report.finished = operation.now()
+        if self.deriver is not None:
+            report.remarks += self.deriver.blocked.remarks()
         if report.status == "ok" and self.stop.is_set() and report.error is None:
             report.status = "partial"
         with self.store.step("run") as step:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from klientela.flow import work
+from klientela.flow.blocked import REASONS
 from klientela.flow.why import Members, Opener, Record, why
 from klientela.model.records import Person
 from klientela.rules.identity import Node, joins
@@ -43,11 +44,6 @@ _ELSE = {
     "decision": "an operator decided that they are not the same person (R21)",
     "number_space": "both have the customer number {value}, but in different number spaces (R16)",
     "nothing_shared": "they share no e-mail, customer number, phone or address",
-}
-_BLOCKED = {
-    "relay": "it is a marketplace's forwarding address",
-    "role": "it is a box of many people or a placeholder",
-    "listed": "it is on your own list",
 }
 
 
@@ -147,7 +143,7 @@ class _Reasons:
         if reason in _ELSE or value is None:
             sentence = _ELSE[reason].format(value=shown)
         else:
-            but = f"which never matches: {_BLOCKED[value.blocked]} (R19)" if value.blocked else _BOTH[reason]
+            but = f"which never matches: {REASONS[value.blocked]} (R19)" if value.blocked else _BOTH[reason]
             sentence = f"both carry the {_CALLED[value.rule]} {shown}, {but}"
         return {"reason": reason, "rule": rule, "value": shown, "a": a, "b": b, "sentence": sentence}
 
