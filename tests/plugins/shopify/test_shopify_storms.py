@@ -1,0 +1,142 @@
+"""Two shops, one in heavy weather: its runs end with a sentence and lose nothing, and the other does not notice."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import threading
+from typing import Any
+
+import pytest
+from shopify_helpers import Connect, _told, truth
+from tests.shops import use
+
+from klientela.flow.sync import Report, sync
+from klientela.store import Store, facts
+from klientela.testing import hurry
+from klientela_shopify.sandbox import Sandbox
+from klientela_shopify.source import ShopifySource
+
+WEATHER = ("429", "429-date", "html", "truncated", "truncated-json", "500", "reset")
+MISCHIEF = ("drift", "repeat", "expired", "throttled", "internal", "partial")
+SHELVES = {"customers": "customer", "orders": "order", "checkouts": "checkout"}
+
+
+def known(store: Store, name: str) -> dict[tuple[str, str], Any]:
+    """What the store says of a shop's objects that are not gone, in the words of `truth`."""
+    with store.reading() as db:
+        rows = db.rows(
+            "SELECT r.id FROM record r JOIN source s ON s.id = r.source "
+            "WHERE s.label = ? AND r.gone = 0 AND r.channel IS NOT NULL",
+            (name,),
+        )
+        loaded = facts.load(db, [row[0] for row in rows]).values()
+    here = {one.ext for one in loaded if one.entity == facts.CUSTOMER}
+    return {(facts.entity_name(one.entity), one.ext): _told(one.fact, here) for one in loaded}
+
+
+def never_ahead(store: Store, box: Sandbox, name: str) -> None:
+    """Whatever lies before a stored cursor is stored too."""
+    with store.reading() as db:
+        cursors = db.rows(
+            "SELECT c.stream, c.since, c.until, c.position FROM cursor c JOIN source s ON s.id = c.source "
+            "WHERE s.label = ? AND c.open = 1 AND c.position IS NOT NULL",
+            (name,),
+        )
+        for stream, since, until, position in cursors:
+            if (cursor := json.loads(position).get("after")) is None:
+                continue
+            place = json.loads(base64.b64decode(cursor))
+            stored: dict[str, int] = dict(
+                db.rows(
+                    "SELECT r.ext, r.version FROM record r JOIN source s ON s.id = r.source WHERE s.label = ? "
+                    "AND r.entity = ?",
+                    (name, facts.NUMBER_OF[SHELVES[stream]]),
+                )
+            )
+            for one in getattr(box, stream).values():
+                value = one.id if place["sort"] == "ID" else one.indexed
+                passed = (value, one.id) <= (place["last_value"], place["last_id"])
+                if passed and (since or 0) <= one.indexed < until:
+                    assert stored.get(str(one.id), 0) >= one.updated_at, f"{stream} {one.id} was passed over"
+
+
+def weather(box: Sandbox, dice: random.Random) -> None:
+    """Some faults for one run."""
+    calm(box)
+    for kind in dice.sample(WEATHER, 3):
+        box.faults.always(kind, dice.uniform(0.05, 0.4))
+    for kind in dice.sample(MISCHIEF, 2):
+        box.fault(kind, dice.uniform(0.1, 0.5))
+
+
+def calm(box: Sandbox) -> None:
+    box.faults.calm()
+    for kind in list(box.mischief.rates):
+        box.fault(kind, 0)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_storms_end_runs_with_a_sentence_and_lose_nothing(
+    store: Store, connect: Connect, waits: list[float], seed: int
+) -> None:
+    use(store)
+    dice = random.Random(seed)
+    box = Sandbox(seed=seed, customers=60)
+    statuses = set()
+    for _ in range(12):
+        weather(box, dice)
+        report = sync(store, small(connect, box))
+        statuses.add(report.status)
+        if report.status != "ok":
+            assert report.error is not None
+            assert len(report.error["message"].split()) > 3, report.error
+        never_ahead(store, box, "main")
+        box.advance(3)
+        box.advance_clock(dice.choice((5, 600, 7200)))
+    assert "ok" in statuses or "partial" in statuses
+    assert statuses & {"partial", "failed"}, "the storms did nothing"
+    calm(box)
+    quiet = sync(store, small(connect, box))
+    assert quiet.status == "ok", quiet.error
+    swept = sync(store, small(connect, box), full=True)
+    assert swept.status == "ok", swept.error
+    assert known(store, "main") == truth(box)
+
+
+def small(connect: Connect, box: Sandbox) -> ShopifySource:
+    """A source of a new process, with pages of a few rows."""
+    source = connect(box)
+    for field in ("customers", "orders", "abandonedCheckouts"):
+        source._reader._sizes[field] = 7
+    return source
+
+
+def test_one_shop_waits_and_the_other_is_read(store: Store, connect: Connect) -> None:
+    use(store)
+    busy, calm_one = Sandbox(seed=1, customers=30), Sandbox(seed=2, customers=30)
+    first, second = small(connect, busy), small(connect, calm_one)
+    second.name = "other"
+    busy.faults.always("429", wait=60)
+    ended: list[Report] = []
+    waiting = threading.Thread(target=lambda: ended.append(sync(store, first, stop=first.stop)))
+    waiting.start()
+    try:
+        while not busy.faults.injected and waiting.is_alive():
+            waiting.join(0.01)
+        report = sync(store, second)
+        assert report.status == "ok", report.error
+        assert known(store, "other") == truth(calm_one)
+        assert waiting.is_alive(), "the busy shop's run ended before the other's"
+    finally:
+        first.stop.set()
+        waiting.join(30)
+    assert ended[0].status == "failed"
+    assert ended[0].error is not None
+    assert ended[0].error["kind"] == "interrupted"
+    busy.faults.calm()
+    first.stop.clear()
+    with hurry():  # the shop has said how long it wants to be left alone
+        assert sync(store, first).status == "ok"
+    assert known(store, "main") == truth(busy)
