@@ -16,6 +16,9 @@ from klientela.store.tables import ACCOUNT, ENTITIES
 
 PURPOSES = ("promotion", "system")
 NEVER = 2**62
+RULES_IN_FORCE = (
+    "SELECT canonical FROM ruleset WHERE id = (SELECT CAST(value AS integer) FROM meta WHERE name = 'ruleset')"
+)
 
 
 class View(Protocol):
@@ -42,9 +45,7 @@ class Lens(NamedTuple):
 
 def lens(db: Db, view: View) -> Lens:
     """The lens of a view. A CRM source that was never synced has no ids yet."""
-    row = db.one(
-        "SELECT canonical FROM ruleset WHERE id = (SELECT CAST(value AS integer) FROM meta WHERE name = 'ruleset')"
-    )
+    row = db.one(RULES_IN_FORCE)
     known = facts.sources(db)
     crm = next((row.id for row in known.values() if row.label == view.crm_source), None)
     return Lens(str(json.loads(row[0])["currency"]) if row else "EUR", view.totals == "gross", known, crm)

@@ -1,0 +1,174 @@
+"""What somebody bought, or nearly bought: the orders, totals and checkouts of a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
+
+from klientela.model.instants import iso
+from klientela.model.money import decimal
+from klientela.model.records import Checkout, Line, Order
+from klientela.rules import badges
+from klientela.store import facts, ids
+from klientela.store.database import Db
+from klientela.store.facts import Loaded, SourceRow
+
+
+class Settled(NamedTuple):
+    """An order's figures as the store has them, and the order itself; money in minor units."""
+
+    loaded: Loaded
+    owner: int
+    placed: int | None
+    currency: str
+    gross: int | None
+    ltv: int | None
+    state: str
+    why: str | None
+    test: bool
+    number: str | None
+
+
+def orders_of(db: Db, members: Sequence[int]) -> list[Settled]:
+    """The orders of some person records, newest first, then by key."""
+    found = db.rows(
+        f"SELECT id, owner, placed, currency, gross, ltv, state, why, test, number FROM orders WHERE owner {db.among}",
+        (db.pack(members),),
+    )
+    loaded = facts.load(db, [row[0] for row in found])
+    made = [
+        Settled(loaded[number], owner, placed, currency, gross, ltv, state, why, bool(test), name)
+        for number, owner, placed, currency, gross, ltv, state, why, test, name in found
+    ]
+    made.sort(key=lambda o: (o.placed is None, -(o.placed or 0), o.loaded.source, o.loaded.ext))
+    return made
+
+
+def checkouts_of(db: Db, members: Sequence[int]) -> list[tuple[Loaded, int]]:
+    """The checkouts of some person records with their owners, newest first, then by key."""
+    found = db.rows(f"SELECT id, owner, at, completed FROM checkout WHERE owner {db.among}", (db.pack(members),))
+    loaded = facts.load(db, [row[0] for row in found])
+    made = [(loaded[number], owner, at if at is not None else completed) for number, owner, at, completed in found]
+    made.sort(key=lambda c: (c[2] is None, -(c[2] or 0), c[0].source, c[0].ext))
+    return [(item, owner) for item, owner, _ in made]
+
+
+def purchases(
+    orders: Sequence[Settled],
+    checkouts: Sequence[tuple[Loaded, int]],
+    sources: Mapping[int, SourceRow],
+    currency: str,
+    key: bytes,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """`order_list` and `checkouts` of the contract, with the badges that tie them together."""
+    carts = [_cart(item, owner, currency) for item, owner in checkouts]
+    became = badges.match(carts, map(_bought, orders))
+    recovered = set(became.values())
+    public = {o.loaded.id: _public(o.loaded, "order", sources, key) for o in orders}
+    listed = [_order(o, public[o.loaded.id], sources, o.loaded.id in recovered) for o in orders]
+    named = [
+        _checkout(item, cart, public[became[cart.key]] if cart.key in became else None)
+        for (item, _), cart in zip(checkouts, carts, strict=True)
+    ]
+    return listed, named
+
+
+def averages(orders: Sequence[Settled]) -> list[dict[str, str]] | None:
+    """The average of the orders that count under gross, each currency by itself; None without any (R30b)."""
+    sums: dict[str, list[int]] = {}
+    for order in orders:
+        if order.gross is not None:
+            slot = sums.setdefault(order.currency, [0, 0])
+            slot[0] += order.gross
+            slot[1] += 1
+    return [
+        {"amount": decimal(_divided(total, count), currency), "currency": currency}
+        for currency, (total, count) in sorted(sums.items())
+    ] or None
+
+
+def _divided(total: int, count: int) -> int:
+    return int((Decimal(total) / count).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _public(item: Loaded, entity: str, sources: Mapping[int, SourceRow], key: bytes) -> str:
+    return ids.text(ids.public_id(sources[item.source].uid, entity, item.ext, key))
+
+
+def _order(order: Settled, public: str, sources: Mapping[int, SourceRow], recovered: bool) -> dict[str, Any]:
+    fact: Order = order.loaded.fact
+    source = sources[order.loaded.source].label
+    total = fact.total if fact.total is not UNSET else 0
+    return {
+        "id": public,
+        "number": order.number,
+        "source": source,
+        "carriers": [{"id": public, "source": source, "external_id": order.loaded.ext}],
+        "placed_at": None if order.placed is None else iso(order.placed),
+        "total": decimal(total, order.currency),
+        "currency": order.currency,
+        "state": order.state,
+        "test": order.test,
+        "counts": {"ltv": order.ltv is not None, "gross": order.gross is not None},
+        "why_not": order.why,
+        "badge": "recovered" if recovered else None,
+        "lines": _lines(fact.lines if fact.lines is not UNSET else (), order.currency),
+    }
+
+
+def _lines(lines: Sequence[Line], currency: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": line.title,
+            "sku": line.sku,
+            "quantity": line.quantity,
+            "unit_price": None if line.unit_price is None else decimal(line.unit_price, currency),
+            "total": None if line.total is None else decimal(line.total, currency),
+        }
+        for line in lines
+    ]
+
+
+def _bought(order: Settled) -> badges.Bought:
+    fact: Order = order.loaded.fact
+    return badges.Bought(
+        order.loaded.id,
+        str(order.loaded.source),
+        order.loaded.ext,
+        fact.checkout_token or None,
+        order.owner,
+        fact.total if fact.total is not UNSET else None,
+        order.currency,
+        order.placed,
+    )
+
+
+def _cart(item: Loaded, owner: int, currency: str) -> badges.Cart:
+    fact: Checkout = item.fact
+    return badges.Cart(
+        item.id,
+        str(item.source),
+        item.ext,
+        fact.token or None,
+        fact.order or None,
+        owner,
+        fact.value if fact.value is not UNSET else None,
+        fact.currency if fact.currency is not UNSET else currency,
+        fact.completed_at if isinstance(fact.completed_at, int) else None,
+    )
+
+
+def _checkout(item: Loaded, cart: badges.Cart, order: str | None) -> dict[str, Any]:
+    fact: Checkout = item.fact
+    at = fact.at if isinstance(fact.at, int) else cart.completed
+    return {
+        "badge": badges.badge(cart, order),
+        "order": order,
+        "at": None if at is None else iso(at),
+        "value": None if cart.value is None else decimal(cart.value, cart.currency),
+        "currency": cart.currency,
+        "lines": _lines(fact.lines if fact.lines is not UNSET else (), cart.currency),
+    }
