@@ -1,6 +1,6 @@
 """Write docs/demo.svg: what `klientela demo --once` prints on a terminal.
 
-    python tools/make_picture.py
+python tools/make_picture.py
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Write docs/reference/*.md from the code: commands, configuration, errors. A test holds the files against this.
 
-    python tools/make_reference.py
+python tools/make_reference.py
 """
 
 from __future__ import annotations

@@ -34,15 +34,15 @@ _LIMITS = httpx.Limits(max_connections=10, max_keepalive_connections=10, keepali
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-class TooLarge(Exception):  # noqa: N818 - never leaves the client
+class TooLarge(Exception):
     """The body is larger than allowed, once unpacked."""
 
 
-class TooSlow(Exception):  # noqa: N818 - never leaves the client
+class TooSlow(Exception):
     """The body trickles: no single read is late, but the whole is."""
 
 
-class Garbled(Exception):  # noqa: N818 - never leaves the client
+class Garbled(Exception):
     """The packed body cannot be unpacked, or ends too early."""
 
 
