@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 from klientela.flow import rules
+from klientela.settings import Configuration
 from klientela.store import operation
 from klientela.store.database import Store, open_store
 from klientela_daemon.house import House
@@ -15,7 +19,16 @@ RULES_WAIT = (
 def opened(house: House, *, create: bool = False) -> Store:
     """The store of a configuration. StoreError when there is none and it may not be made."""
     key = house.config.file(house.config.settings.privacy.key_file)
+    if create:
+        _keep_private(house.config)
     return open_store(house.config.store_url(), key_file=key, create=create)
+
+
+def _keep_private(config: Configuration) -> None:
+    """A new SQLite file is its owner's alone: it is going to hold personal data. Its side files follow its mode."""
+    if not config.store_exists():
+        with suppress(OSError):  # opening it says what is wrong
+            Path(config.store_url().removeprefix("sqlite:///")).touch(mode=0o600)
 
 
 def settle(store: Store, house: House) -> list[str]:

@@ -44,18 +44,10 @@ def emit_list(name: str, items: Iterable[Any]) -> None:
 
 
 def table(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = (), title: str | None = None
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = (), headless: bool = False
 ) -> None:
     """Rows under headings; columns named in `right` are figures. On a pipe the columns are parted by two blanks."""
-    shown = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-        expand=False,
-    )
+    shown = Table(box=None, pad_edge=False, header_style="bold", expand=False, show_header=not headless)
     for column in columns:
         shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:

@@ -177,6 +177,56 @@ def test_the_list(run: Any, house: Path) -> None:
     assert run("customers", "--page", "0")[0] == 2
 
 
+def test_the_profile(run: Any, here: Path) -> None:
+    shop = Sandbox(customers=0)
+    anna = shop.customer(first_name="Anna", last_name="Öztürk", email="anna@x.example", phone="+493012345670")
+    for number in range(12):
+        shop.order(customer=anna, total=1000 + number, test=number == 3)
+    shop.checkout(customer=anna, total=8000)
+    with serve(shop.app) as url:
+        configure(f'[sources.s]\ntype = "shopify"\nshop = "s"\naccess_token = "{TOKEN}"\nbase_url = "{url}"\n')
+        document(run, "sync")
+    (row,) = document(run, "customers")["rows"]
+    found = document(run, "customer", row["id"])
+    assert found["emails"][0]["value"] == "anna@x.example"
+    assert len(found["order_list"]) == 12
+    assert found["checkouts"][0]["badge"] == "abandoned"
+    code, out, _ = run("customer", row["id"])
+    assert code == 0
+    assert "Anna Öztürk (registered)" in out
+    assert "and 2 older orders" in out
+    assert "abandoned" in out
+    assert "and 9 older orders" in run("customer", row["id"], "--view", "cockpit")[1]
+    code, _, err = run("customer", "1b4e28ba-2fa1-51d2-883f-0016d3cca427")
+    assert code == 1
+    assert "no customer has the id" in err
+
+
+def test_exports(run: Any, house: Path) -> None:
+    document(run, "sync")
+    assert run("export", "--format", "jsonl", "-o", "list.jsonl")[0] == 0
+    rows = [json.loads(line) for line in (house / "list.jsonl").read_text().splitlines()]
+    assert sorted(row["name"] for row in rows) == ["Anna Alt", "Bernd Neu"]
+    assert rows[0]["records"][0]["source"] == "list"
+    assert (house / "list.jsonl").stat().st_mode & 0o077 == 0
+    assert run("export", "-o", "list.csv", "--view", "autoletter", "--search", "wien")[0] == 0
+    head, row = (house / "list.csv").read_text("utf-8-sig").splitlines()
+    assert head.startswith("klientela_id,")
+    assert "Bernd" in row
+    assert (house / "klientela.db").stat().st_mode & 0o077 == 0
+    assert run("export", "--format", "pdf")[0] == 2
+    assert run("export", "-o", "none/list.csv")[0] == 2
+    assert run("export", "--view", "nope")[0] == 2
+
+
+def test_an_export_to_stdout_is_utf8_whatever_the_terminal(house: Path, run: Any) -> None:
+    people(house, "ö@x.example,Jörg,Weiß,Köln,DE")
+    document(run, "sync")
+    process = Process(house, "export", "--format", "json", PYTHONIOENCODING="ascii", LC_ALL="C")
+    assert process.wait() == 0
+    assert json.loads("\n".join(process.out))[0]["name"] == "Jörg Weiß"
+
+
 def test_sources_and_their_names(run: Any, house: Path) -> None:
     (one,) = document(run, "sources")["sources"]
     assert (one["source"], one["state"], one["guests"], one["schedule"]) == ("list", "never ran", "merge", "1h")

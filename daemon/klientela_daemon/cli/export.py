@@ -1,0 +1,56 @@
+"""`klientela export`: exactly the view asked for, as a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from klientela.errors import Misconfigured
+from klientela.store.export import export
+from klientela_daemon.cli.common import house
+from klientela_daemon.cli.customers import view_named
+from klientela_daemon.cli.options import Config, Search, ViewName
+from klientela_daemon.opening import opened
+
+
+def verb(
+    view: ViewName = None,
+    search: Search = None,
+    form: Annotated[Literal["csv", "json", "jsonl"], typer.Option("--format", help="jsonl: a row a line.")] = "csv",
+    out: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: stdout.")] = None,
+    config: Config = None,
+) -> int:
+    """Export a view, sorted by id: the same customers give the same bytes. json and jsonl rows carry their records."""
+    here = house(config)
+    _, chosen = view_named(here, view)
+    with opened(here) as store, store.reading() as db:
+        pieces = export(db, chosen, form, search=search, key=store.key)
+        if out is None:
+            sys.stdout.flush()
+            for piece in pieces:
+                sys.stdout.buffer.write(piece.encode())
+            sys.stdout.buffer.flush()
+        else:
+            _write(out, pieces)
+    return 0
+
+
+def _write(out: Path, pieces: Iterator[str]) -> None:
+    """Whole or not at all, and readable by its owner alone: it holds personal data."""
+    part = out.with_name(f".{out.name}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            for piece in pieces:
+                file.write(piece.encode())
+        part.replace(out)
+    except OSError as error:
+        raise Misconfigured(
+            f"{out} cannot be written: {(error.strerror or '').lower()}", hint="Choose another place with -o."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,91 @@
+"""One customer for people: contact data, sources, addresses, figures, orders with carts between them, relations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from klientela_daemon import lists, render
+
+
+def show(found: Mapping[str, Any], zone: ZoneInfo, orders: int) -> None:
+    """Print a profile; of the orders the newest `orders` (K8)."""
+    render.say(f"{found['name']} ({found['status']}{', inactive' if found['inactive'] else ''})")
+    render.say(f"{found['id']}, customer number {found['customer_number']}")
+    _contact(found, zone)
+    _figures(found)
+    _purchases(found, zone, orders)
+    _around(found, zone)
+
+
+def _contact(found: Mapping[str, Any], zone: ZoneInfo) -> None:
+    rows = [[*_value("e-mail", one)] for one in found["emails"]]
+    rows += [[*_value("phone", one)] for one in found["phones"]]
+    rows += [["company", found["company"], ""]] if found["company"] else []
+    rows += [["address", _address(one), one["kind"] or ""] for one in found["addresses"]]
+    rows += [["joined", lists.day(found["joined"], zone), ""]] if found["joined"] else []
+    rows += [["tags", ", ".join(found["tags"]), ""]] if found["tags"] else []
+    for one in found["records"]:
+        gone = "gone at source" if one["gone"] else ""
+        rows.append(["record", f"{one['source']}/{one['entity']}/{one['external_id']}", gone])
+    render.table(["", "", ""], rows, headless=True)
+
+
+def _value(what: str, one: Mapping[str, Any]) -> tuple[str, str, str]:
+    return what, one["value"], "former" if one["former"] else ""
+
+
+def _address(one: Mapping[str, Any]) -> str:
+    street = " ".join(part for part in (one["street"], one["house_number"]) if part)
+    town = " ".join(part for part in (one["zip"], one["city"]) if part)
+    parts = (one["company"], street, one["line2"], town, one["country"])
+    return ", ".join(part for part in parts if part)
+
+
+def _figures(found: Mapping[str, Any]) -> None:
+    gross = found["totals"]["gross"]
+    average = lists.money(gross["average"]) if gross["average"] else "–"
+    render.say(f"\nLTV {lists.money(found['totals']['ltv'])} in {found['orders']} orders; all orders: "
+               f"{lists.money(gross['sum'])} in {gross['count']}, {average} on average")  # fmt: skip
+
+
+def _purchases(found: Mapping[str, Any], zone: ZoneInfo, most: int) -> None:
+    orders = found["order_list"][:most]
+    carts = [cart for cart in found["checkouts"] if cart["badge"] == "abandoned" or cart["order"] is None]
+    rows = [_order(one, zone) for one in orders] + [_cart(one, zone) for one in carts]
+    if not rows:
+        return
+    rows.sort(key=lambda row: row[0], reverse=True)
+    render.table(["date", "number", "amount", "source", ""], rows, right=["amount"])
+    left = len(found["order_list"]) - len(orders)
+    if left > 0:
+        render.say(f"and {left} older orders")
+
+
+def _order(one: Mapping[str, Any], zone: ZoneInfo) -> list[str]:
+    notes = [] if one["state"] == "paid" else [one["state"]]
+    if one["test"]:
+        notes.append("test")
+    if one["why_not"] and one["why_not"] not in notes:
+        notes.append(f"not counted: {one['why_not']}")
+    if one["badge"]:
+        notes.append(one["badge"])
+    day = lists.day(one["placed_at"], zone)
+    return [day, one["number"] or one["id"], f"{one['total']} {one['currency']}", one["source"], ", ".join(notes)]
+
+
+def _cart(one: Mapping[str, Any], zone: ZoneInfo) -> list[str]:
+    """A cart counts nowhere; it stands between the orders by its date (R32)."""
+    goods = ", ".join(str(line["title"]) for line in one["lines"] if line["title"])
+    return [lists.day(one["at"], zone), "cart", f"{one['value']} {one['currency']}", "", f"{one['badge']}: {goods}"]
+
+
+def _around(found: Mapping[str, Any], zone: ZoneInfo) -> None:
+    for one in found["consent_events"]:
+        when = f" on {lists.day(one['at'], zone)}" if one["at"] else ""
+        render.say(f"consent: {one['channel']} {one['purpose']} {one['state']}{when} ({one['source']})")
+    for one in found["notes"]:
+        render.say(f"note ({one['source']}): {one['text']}")
+    for one in found["shares"]:
+        render.say(f"shares {one['rule']} with {one['with']}")
