@@ -8,17 +8,11 @@ from collections.abc import Iterable
 from klientela.flow.buyers import Case
 from klientela.rules.publish import EMAIL, held_back
 from klientela.rules.ruleset import Ruleset
-from klientela.rules.values import Value, mask, values
+from klientela.rules.values import Value, values, warning
 from klientela.store.facts import SourceRow
 
 MOST = 20
 _KEPT = 10_000
-
-REASONS = {
-    "relay": "it is a marketplace's forwarding address",
-    "role": "it is a box of many people or a placeholder",
-    "listed": "it is on your own list",
-}
 
 
 class Blocked:
@@ -51,10 +45,3 @@ class Blocked:
                 f"and {len(several) - MOST} more values that never match; `klientela doctor` looks at all of them"
             )
         return said
-
-
-def warning(value: Value, count: int) -> str:
-    """The one sentence about a blocked value."""
-    called = {"email": "e-mail", "number": "customer number"}.get(value.rule, value.rule)
-    shown = mask(value.rule, value.plain)
-    return f"{count} records carry the {called} {shown}, which joins nobody: {REASONS[value.blocked or 'role']} (R19)"

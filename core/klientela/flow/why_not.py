@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from klientela.flow import work
-from klientela.flow.blocked import REASONS
 from klientela.flow.why import Members, Opener, Record, why
 from klientela.model.records import Person
 from klientela.rules.identity import Node, joins
 from klientela.rules.keys import key64
 from klientela.rules.publish import ADDRESS, EMAIL, GUEST_MAIL, LINK, NUMBER, PHONE, Key, held_back
 from klientela.rules.ruleset import Ruleset
-from klientela.rules.values import Value, mask, values
+from klientela.rules.values import CALLED, REASONS, Value, mask, values
 from klientela.store import facts
 from klientela.store.database import Db, Store
 from klientela.store.locate import locate
@@ -26,7 +25,6 @@ _MOST_PAIRS = 20
 """With so many carriers of a value on the other side each record is compared."""
 
 _KINDS = {"email": EMAIL, "number": NUMBER, "phone": PHONE, "address": ADDRESS}
-_CALLED = {"email": "e-mail", "number": "customer number", "phone": "phone", "address": "address"}
 _BOTH = {
     "names": "but the names on them are not one person's (R17b)",
     "nameless": "but one of them has no name, and such a value alone joins nobody (R17b)",
@@ -144,7 +142,7 @@ class _Reasons:
             sentence = _ELSE[reason].format(value=shown)
         else:
             but = f"which never matches: {REASONS[value.blocked]} (R19)" if value.blocked else _BOTH[reason]
-            sentence = f"both carry the {_CALLED[value.rule]} {shown}, {but}"
+            sentence = f"both carry the {CALLED[value.rule]} {shown}, {but}"
         return {"reason": reason, "rule": rule, "value": shown, "a": a, "b": b, "sentence": sentence}
 
     # -- what they share -------------------------------------------------------------------------------------------

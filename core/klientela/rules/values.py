@@ -15,6 +15,13 @@ from klientela.rules.ruleset import Ruleset
 Why = Literal["relay", "role", "listed"]
 """Why a value never matches: a marketplace's forwarding address, a box of many or no real one, the operator's list."""
 
+REASONS: dict[Why, str] = {
+    "relay": "it is a marketplace's forwarding address",
+    "role": "it is a box of many people or a placeholder",
+    "listed": "it is on your own list",
+}
+CALLED = {"email": "e-mail", "number": "customer number", "phone": "phone", "address": "address"}
+
 
 class Value(NamedTuple):
     """One value of a record: which rule compares it, how, and why it never matches, if so."""
@@ -95,4 +102,10 @@ def mask(rule: str | None, value: str) -> str:
     return value[:1] + _DOTS
 
 
-__all__ = ["Value", "Why", "mask", "values"]
+def warning(value: Value, count: int) -> str:
+    """The one sentence about a value that never matches and that so many records carry (R19)."""
+    shown, why = mask(value.rule, value.plain), REASONS[value.blocked or "role"]
+    return f"{count} records carry the {CALLED[value.rule]} {shown}, which joins nobody: {why} (R19)"
+
+
+__all__ = ["CALLED", "REASONS", "Value", "Why", "mask", "values", "warning"]
