@@ -284,6 +284,13 @@ def test_the_quarantine(run: Any, house: Path) -> None:
     assert code == 0
     assert "no time we can read" in out
     assert "could not be taken" in str(document(run, "doctor")["findings"])
+    again = document(run, "quarantine", "retry", code=1)  # a file's row is read again with its file
+    assert (again["taken"], again["left"]) == (0, 1)
+    assert "left: " in run("quarantine", "retry")[1]
+    (house / "people.csv").write_text("Email,Since\na@x.example,2026-01-01\nb@x.example,2026-02-01\n")
+    document(run, "sync")
+    assert document(run, "quarantine")["records"] == []
+    assert document(run, "quarantine", "retry") == {"seq": None, "taken": 0, "left": 0, "entries": []}
 
 
 def test_rebuild(run: Any, house: Path) -> None:
