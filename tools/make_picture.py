@@ -32,7 +32,7 @@ def main() -> None:
         )
         text = found.stdout.replace(folder, "/tmp/klientela-demo")  # noqa: S108 - shown, not used
     text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:9001", text)
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=WIDTH, file=nowhere)
         console.print(Text.from_ansi("$ klientela demo --once\n" + text))
     drawn = console.export_svg(title="klientela")

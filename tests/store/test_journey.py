@@ -10,8 +10,8 @@ from tests.shops import bring, use
 def _rows(store: Store) -> list[tuple[object, ...]]:
     with store.reading() as db:
         return db.rows(
-            "SELECT c.first_name, c.last_name, c.email, c.n, t.orders, t.ltv FROM customer c JOIN tally t ON t.id = c.id "
-            "ORDER BY c.s_name, c.pub8"
+            "SELECT c.first_name, c.last_name, c.email, c.n, t.orders, t.ltv FROM customer c "
+            "JOIN tally t ON t.id = c.id ORDER BY c.s_name, c.pub8"
         )
 
 

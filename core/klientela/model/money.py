@@ -44,9 +44,9 @@ def minor(amount: str | int | Decimal, currency: str) -> int:
         plain = amount[:-3] + amount[-2:]  # the spelling of nearly every API; anything else takes the long way
         if plain.isascii() and plain.isdigit() and len(plain) < 19:
             return int(plain)
+    if isinstance(amount, str) and "_" in amount:  # Python would read 1_000
+        raise ValueError(f"{amount!r} is no amount of money")
     try:
-        if isinstance(amount, str) and "_" in amount:
-            raise ValueError("digits only")
         value = Decimal(amount).scaleb(digits(currency))
         whole = int(value)
     except (ArithmeticError, ValueError, TypeError) as error:

@@ -71,12 +71,10 @@ def write(step: Step, lines: list[Line]) -> None:
 def verify(db: Db) -> Iterator[str]:
     """One sentence for each thing that does not hold; nothing when the log is whole."""
     prev = GENESIS
-    count = 0
     for seq, n, kind, rule, customer, other, commitment, stored_prev, stored, salt, body in db.stream(
         "SELECT a.seq, a.n, a.kind, a.rule, a.customer, a.other, a.commitment, a.prev, a.hash, p.salt, p.body "
         "FROM audit a LEFT JOIN audit_private p ON p.seq = a.seq AND p.n = a.n ORDER BY a.seq, a.n"
     ):
-        count += 1
         if bytes(stored_prev) != prev:
             yield f"line {seq}.{n} does not follow the line before it: a line was changed, removed or moved"
         if link(bytes(stored_prev), seq, n, kind, rule, _b(customer), _b(other), bytes(commitment)) != bytes(stored):
