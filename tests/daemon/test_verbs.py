@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import sqlite3
@@ -10,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from klientela.testing import serve
+from klientela.testing import Faults, serve
 from klientela_shopify.sandbox import TOKEN, Sandbox
 from tests.daemon.conftest import configure
-from tests.daemon.house import Process
+from tests.daemon.house import Process, until
 
 LIST = '[sources.list]\ntype = "csv"\npath = "people.csv"\nevery = "1h"\n'
 ROWS = "Email,First Name,Last Name,City,Country\n"
@@ -82,6 +83,24 @@ def test_a_source_in_progress_is_skipped(run: Any, house: Path) -> None:
     connection.close()
     (skipped,) = document(run, "sync")["runs"]
     assert (skipped["status"], skipped["error"]["kind"]) == ("skipped", "busy")
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 1)])
+def test_a_stopped_sync_keeps_what_it_has(here: Path, run: Any, how: signal.Signals, code: int) -> None:
+    shop = Faults(Sandbox(customers=600, seed=5).app)
+    with serve(shop) as url:
+        configure(f'[sources.s]\ntype = "shopify"\nshop = "s"\naccess_token = "{TOKEN}"\nbase_url = "{url}"\n')
+        requests = itertools.count()
+        shop.on("429", when=lambda seen: next(requests) >= 4, wait=200)
+        process = Process(here, "sync")
+        until(lambda: shop.injected["429"] >= 1, "the shop's refusal")
+        assert process.end(how) == code
+        assert any("partial" in line for line in process.out)
+        shop.calm()
+        kept = document(run, "customers")["total"]
+        assert kept > 0
+        assert document(run, "sync")["runs"][0]["status"] == "ok"
+        assert document(run, "customers")["total"] > kept
 
 
 def test_a_change_of_rules_is_said_and_waits(run: Any, house: Path) -> None:

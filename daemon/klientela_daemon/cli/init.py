@@ -11,13 +11,14 @@ import typer
 from klientela.errors import Conflict, Misconfigured
 from klientela.settings import DEFAULT_FILE
 from klientela_daemon import render
-from klientela_daemon.cli.options import Config
+from klientela_daemon.cli.options import Config, Json
 from klientela_daemon.starter import STARTER
 
 
 def verb(
     config: Config = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    as_json: Json = False,
 ) -> int:
     """Write a commented starter klientela.toml; a file that is there is kept unless --force is given."""
     asked = config or (Path(os.environ["KLIENTELA_CONFIG"]) if os.environ.get("KLIENTELA_CONFIG") else None)
@@ -25,8 +26,11 @@ def verb(
     if path.exists() and not force:
         raise Conflict(f"{path} is there already", hint="Name another file with --config, or replace it with --force.")
     write(path, STARTER)
-    render.say(f"wrote {path}")
-    render.say("Next: fill in a source, then `klientela check` and `klientela sync`.")
+    if as_json:
+        render.emit({"file": str(path)})
+    else:
+        render.say(f"wrote {path}")
+        render.say("Next: fill in a source, then `klientela check` and `klientela sync`.")
     return 0
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from klientela.plugins import Plugins, find
 from klientela_daemon import render
-from klientela_daemon.cli.options import Json
+from klientela_daemon.cli.options import Config, Json
 
 
-def verb(as_json: Json = False) -> int:
+def verb(config: Config = None, as_json: Json = False) -> int:
     """What is installed: plugins, their versions, the source types they bring, and what each type can know."""
     found = find()
     if as_json:

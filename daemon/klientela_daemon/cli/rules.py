@@ -43,4 +43,6 @@ def apply(config: Config = None, as_json: Json = False) -> int:
         render.say(f"The rules {after} are in force instead of {before}; {done} records were looked at anew.")
     if left and not as_json:
         render.say(f"{left} records are left; the next sync goes on with them.")
-    return failures.STOPPED if stop.is_set() and left else 0
+    if not left:
+        return 0
+    return failures.FAILED if as_json else stop.code

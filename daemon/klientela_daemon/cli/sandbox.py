@@ -11,6 +11,7 @@ from klientela.errors import Misconfigured
 from klientela.plugins import find
 from klientela.testing import run
 from klientela_daemon import render
+from klientela_daemon.cli.options import Config
 from klientela_daemon.sandboxes import application
 
 
@@ -22,6 +23,7 @@ def verb(
     fault: Annotated[
         list[str] | None, typer.Option("--fault", metavar="KIND[:RATE]", help="Inject a fault; may be repeated.")
     ] = None,
+    config: Config = None,
 ) -> int:
     """Serve a plugin's sandbox shop on 127.0.0.1 until Ctrl-C."""
     shop = application(find(), name, customers=customers, seed=seed, faults=fault or ())

@@ -42,13 +42,12 @@ def verb(
         for said in settle(store, here):
             failures.warn(said)
         reports = run(here, store, wanted, full=full, stop=stop)
-        stopped = stop.is_set()
     if as_json:
         render.emit({"runs": [report.as_dict() for report in reports]})
     else:
         show(reports)
-    if stopped:
-        return failures.STOPPED if not as_json else failures.FAILED
+    if stop.is_set():
+        return failures.FAILED if as_json else stop.code
     return failures.FAILED if any(report.status in ("failed", "partial") for report in reports) else 0
 
 
@@ -82,20 +81,28 @@ def _failed(name: str, error: Exception) -> Report:
     return Report(name, "failed", started=now, finished=now, error=failures.explain(error))
 
 
+class Stop(threading.Event):
+    """Set by Ctrl-C and SIGTERM; `code` is the exit code that fits: 130 for Ctrl-C, else 1."""
+
+    code = failures.FAILED
+
+    def ask(self, number: int, frame: object) -> None:
+        """The signal handler; a second Ctrl-C does not wait."""
+        if number == signal.SIGINT:
+            if self.is_set():
+                raise KeyboardInterrupt
+            self.code = failures.STOPPED
+        self.set()
+
+
 @contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set: pages are finished or rolled back. A second Ctrl-C is a hard one."""
-    stop = threading.Event()
-
-    def ask(number: int, frame: object) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.set()
-
+def stopping() -> Iterator[Stop]:
+    """An event that Ctrl-C and SIGTERM set: pages are finished or rolled back."""
+    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
