@@ -102,6 +102,12 @@ class Jobs:
                 self._add(plan, plan.schedule.latest(now) if new else plan.schedule.after(now))
         self._plans = dict(plans)
 
+    def nudge(self) -> None:
+        """Look at the clock again. The scheduler sleeps by a clock that stands still while a machine is suspended and
+        knows nothing of a clock that was set; this lets it notice both within seconds."""
+        if self._scheduler.running:
+            self._scheduler.wakeup()
+
     def stop(self, timeout: float) -> list[str]:
         """No more runs; wait for those in progress. The sources that did not end in time."""
         if self._scheduler.running:

@@ -116,6 +116,7 @@ class Daemon:
             log.info("stopping", signal=asked)
             self._stop.set()
             return
+        self._jobs.nudge()
         if self._jobs.alive:
             systemd.notify("WATCHDOG=1")
         self._warn_of_stale()

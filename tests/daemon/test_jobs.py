@@ -179,6 +179,27 @@ def test_a_changed_plan_starts_new_sources_and_drops_old_ones(jobs: Any) -> None
     assert set(running.plans) == {"stays", "new"}
 
 
+def test_a_machine_that_slept_catches_up_once(jobs: Any, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept = [timedelta()]
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + slept[0]
+
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Clock)
+    seen: list[str] = []
+    ran(store, "a", operation.now())
+    running = jobs(seen.append, plan("a", "1h"))
+    time.sleep(0.2)
+    assert seen == []
+    slept[0] = timedelta(hours=30)  # the lid was closed; the scheduler still sleeps towards its old moment
+    running.nudge()
+    until(lambda: seen == ["a"])
+    time.sleep(0.2)
+    assert seen == ["a"]  # thirty slots, one run
+
+
 # Stale ------------------------------------------------------------------------------------------------------------
 
 

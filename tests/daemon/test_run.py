@@ -14,8 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
+from klientela.store import open_store
 from klientela.testing import Faults, serve
 from klientela_shopify.sandbox import TOKEN, create
+from tests.conftest import fresh_schema
 from tests.daemon.house import Process, until
 
 CSV = '[sources.{name}]\ntype = "csv"\npath = "{name}.csv"\nevery = "{every}"\n'
@@ -132,6 +134,24 @@ def test_a_second_daemon_is_refused_and_the_lock_dies_with_the_first(daemon: Any
     third = daemon()
     third.wait_for("klientela is running")
     assert third.end() == 0
+
+
+def test_on_postgresql_too(daemon: Any, people: Any, tmp_path: Path, postgres_url: str) -> None:
+    people("a", "a@x.example")
+    url = fresh_schema(postgres_url)
+    configure(tmp_path, f'[store]\nurl = "{url}"\n', CSV.format(name="a", every="1s"), WEB)
+    first = daemon()
+    first.wait_for("sync ended", source="a")
+    second = daemon()
+    assert second.wait() == 1
+    assert "another klientela daemon" in second.lines[0]
+    first.end(signal.SIGKILL)
+    third = daemon()
+    third.wait_for("sync ended", 2, source="a")
+    assert third.end() == 0
+    with open_store(url, key_file=tmp_path / "klientela.key") as store, store.reading() as db:
+        assert db.one("SELECT count(*) FROM customer") == (1,)
+        assert db.one("SELECT count(*) FROM lease") == (0,)
 
 
 def test_a_sync_beside_the_daemon_is_allowed(
