@@ -52,7 +52,7 @@ class Resolution:
     marks_new: dict[tuple[int, str, Handle], None] = field(default_factory=dict)
     crowds: dict[int, tuple[int, bool]] = field(default_factory=dict)  # key -> kind, crowded now
     comps: dict[Handle, int] = field(default_factory=dict)  # node -> divided component
-    looked_at: set[Handle] = field(default_factory=set)  # nodes whose component was computed anew
+    looked_at: set[Handle] = field(default_factory=set)  # nodes whose component was computed anew, or that are no more
     apart: list[Apart] = field(default_factory=list)
     splits: dict[int, list[int]] = field(default_factory=dict)  # old customer -> customers its nodes are in now
 
@@ -91,6 +91,7 @@ class Resolver:
         self._recount()
         self._crowds()
         self._reach()
+        self.out.looked_at |= self.dissolved
         return self.out
 
     # -- what changed ------------------------------------------------------------
