@@ -39,7 +39,8 @@ START = 1_500_000_000_000_000
 FIRST = (
     "Anna:30 Peter:28 Michael:30 Thomas:29 Andreas:27 Stefan:25 Christian:24 Maria:22 Sabine:20 Katrin:18 Julia:22 "
     "Jörg:10 Jürgen:12 Günther:6 Ute:9 Petra:12 Monika:11 Piotr:8 Agnieszka:7 Katarzyna:8 Łukasz:4 Zofia:3 "
-    "Ömer:1 Xaver:.5 Quirin:.2 Élodie:.3 Lena:14 Lea:12 Leon:10 Lukas:13 Paul:11 Emma:9 Mia:9 Ben:8 Jan:10 Tim:8 Ida:3 Otto:2 Yvonne:4"
+    "Ömer:1 Xaver:.5 Quirin:.2 Élodie:.3 Lena:14 Lea:12 Leon:10 Lukas:13 Paul:11 Emma:9 Mia:9 Ben:8 Jan:10 "
+    "Tim:8 Ida:3 Otto:2 Yvonne:4"
 )
 LAST = (
     "Müller:60 Schmidt:50 Schneider:30 Fischer:27 Weber:25 Meyer:24 Wagner:22 Becker:20 Schulz:20 Hoffmann:18 "

@@ -36,9 +36,12 @@ def names(store: Store, view: View = AUTOLETTER, **asked: Any) -> list[str]:
 def test_the_list_equals_a_plain_filter_and_sort(
     store: Store, limits: tuple[int, ...], indexed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in zip(("FEW", "_WALK", "_FURTHER", "_NAMED"), limits, strict=True):
-        monkeypatch.setattr(overview, name, value)
-    monkeypatch.setattr(overview, "_LONG_WALK", limits[1] * 2)
+    few, walk, further, named = limits
+    monkeypatch.setattr(overview, "FEW", few)
+    monkeypatch.setattr(overview, "_WALK", {"sqlite": walk, "postgresql": walk})
+    monkeypatch.setattr(overview, "_LONG_WALK", walk * 2)
+    monkeypatch.setattr(overview, "_FURTHER", further)
+    monkeypatch.setattr(overview, "_NAMED", named)
     rows = invent(90, seed=limits[0] + indexed)
     put(store, rows)
     if indexed:

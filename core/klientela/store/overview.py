@@ -23,10 +23,10 @@ from klientela.store.sorting import Sort, sort_of
 
 FEW = 10_000
 """Filtered totals are counted up to here; so many matches are sorted rather than walked for."""
-_WALK = 4_000
-"""Rows of an order whose texts are read before the walk is given up."""
-_LONG_WALK = 30_000
-"""The same for a page far down."""
+_WALK = {"sqlite": 4_000, "postgresql": 10_000}
+"""Rows of an order whose texts are read before the walk is given up: so many as cost less than to find all matches."""
+_LONG_WALK = 40_000
+"""The same for a page far down, on SQLite."""
 _FURTHER = 100_000
 """Rows of an order that are looked up among all matches."""
 _NAMED = 2_000
@@ -225,31 +225,42 @@ class Finder:
     # -- searched -----------------------------------------------------------------------------------------------------
 
     def _searched(self, order: Sort, offset: int, size: int) -> Found:
-        share = self._dense()
-        if share is None or not self._many_at_once():
+        share = self._share()
+        if not self._surely_many(share):
             few = self.matching(FEW + 1)
             if len(few) <= FEW:
                 return Found(self._sorted(order, few, offset, size), len(few), capped=False)
-            # ids are given as records come: those of the first matches tell how many follow
-            share = len(few) / max(few) if self.db.sqlite else 1 / 20
+            if self.db.sqlite:  # ids are given as records come: those of the first matches tell how many follow
+                share = len(few) / max(few)
         self._name_texts()
-        found = self._walk(order, offset, size, share)
+        found = self._walk(order, offset, size, max(share, 0.01))
         if found is None and order.table == "customer" and share * self.everybody > 7 * FEW:
             found = self._walk_among(order, offset, size)
         return Found(self._all_sorted(order, offset, size) if found is None else found, FEW, capped=True)
 
-    def _dense(self) -> float | None:
-        """PostgreSQL: the share that matches, by a sample of the pages, where it is so large that looking at row after
-        row finds enough sooner than the search index, which names all of them before the first; else None."""
+    def _share(self) -> float:
+        """PostgreSQL: about which share of the rows matches, by a sample of the pages; 0 where it is not worth it."""
         if self.db.sqlite or self.everybody < 20 * FEW:
-            return None
+            return 0
         where, params = self._terms("c", "c")
         row = self.db.one(
             f"SELECT count(*), count(*) FILTER (WHERE TRUE{where}) "
             "FROM customer c TABLESAMPLE SYSTEM (0.2) REPEATABLE (1)",
             params,
         )
-        return row[1] / row[0] if row is not None and row[1] * 6 > row[0] else None
+        return row[1] / row[0] if row is not None and row[0] else 0
+
+    def _surely_many(self, share: float) -> bool:
+        """PostgreSQL: whether more than `FEW` match, where that is found out sooner than by the search index, which
+        names all matches before the first."""
+        wanted = self.wanted
+        if self.db.sqlite:
+            return False
+        if len(wanted.terms) == 1 and wanted.source is None and not wanted.listed and not wanted.inactive:
+            (term,) = wanted.terms
+            if not term.plain and self._about(term, FEW + 1) > FEW:
+                return True
+        return share > 1 / 10 and self._many_at_once()
 
     def _many_at_once(self) -> bool:
         """PostgreSQL: whether more than `FEW` match among the first rows of the table."""
@@ -265,7 +276,8 @@ class Finder:
     def _name_texts(self) -> None:
         """Find the few rows whose text holds a term that names a country or a source: then facets decide the rest."""
         for term in self.wanted.terms:
-            if not term.plain:
+            # pg_trgm takes the dot of an address for the end of a word: it finds too much for two letters
+            if not term.plain and (self.db.sqlite or len(term.text) > 2):
                 self._mode(_FIND)
                 sql, text = "SELECT id FROM customer WHERE hay LIKE ? LIMIT ?", term.like
                 if self.db.sqlite:
@@ -289,20 +301,26 @@ class Finder:
         Where facets decide, no row is read but the index, and the walk may go to its end.
         """
         need = offset + size
-        decided = all(term.text in self.named for term in self.wanted.terms)
-        rows_read = max(_WALK, int(1.4 * need / share))
-        if rows_read > _LONG_WALK and not decided:
+        decided = [term for term in self.wanted.terms if term.text in self.named]
+        texts = [term for term in self.wanted.terms if term.text not in self.named]
+        usual = _WALK[self.db.dialect]
+        rows_read = max(usual, int(1.4 * need / share))
+        if rows_read > max(usual, _LONG_WALK) and texts:
             return None
         rows, values = self._segments(order)
-        where, params = self._terms("w", "c")
-        join = "" if decided else f"{self._then} customer c ON c.id = w.id "
+        facets, known = self._terms("u", "u", decided)
+        join = where = ""
+        params: list[Any] = []
+        if texts:
+            join = f" {self._then} customer c ON c.id = w.id"
+            where, params = self._terms("w", "c", texts, source=False)
         self._mode(_WALKING)
         found = self.db.rows(
-            f"SELECT w.id FROM (SELECT id, facet FROM ({rows}) AS u LIMIT ?) AS w {join}"
-            f"WHERE TRUE{self._listed('w', order.table)}{where} LIMIT ?",
-            (*values, self._no_limit if decided else rows_read, *params, need),
+            f"SELECT w.id FROM (SELECT id, facet FROM ({rows}) AS u "
+            f"WHERE TRUE{self._listed('u', order.table)}{facets} LIMIT ?) AS w{join} WHERE TRUE{where} LIMIT ?",
+            (*values, *known, rows_read if texts else self._no_limit, *params, need),
         )
-        return [row[0] for row in found[offset:]] if decided or len(found) == need else None
+        return [row[0] for row in found[offset:]] if not texts or len(found) == need else None
 
     def _walk_among(self, order: Sort, offset: int, size: int) -> list[int] | None:
         """SQLite: look further along an order, for rows among all that the search index finds."""
@@ -317,11 +335,13 @@ class Finder:
         )
         return [row[0] for row in found[offset:]] if len(found) == offset + size else None
 
-    def _terms(self, facets: str, texts: str, terms: Sequence[Term] | None = None) -> tuple[str, list[Any]]:
+    def _terms(
+        self, facets: str, texts: str, terms: Sequence[Term] | None = None, *, source: bool = True
+    ) -> tuple[str, list[Any]]:
         """Terms and the source filter as conditions: facets of one alias, texts of another."""
         sql: list[str] = []
         params: list[Any] = []
-        if self.wanted.source is not None:
+        if source and self.wanted.source is not None:
             found, values = self._of_sources((self.wanted.source,), facets)
             sql.append(f" AND {found}")
             params += values
@@ -395,13 +415,14 @@ class Finder:
         alias = "c" if table == "customer" else "t"
         join = "" if table == "customer" else f" JOIN {table} t ON t.id = c.id"
         plain = [term for term in self.wanted.terms if term.plain]
-        if plain:
-            where, params = self._terms("c", "c", [term for term in self.wanted.terms if not term.plain])
+        mixed = [term for term in self.wanted.terms if not term.plain]
+        term = min(mixed, key=self._about, default=None)
+        if term is None or (plain and self._about(term) > FEW // 2):
+            where, params = self._terms("c", "c", mixed)
             likes = "".join(" AND c.hay LIKE ?" for _ in plain)
             sql = f"FROM customer c{join} WHERE c.inactive = ?{likes}{where}{self._listed(alias, table)}"
             return _Hits(sql, [self.inactive, *(term.like for term in plain), *params], alias)
         where, params = self._terms("c", "c")
-        term = min(self.wanted.terms, key=self._about)
         ways = ["SELECT id FROM customer WHERE hay LIKE ?"]
         values: list[Any] = [term.like]
         if term.countries:
@@ -416,15 +437,15 @@ class Finder:
         )
         return _Hits(sql, [*values, self.inactive, *params], alias)
 
-    def _about(self, term: Term) -> int:
-        """How many rows a term that names countries or sources finds at least."""
-        found = sum(self.figures.get(f"source:{source}", 0) for source in term.sources)
+    def _about(self, term: Term, enough: int = 10 * FEW) -> int:
+        """How many rows one of the sources or countries that a term names has; no more than `enough` are counted."""
+        found = max((self.figures.get(f"source:{source}", 0) for source in term.sources), default=0)
         for bits in term.countries:
             row = self.db.one(
                 "SELECT count(*) FROM (SELECT 1 FROM customer WHERE inactive = ? AND country = ? LIMIT ?) AS c",
-                (self.inactive, searching.country_code(bits), 10 * FEW),
+                (self.inactive, searching.country_code(bits), enough),
             )
-            found += row[0] if row else 0
+            found = max(found, row[0] if row else 0)
         return found
 
     def _sorted(self, order: Sort, ids: list[int], offset: int, size: int) -> list[int]:
@@ -443,9 +464,16 @@ class Finder:
     def _all_sorted(self, order: Sort, offset: int, size: int) -> list[int]:
         """A page of all matches, however many: the last resort, whose cost grows with the matches alone."""
         hits = self._hits(order.table)
-        keys = ", ".join(f"{hits.alias}.{part}" for part in order.final.split(", "))
         self._mode(_FIND)
-        sql = f"SELECT {hits.alias}.id {hits.sql} ORDER BY {keys} LIMIT ? OFFSET ?"
+        if self.db.sqlite:
+            keys = ", ".join(f"{hits.alias}.{part}" for part in order.final.split(", "))
+            sql = f"SELECT {hits.alias}.id {hits.sql} ORDER BY {keys} LIMIT ? OFFSET ?"
+        else:  # or the planner would walk the order, in the belief that matches are spread evenly
+            keys = ", ".join(f"{hits.alias}.{part.split(' ')[0]}" for part in order.final.split(", "))
+            sql = (
+                f"WITH hits AS MATERIALIZED (SELECT {hits.alias}.id, {keys} {hits.sql}) "
+                f"SELECT id FROM hits ORDER BY {order.final} LIMIT ? OFFSET ?"
+            )
         return [row[0] for row in self.db.rows(sql, (*hits.params, size, offset))]
 
     def _mode(self, off: tuple[str, ...]) -> None:
