@@ -31,7 +31,8 @@ def test_t27_one_warning_for_two_hundred_orders_of_one_relay(store: Store) -> No
     assert customers(store) == 200
     (said,) = report.remarks
     assert said == (
-        "200 records carry the e-mail n•••@m•••.it, which joins nobody: it is a marketplace's forwarding address (R19)"
+        "200 records carry the e-mail n•••@marketplace.amazon.it, which joins nobody: "
+        "it is a marketplace's forwarding address (R19)"
     )
     assert bring(store, "amazon", orders).remarks == []  # nothing new, nothing to tell
 
@@ -43,7 +44,7 @@ def test_t28_a_role_box_of_two_people_is_one_warning(store: Store) -> None:
     )
     assert customers(store) == 3
     (said,) = report.remarks
-    assert "2 records carry the e-mail i•••@f•••.de" in said
+    assert "2 records carry the e-mail info@f•••.de" in said
     assert "box of many people" in said
 
 
@@ -71,7 +72,7 @@ def test_warnings_are_few(store: Store) -> None:
     people = [contact(n, f"info@firma{n % 30}.de") for n in range(60)]
     remarks = bring(store, "list", people).remarks
     assert len(remarks) == MOST + 1
-    assert "10 more values" in remarks[-1]
+    assert f"{30 - MOST} more values" in remarks[-1]
 
 
 def test_a_change_of_rules_and_a_rebuild_tell_nothing_again(store: Store) -> None:

@@ -11,7 +11,7 @@ from klientela.rules.ruleset import Ruleset
 from klientela.rules.values import Value, values, warning
 from klientela.store.facts import SourceRow
 
-MOST = 20
+MOST = 10
 _KEPT = 10_000
 
 

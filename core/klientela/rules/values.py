@@ -104,8 +104,18 @@ def mask(rule: str | None, value: str) -> str:
 
 def warning(value: Value, count: int) -> str:
     """The one sentence about a value that never matches and that so many records carry (R19)."""
-    shown, why = mask(value.rule, value.plain), REASONS[value.blocked or "role"]
-    return f"{count} records carry the {CALLED[value.rule]} {shown}, which joins nobody: {why} (R19)"
+    why = REASONS[value.blocked or "role"]
+    return f"{count} records carry the {CALLED[value.rule]} {_hint(value)}, which joins nobody: {why} (R19)"
+
+
+def _hint(value: Value) -> str:
+    """A blocked value masked as far as it may be somebody's: what makes it one of many is shown."""
+    local, at, domain = value.folded.rpartition("@")
+    if value.rule == "email" and value.blocked == "relay":
+        return f"{local[:1]}{_DOTS}{at}{domain}"
+    if value.rule == "email" and local in keys.ROLES:
+        return local + mask("email", value.folded)[len(local[:1] + _DOTS) :]
+    return mask(value.rule, value.plain)
 
 
 __all__ = ["CALLED", "REASONS", "Value", "Why", "mask", "values", "warning"]

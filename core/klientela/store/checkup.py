@@ -87,7 +87,7 @@ def _people(db: Db) -> Iterator[Finding]:
         yield Finding("names", "ok", f"no customer goes by more than {_MANY_NAMES} names")
 
 
-_MOST, _KEPT, _BATCH = 20, 50_000, 500
+_MOST, _KEPT, _BATCH = 10, 50_000, 500
 
 
 def _blocked(db: Db, ruleset: Ruleset) -> Iterator[Finding]:
