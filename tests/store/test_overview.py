@@ -39,7 +39,7 @@ def test_the_list_equals_a_plain_filter_and_sort(
     few, walk, further, named = limits
     monkeypatch.setattr(overview, "FEW", few)
     monkeypatch.setattr(overview, "_WALK", {"sqlite": walk, "postgresql": walk})
-    monkeypatch.setattr(overview, "_LONG_WALK", walk * 2)
+    monkeypatch.setattr(overview, "_LONG_WALK", {"sqlite": walk * 2, "postgresql": walk * 2})
     monkeypatch.setattr(overview, "_FURTHER", further)
     monkeypatch.setattr(overview, "_NAMED", named)
     rows = invent(90, seed=limits[0] + indexed)

@@ -25,8 +25,8 @@ FEW = 10_000
 """Filtered totals are counted up to here; so many matches are sorted rather than walked for."""
 _WALK = {"sqlite": 4_000, "postgresql": 10_000}
 """Rows of an order whose texts are read before the walk is given up: so many as cost less than to find all matches."""
-_LONG_WALK = 40_000
-"""The same for a page far down, on SQLite."""
+_LONG_WALK = {"sqlite": 12_000, "postgresql": 40_000}
+"""The same for a page further down."""
 _FURTHER = 100_000
 """Rows of an order that are looked up among all matches."""
 _NAMED = 2_000
@@ -305,7 +305,7 @@ class Finder:
         texts = [term for term in self.wanted.terms if term.text not in self.named]
         usual = _WALK[self.db.dialect]
         rows_read = max(usual, int(1.4 * need / share))
-        if rows_read > max(usual, _LONG_WALK) and texts:
+        if rows_read > max(usual, _LONG_WALK[self.db.dialect]) and texts:
             return None
         rows, values = self._segments(order)
         facets, known = self._terms("u", "u", decided)

@@ -61,6 +61,7 @@ _HEADERS = {
     "location": _Header("customer", "s_city", 1, nullable=True),
     "city": _Header("customer", "s_city", 1, nullable=True),
     "country": _Header("customer", "country", 1, nullable=True),
+    "status": _Header("customer", "status", 1, nullable=False),  # guests, then registered ones
     "joined": _Header("customer", "since", -1, nullable=False),
     "orders": _Header("tally", "orders", -1, nullable=False),
     "last_order": _Header("tally", "last", -1, nullable=True),
@@ -68,7 +69,7 @@ _HEADERS = {
 _LIST: Ways = (("ltv", -1), ("last", -1), ("s_last", 1), ("pub8", 1))
 _COCKPIT: Ways = (("gross_day", -1), ("s_last", 1), ("pub8", 1))
 _ALSO = {"ltv": "autoletter", "site123": "joined"}
-SORTABLE = ("autoletter", "site123", "cockpit", *_HEADERS, "status", "ltv")
+SORTABLE = ("autoletter", "site123", "cockpit", *_HEADERS, "ltv")
 """What `sort` may be, each also with `:asc` or `:desc`."""
 
 
@@ -90,8 +91,6 @@ def sort_of(sort: str, totals: str = "ltv") -> Sort:
         return _declared(name, _LIST, way == "asc", nullable=False)
     if name == "cockpit":
         return _declared(name, _COCKPIT, way == "asc", nullable=True)
-    if name == "status":
-        return _status(way == "desc")
     header = _HEADERS[name]
     column = "gross_orders" if name == "orders" and totals == "gross" else header.column
     sign = {"": header.way, "asc": 1, "desc": -1}[way]
@@ -112,14 +111,3 @@ def _sort(name: str, table: str, ways: Ways, nullable: bool) -> Sort:
     missing = Segment(f" AND {first} IS NULL", ways)  # PostgreSQL's planner does not see that the first key is constant
     head, _, tail = final.partition(", ")
     return Sort(name, table, (there, missing), f"{head} NULLS LAST, {tail}")
-
-
-def _status(down: bool) -> Sort:
-    """Guests before registered ones, or the other way round: two filtered walks over the ids."""
-    sign = -1 if down else 1
-    guests = Segment(" AND facet & 2048 = 0", (("pub8", sign),))
-    registered = Segment(" AND facet & 2048 <> 0", (("pub8", sign),))
-    way = "DESC" if down else "ASC"
-    return Sort(
-        "status", "customer", (registered, guests) if down else (guests, registered), f"status {way}, pub8 {way}"
-    )

@@ -421,6 +421,7 @@ LATE = (
     Late("customer_company", "customer", "inactive, s_company, pub8, facet"),
     Late("customer_city", "customer", "inactive, s_city, pub8, facet"),
     Late("customer_country", "customer", "inactive, country, pub8, facet"),
+    Late("customer_status", "customer", "inactive, status, pub8, facet"),
     Late("customer_since", "customer", "inactive, since, pub8, facet"),
     # each of these costs two random pages per changed order: benchmarks/list_1m.py measures it
     Late("tally_list", "tally", "inactive, ltv DESC, last DESC{last}, s_last, pub8, facet"),
