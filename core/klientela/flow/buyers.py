@@ -17,6 +17,9 @@ from klientela.store import tables as t
 from klientela.store.database import Db, Step
 from klientela.store.facts import Loaded, SourceRow
 
+Standing = dict[int, tuple[int | None, int | None, Settled]]
+"""Orders as they stand: buyer, owner and figures."""
+
 NOBODY = Published("", (), False, False)
 
 
@@ -57,6 +60,7 @@ class Owners:
         self.result = Buyers()
         self.rules_of = {number: ruleset.of(row.uid) for number, row in sources.items()}
         self.accounts: dict[int, bool] = {}
+        self.touched: set[int | None] = set()  # buyers that an order found, left, or stopped or began to belong to
 
     def run(self, persons: list[Loaded], orders: list[Loaded], fresh: set[int]) -> Buyers:
         """`persons` and `orders` have changed; `fresh` are records nobody knew before."""
@@ -103,7 +107,7 @@ class Owners:
         buyers = self._buyers(orders)
         owners = self._owners(orders, buyers, standing)
         currency = self.ruleset.currency
-        moved = self.result.moved
+        moved, touched = self.result.moved, self.touched
         new_rows, changed_rows = [], []
         for item, buyer, owner in zip(orders, buyers, owners, strict=True):
             number = item.id
@@ -115,24 +119,27 @@ class Owners:
                 settled.why_not, 1 if settled.test else 0, None if name is UNSET else name, number,
             )  # fmt: skip
             if number in standing:
-                old_owner, old = standing[number]
+                old_buyer, old_owner, old = standing[number]
                 changed_rows.append(row)
+                if old_owner != owner or old_buyer != buyer:
+                    touched.update((old_buyer, buyer))
                 if old_owner != owner or old != settled:
                     moved.append(Moved(number, old_owner, old, owner, settled))
             else:
                 new_rows.append(row)
+                touched.add(buyer)
                 moved.append(Moved(number, None, None, owner, settled))
         columns = ("buyer", "owner", "placed", "currency", "gross", "ltv", "state", "why", "test", "number")
         db.insert(t.orders, (*columns, "id"), new_rows)
         db.update(t.orders, columns, changed_rows)
 
-    def _standing(self, ids: list[int]) -> dict[int, tuple[int | None, Settled]]:
+    def _standing(self, ids: list[int]) -> Standing:
         if not ids:
             return {}
         return {
-            row[0]: (row[1], Settled(row[2], row[3], row[4], bool(row[5]), row[6], row[7], row[8]))
+            row[0]: (row[1], row[2], Settled(row[3], row[4], row[5], bool(row[6]), row[7], row[8], row[9]))
             for row in self.db.rows(
-                "SELECT id, owner, currency, placed, state, test, gross, ltv, why FROM orders "
+                "SELECT id, buyer, owner, currency, placed, state, test, gross, ltv, why FROM orders "
                 f"WHERE id {self.db.among}",
                 (self.db.pack(ids),),
             )
@@ -154,7 +161,7 @@ class Owners:
         self,
         orders: list[Loaded],
         buyers: list[int | None],
-        standing: dict[int, tuple[int | None, Settled]],
+        standing: Standing,
     ) -> list[int | None]:
         """Whose each order is: its buyer's, or that of a guest row of its own, or nobody's that we know of."""
         merging = {number for number, rules in self.rules_of.items() if rules.guests == "merge"}
@@ -196,7 +203,7 @@ class Owners:
         orders: list[Loaded],
         own_row: list[Loaded],
         owners: dict[int, int | None],
-        standing: dict[int, tuple[int | None, Settled]],
+        standing: Standing,
     ) -> None:
         """Register, fill or empty the guest_order records of these orders."""
         made = {
@@ -224,14 +231,12 @@ class Owners:
         self.db.update(t.record, ("version", "body"), bodies)
         self._vanished(orders, owners, standing)
 
-    def _vanished(
-        self, orders: list[Loaded], owners: dict[int, int | None], standing: dict[int, tuple[int | None, Settled]]
-    ) -> None:
+    def _vanished(self, orders: list[Loaded], owners: dict[int, int | None], standing: Standing) -> None:
         """Guest rows that their order left: it has an account now, or another policy rules."""
         left = {
             old
             for item in orders
-            if (old := standing.get(item.id, (None, None))[0]) is not None and owners.get(item.id) != old
+            if (old := standing.get(item.id, (None, None))[1]) is not None and owners.get(item.id) != old
         }
         if not left:
             return
@@ -245,23 +250,17 @@ class Owners:
 
     def _hidden(self, persons: list[Loaded]) -> set[int]:
         """Buyers who are no account and all of whose known orders are owned by per_order guests (R13, R29): they
-        publish nothing and make no row. Adds buyers of moved orders to the persons that must be looked at."""
+        publish nothing and make no row. Adds buyers that orders found or left to the persons that must be looked at."""
         per_order = {number for number, row in self.sources.items() if self.ruleset.of(row.uid).guests == "per_order"}
         if not per_order:
             return set()
         watched = {i.id for i in persons if i.source in per_order and not self.accounts.get(i.id, False)}
-        moved = [m.id for m in self.result.moved]
-        if moved:
-            rows = self.db.rows(
-                f"SELECT DISTINCT o.buyer FROM orders o JOIN record r ON r.id = o.buyer WHERE o.id {self.db.among}",
-                (self.db.pack(moved),),
-            )
-            extra = [row[0] for row in rows if row[0] not in watched and not self.accounts.get(row[0], False)]
-            mine = {i.id for i in persons}
-            loaded = facts.load(self.db, [number for number in extra if number not in mine])
-            more = [item for item in loaded.values() if item.source in per_order and item.fact is not None]
-            persons += more
-            watched |= {item.id for item in more}
+        others = {number for number in self.touched if number is not None} - {item.id for item in persons}
+        for item in facts.load(self.db, others).values():
+            if item.source in per_order and item.fact is not None:
+                persons.append(item)
+                if not is_account(item.fact, self.ruleset.of(self.sources[item.source].uid)):
+                    watched.add(item.id)
         if not watched:
             return set()
         differs = "owner IS NOT buyer" if self.db.sqlite else "owner IS DISTINCT FROM buyer"

@@ -439,8 +439,8 @@ class Resolver:
                 near |= mates
             else:
                 quiet.append(held)
-        alone = [h for h in self.content if h not in seeds]
         nodes = self._closure(near)
+        alone = [h for h in self.content if h not in seeds and h not in nodes]
         quiet = [held for held in quiet if held.handle not in nodes]
         for held in quiet:
             self._found_alone(held)

@@ -92,7 +92,8 @@ class OrderState:
     order: Order
     settled: Settled
     policy: Policy  # the strictest of its carriers
-    buyers: tuple[RecordKey, ...]  # whom the carriers name, the head's first
+    buyer: RecordKey | None  # whom the head names
+    others: tuple[RecordKey, ...]  # whom the other carriers name
     owner: RecordKey | None
 
     @property
@@ -202,7 +203,7 @@ def whole(claims: Iterable[Said], decisions: Sequence[Decided], ruleset: Ruleset
     ]
     return World(
         persons=persons,
-        stubs={buyer for one in states for buyer in one.buyers} - facts.keys(),
+        stubs={key for one in states for key in (one.buyer, *one.others) if key is not None} - facts.keys(),
         orders={one.key: one for one in states},
         checkouts={key: fact for key, fact in facts.items() if isinstance(fact, Checkout)},
         clusters=sorted(clusters),
@@ -287,9 +288,9 @@ def _order(one: carriage.Group, told: Mapping[RecordKey, Person], ruleset: Rules
     head, order = one.head, carriage.told(one)
     rules = ruleset.of(head.source)
     policy = guests.strictest(ruleset.of(c.source).guests for c in one.carriers)
-    buyers = [(c.source, "customer", c.order.customer) for c in one.carriers if c.order.customer]
-    owner = (head.source, "customer", head.order.customer) if head.order.customer else None
-    account = owner is not None and owner in told and is_account(told[owner], rules)
+    buyer = owner = (head.source, "customer", head.order.customer) if head.order.customer else None
+    others = [(c.source, "customer", c.order.customer) for c in one.carriers[1:] if c.order.customer]
+    account = buyer is not None and buyer in told and is_account(told[buyer], rules)
     if guests.is_own_row(head.order, rules, policy, account):
         owner = (head.source, "guest_order", head.external_id) if guests.guest_person(order, rules) else None
     return OrderState(
@@ -298,7 +299,8 @@ def _order(one: carriage.Group, told: Mapping[RecordKey, Person], ruleset: Rules
         order=order,
         settled=settle(order, ruleset.currency),
         policy=policy,
-        buyers=tuple(dict.fromkeys(buyers)),
+        buyer=buyer,
+        others=tuple(dict.fromkeys(others)),
         owner=owner,
     )
 
@@ -318,7 +320,7 @@ def _hidden(orders: Sequence[OrderState], told: Mapping[RecordKey, Person], rule
     """Buyers who are no account and all of whose known orders are owned by per_order guests (R13, R29)."""
     hidden = set()
     for key, person in told.items():
-        mine = [one for one in orders if key in one.buyers or one.owner == key]
+        mine = [one for one in orders if key in (one.buyer, one.owner, *one.others)]
         if mine and all(one.guest for one in mine) and not is_account(person, ruleset.of(key[0])):
             hidden.add(key)
     return hidden
@@ -335,7 +337,7 @@ def _asserted(told: Mapping[RecordKey, Person], orders: Iterable[OrderState]) ->
             found.append((key, (key[0], "customer", person.merged_into), "upstream"))
     for one in orders:
         if one.owner is not None and not one.guest:
-            found += [(one.owner, buyer, "same_order") for buyer in one.buyers if buyer != one.owner]
+            found += [(one.owner, other, "same_order") for other in one.others]
     return found
 
 
