@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from klientela.flow import stage
+from klientela.flow import listrow, rules, stage, tally
+from klientela.flow.project import Projected
+from klientela.flow.resolve import Resolver
 from klientela.kit import Address, Checkout, Gone, Line, Number, Order, Page, Person, Rejected
+from klientela.rules import precedence
+from klientela.rules.publish import is_account
+from klientela.rules.ruleset import Ruleset, SourceRules
+from klientela.store import facts, open_store
+from klientela.store import tables as t
+from klientela.store.facts import Loaded
+from klientela.store.identity import Held, member
+from tests.shops import bring
 
 # -- staging: a whole page at once, or record by record --------------------------------------------------------------
 
@@ -54,7 +65,7 @@ def _records(draw: st.DrawFn) -> Any:
 
 
 @given(st.lists(_records(), max_size=4))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_page_is_taken_as_its_records_are(records: list[Any]) -> None:
     rejects: list[Rejected] = []
     gone: list[Gone] = []
@@ -89,3 +100,153 @@ def test_what_cannot_be_taken_is_named(record: Any, reason: str) -> None:
     assert stage._one_by_one(Page([record]), rejects, []) == {}
     assert [reject.reason for reject in rejects] == [reason]
     assert stage._at_once([record]) is None
+
+
+# -- the list's row: a lone record's, or that of any customer ---------------------------------------------------------
+
+NAMES = st.one_of(
+    st.sampled_from([UNSET, None, "", " ", "Max", " Éva ", "Wiśniewska-Groß", "\u200b", "\u0301a", "ﬁn İ", "A\tB"]),
+    st.text(max_size=6),
+)
+MAILS = st.sampled_from(
+    [
+        UNSET,
+        None,
+        "",
+        " ",
+        "Max.M+x@GMail.com ",
+        "x@marketplace.amazon.de",
+        "keine",
+        "-",
+        "ü@ß.de",
+        "a b@c.de",
+        "A@b.de, c",
+    ]
+)
+PLACES = st.sampled_from(
+    [
+        UNSET,
+        [],
+        [Address()],
+        [Address(city=" Łódź ", country="Polen")],
+        [Address(city="", country=" ")],
+        [Address(country=" Narnia ", zip="1", street="Weg 3", company="X")],
+        [Address(city=" "), Address(city="Berlin")],
+    ]
+)
+
+
+@st.composite
+def _persons(draw: st.DrawFn) -> Person:
+    return Person(
+        external_id=draw(st.sampled_from(["1", "mail:a@b.de"])),
+        version=draw(st.sampled_from([None, 5])),
+        entity=draw(st.sampled_from(["customer", "contact", "manual"])),
+        kind=draw(st.sampled_from([UNSET, "account", "guest", "contact"])),
+        created_at=draw(st.sampled_from([UNSET, None, 0, 7])),
+        first_name=draw(NAMES),
+        last_name=draw(NAMES),
+        company=draw(NAMES),
+        email=draw(MAILS),
+        phone=draw(st.sampled_from([UNSET, None, "", "000", " 0171/5550123 ", "+49 30 1"])),
+        addresses=draw(PLACES),
+        tags=draw(st.sampled_from([UNSET, [], ["b", "a", "b"]])),
+        numbers=draw(st.sampled_from([UNSET, UNSET, [], [Number("7")]])),
+        emails=draw(st.sampled_from([UNSET, UNSET, [], ["b@c.de"]])),
+    )
+
+
+@given(_persons(), st.sampled_from([None, "customer_null", "never"]), st.sampled_from(["registered", "guest"]))
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_plain_row_is_the_row(person: Person, guest_rule: Any, default: Any) -> None:
+    ruleset = Ruleset(sources={"main": SourceRules(guest_rule=guest_rule, default_status=default)})
+    rows = listrow.Rows(ruleset, {"main": 3})
+    canon = facts.canon_of(person, "main", facts.NUMBER_OF[person.entity], person.external_id)
+    loaded = Loaded(9, 3, facts.NUMBER_OF[person.entity], person.external_id, person.version, 0, person)
+    account = "main" if is_account(person, ruleset.of("main")) else None
+    held = Held(9, "", (), account, canon, 9, None, 11, True, loaded=loaded)
+    plain = rows.plain(held, bytes(range(16)))
+    if plain is not None:
+        made = precedence.summary(member(loaded, canon), ruleset)
+        assert plain == rows.weighed(made, bytes(range(16)), 9, [held])
+    else:
+        assert person.emails or person.numbers or len(person.addresses or ()) > 1
+
+
+# -- the whole journey: with every fast road, and with none ------------------------------------------------------------
+
+PEOPLE = [
+    {"first_name": "Max", "last_name": "Muster", "email": "max@example.org"},
+    {"first_name": "Max", "last_name": "Muster", "email": "max@example.org", "phone": "0171 5550123"},
+    {"first_name": "Eva", "last_name": "Muster", "phone": "+49 171 5550123"},
+    {"first_name": "Eva", "last_name": "Lang", "email": "eva@example.org", "company": "ACME"},
+    {"email": "max@example.org"},
+    {"first_name": "Ola", "last_name": "Łącka", "email": "ola@example.org", "kind": "guest"},
+    {"phone": "0301 998877", "kind": "account"},
+    {},
+]
+
+
+@st.composite
+def _things(draw: st.DrawFn) -> Any:
+    if draw(st.booleans()):
+        return Person(
+            external_id=draw(st.sampled_from("123456")),
+            version=draw(st.integers(1, 5)),
+            created_at=draw(st.sampled_from([None, 1_772_000_000_000_000, 1_772_100_000_000_000])),
+            **draw(st.sampled_from(PEOPLE)),  # type: ignore[arg-type]
+        )
+    return Order(
+        external_id=draw(st.sampled_from("123456789")),
+        version=draw(st.integers(1, 5)),
+        customer=draw(st.sampled_from([UNSET, *"1234567"])),
+        placed_at=draw(st.sampled_from([None, 1_772_000_000_000_000, 1_772_100_000_000_000, 1_772_200_000_000_000])),
+        total=draw(st.sampled_from([0, 1000, 2000])),
+        refunded=draw(st.sampled_from([UNSET, UNSET, 1000])),
+        state=draw(st.sampled_from([UNSET, "paid", "offer", "void"])),
+        test=draw(st.sampled_from([False, False, True])),
+        currency=draw(st.sampled_from(["EUR", "EUR", "CHF"])),
+        first_name="Max",
+        email=draw(st.sampled_from(["max@example.org", "neu@example.org"])),
+    )
+
+
+RULES = st.builds(
+    lambda guests, limits, same: Ruleset(limits=limits, same_source=same, sources={"main": SourceRules(guests=guests)}),
+    st.sampled_from(["merge", "merge", "per_order", "per_source"]),
+    st.sampled_from([(10, 10, 50), (1, 1, 1)]),
+    st.sampled_from(["review", "merge"]),
+)
+
+
+@given(st.lists(st.lists(_things(), min_size=1, max_size=12), min_size=1, max_size=4), st.integers(1, 7), RULES)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_road_changes_the_state(loads: list[list[Any]], size: int, ruleset: Ruleset) -> None:
+    """Several loads, in pages of any size: every derived table and every line of the log are the same."""
+    fast = _state(loads, size, ruleset)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage, "_at_once", lambda records: None)
+        patch.setattr(Resolver, "_but_strangers", lambda self, changed: changed)
+        patch.setattr(listrow.Rows, "plain", lambda self, held, public: None)
+        patch.setattr(Projected, "_born", lambda self, change, fresh, owners: False)
+        patch.setattr(tally, "add_new_orders", lambda db, moved, touched, currency, days: tally.Added(moved, 0, 0, 0))
+        slow = _state(loads, size, ruleset)
+    assert fast == slow
+
+
+def _state(loads: list[list[Any]], size: int, ruleset: Ruleset) -> dict[str, list[Any]]:
+    with TemporaryDirectory() as folder, open_store(f"sqlite:///{folder}/k.db") as store:
+        assert rules.adopt(store, ruleset)
+        for load in loads:
+            bring(store, "main", load, size=size)
+        with store.reading() as db:
+            found = {}
+            for table in (*t.DERIVED, t.record, t.claim):
+                names = [c.name for c in table.columns if c.name not in ("seen", "since")]
+                found[table.name] = sorted(map(repr, db.rows(f"SELECT {', '.join(names)} FROM {table.name}")))
+            found["audit"] = db.rows(
+                "SELECT a.kind, a.rule, a.customer, a.other, p.body FROM audit a "
+                "JOIN audit_private p ON p.seq = a.seq AND p.n = a.n ORDER BY a.seq, a.n"
+            )
+            found["search"] = sorted(db.rows("SELECT id FROM search_docsize"))
+        return found

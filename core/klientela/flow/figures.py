@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from klientela.flow.project import Days
+from klientela.flow.tally import Days
 from klientela.rules.ruleset import Ruleset
 from klientela.store import tables as t
 from klientela.store.database import Step

@@ -2,163 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from klientela.flow import listrow, tally
 from klientela.flow.buyers import Moved
+from klientela.flow.listrow import FACET, HAY, INACTIVE, JOINED, PUB8, SOURCES, STATUS, Row, sources_of
 from klientela.flow.resolve import Change, Resolution
-from klientela.model.instants import HOUR, day
-from klientela.model.records import Person
-from klientela.rules import precedence
-from klientela.rules.geo import country
+from klientela.flow.tally import Days, Tally
 from klientela.rules.identity import Handle
-from klientela.rules.keys import placeholder
 from klientela.rules.precedence import Summary, merge
-from klientela.rules.publish import NEVER, is_guest
 from klientela.rules.ruleset import Ruleset
-from klientela.rules.text import clean, search_text, sort_key
 from klientela.rules.totals import Settled
 from klientela.store import ids, search
 from klientela.store import tables as t
 from klientela.store.database import Step
-from klientela.store.identity import Held, Realm, write_nodes
-
-LAST_OF_ALL = "\uffff"
-_dump = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
-_ROW = (
-    "pub", "pub8", "anchor", "n", "first_name", "last_name", "email", "phone", "company", "city", "country", "status",
-    "manual", "inactive", "number", "crm_id", "joined", "seen", "sources", "tags", "modules", "consents", "fallback",
-    "hay", "facet", "s_name", "s_email", "s_company", "s_city",
-)  # fmt: skip
-_FIGURES = ("ltv", "orders", "last", "last_day", "gross", "gross_orders", "gross_last", "gross_day", "tests", "other")
-_TALLY = ("pub8", "s_last", "facet", *_FIGURES)
-
-
-class Tally:
-    """The figures of one customer. `other` holds [ltv, gross, orders] of further currencies, where there are any."""
-
-    __slots__ = ("gross", "gross_last", "gross_orders", "last", "ltv", "orders", "other", "recount", "tests")
-
-    def __init__(
-        self,
-        ltv: int = 0,
-        orders: int = 0,
-        last: int | None = None,
-        gross: int = 0,
-        gross_orders: int = 0,
-        gross_last: int | None = None,
-        tests: int = 0,
-        other: dict[str, list[int]] | None = None,
-    ) -> None:
-        self.ltv = ltv
-        self.orders = orders
-        self.last = last
-        self.gross = gross
-        self.gross_orders = gross_orders
-        self.gross_last = gross_last
-        self.tests = tests
-        self.other = other
-        self.recount = False
-
-    def add(self, order: Settled, currency: str) -> None:
-        """Count an order."""
-        placed = order.placed
-        if order.ltv is not None:
-            self.orders += 1
-            if placed is not None and (self.last is None or placed > self.last):
-                self.last = placed
-        if order.gross is not None:
-            self.gross_orders += 1
-            if placed is not None and (self.gross_last is None or placed > self.gross_last):
-                self.gross_last = placed
-        self.tests += order.test
-        if order.currency == currency:
-            self.ltv += order.ltv or 0
-            self.gross += order.gross or 0
-        else:
-            self._foreign(order, 1)
-
-    def take(self, order: Settled, currency: str) -> None:
-        """Take an order out again; where it was the last one, the rest must be read anew."""
-        if order.ltv is not None:
-            self.orders -= 1
-            self.recount |= order.placed is not None and order.placed == self.last
-        if order.gross is not None:
-            self.gross_orders -= 1
-            self.recount |= order.placed is not None and order.placed == self.gross_last
-        self.tests -= order.test
-        if order.currency == currency:
-            self.ltv -= order.ltv or 0
-            self.gross -= order.gross or 0
-        else:
-            self._foreign(order, -1)
-
-    def _foreign(self, order: Settled, sign: int) -> None:
-        if self.other is None:
-            self.other = {}
-        slot = self.other.setdefault(order.currency, [0, 0, 0])
-        slot[0] += sign * (order.ltv or 0)
-        slot[1] += sign * (order.gross or 0)
-        slot[2] += sign
-        if not slot[2]:
-            del self.other[order.currency]
-
-    def join(self, other: Tally) -> None:
-        """Add the figures of a customer that joined."""
-        self.ltv += other.ltv
-        self.orders += other.orders
-        self.last = _later(self.last, other.last)
-        self.gross += other.gross
-        self.gross_orders += other.gross_orders
-        self.gross_last = _later(self.gross_last, other.gross_last)
-        self.tests += other.tests
-        if other.other:
-            mine = self.other or {}
-            for currency, amounts in other.other.items():
-                slot = mine.get(currency, [0, 0, 0])
-                mine[currency] = [a + b for a, b in zip(slot, amounts, strict=True)]
-            self.other = mine
-
-    def row(self, zone: Days) -> tuple[Any, ...]:
-        """The columns from `ltv` on."""
-        other = json.dumps({c: self.other[c] for c in sorted(self.other)}) if self.other else None
-        return (
-            self.ltv, self.orders, self.last, zone.day(self.last), self.gross, self.gross_orders, self.gross_last,
-            zone.day(self.gross_last), self.tests, other,
-        )  # fmt: skip
-
-    @classmethod
-    def of(cls, row: tuple[Any, ...]) -> Tally:
-        """From the columns ltv … other as stored."""
-        ltv, orders, last, _, gross, gross_orders, gross_last, _, tests, other = row
-        return cls(ltv, orders, last, gross, gross_orders, gross_last, tests, json.loads(other) if other else None)
-
-
-def _text(value: Any) -> str | None:
-    return (value.strip() or None) if value else None
-
-
-def _later(one: int | None, two: int | None) -> int | None:
-    if one is None or two is None:
-        return two if one is None else one
-    return max(one, two)
-
-
-class Days:
-    """Calendar days in the shop's zone; offsets change on full hours, so one look-up serves an hour."""
-
-    def __init__(self, ruleset: Ruleset) -> None:
-        self.zone = ruleset.zone
-        self.hours: dict[int, int] = {}
-
-    def day(self, moment: int | None) -> int | None:
-        if moment is None:
-            return None
-        hour = moment // (HOUR // 4)
-        known = self.hours.get(hour)
-        if known is None:
-            known = self.hours[hour] = day(moment, self.zone)
-        return known
+from klientela.store.identity import Realm, write_nodes
 
 
 class Projector:
@@ -167,7 +25,7 @@ class Projector:
     def __init__(self, ruleset: Ruleset, source_ids: dict[str, int]) -> None:
         self.ruleset = ruleset
         self.days = Days(ruleset)
-        self.source_ids = source_ids
+        self.rows = listrow.Rows(ruleset, source_ids)
 
     def run(self, step: Step, out: Resolution, moved: list[Moved], fresh: set[int]) -> Projected:
         """Write everything that follows from a resolution and from orders that moved or changed."""
@@ -205,7 +63,8 @@ class Projected:
         for change in out.changes:
             several = len(change.members) > 1
             for handle in change.members:
-                self._point(handle, change.customer, several)
+                if several or handle not in out.new_persons:  # a new record by itself points nowhere
+                    self._point(handle, change.customer, several)
         rows = [(p.created, p.name, p.keys, p.flags, p.node, p.customer, p.seen, p.id) for p in out.persons.values()]
         columns = ("created", "name", "keys", "flags", "node", "customer", "seen")
         gone = set(out.left)
@@ -255,52 +114,32 @@ class Projected:
     def rows(self, moved: list[Moved], fresh: set[int]) -> None:
         """Customer rows, figures, postings, search."""
         db, out = self.db, self.out
-        changes = {change.customer: change for change in out.changes}
-        shown = {number: self._shown(change) for number, change in changes.items()}
-        involved = {*changes, *out.vanished, *(c for change in out.changes for c in change.olds)}
-        self._load_rows(involved)
         owners = {r for m in moved for r in (m.old_owner, m.owner) if r is not None}
-        tallies = self._load_tallies(involved | owners)
+        born = [change for change in out.changes if self._born(change, fresh, owners)]
+        customers_born = {change.customer for change in born}
+        changes = {change.customer: change for change in out.changes if change.customer not in customers_born}
+        involved = {*changes, *out.vanished, *(c for change in changes.values() for c in change.olds)}
         self.changed_records = {*involved, *out.persons}
-        customers = self._owners(moved, tallies)
-        only_orders = {c for pair in customers for c in pair if c is not None} - involved
-        tallies.update(self._load_tallies(only_orders - tallies.keys()))
-        for number in owners - only_orders - involved:
-            tallies.pop(number, None)
-        fresh_rows: list[tuple[Any, ...]] = []
-        changed_rows: list[tuple[Any, ...]] = []
-        now: dict[int, Tally] = {}
-        for number, change in changes.items():
-            if not shown[number]:
-                continue
-            now[number] = self._base(change, tallies, fresh)
-        for number in only_orders:
-            if number in tallies:
-                now[number] = Tally.of(tallies[number][3:])
-        self._count(moved, customers, now, set(changes))
-        again = [number for number, tally in now.items() if tally.recount]
-        if again:
-            self._recount(again, changes, now)
-        keys: dict[int, tuple[int, str, int]] = {c: r[:3] for c, r in tallies.items()}
-        gone = [c for c in involved if c in self.old_rows and not shown.get(c, False)]
-        for number, change in changes.items():
-            if not shown[number]:
-                continue
-            row, s_last = self._row(change)
-            keys[number] = (row[1], s_last, row[_FACET])
-            old = self.old_rows.get(number)
-            if old is None:
-                fresh_rows.append((number, *row))
-            elif old != row:
-                changed_rows.append((*row, number))
+        days = self.projector.days
+        added = tally.add_new_orders(db, moved, self.changed_records, self.ruleset.currency, days)
+        shown = {number: self._shown(change) for number, change in changes.items()}
+        gone, fresh_rows, changed_rows, keys = self._list(changes, shown, involved)
+        now, tallies = self._tallies(changes, shown, involved, added.left, fresh)
+        fresh_tallies = []
+        for change in born:
+            if self.realm.held[change.customer].shown:
+                row, s_last = self._row(change)
+                fresh_rows.append((change.customer, *row))
+                facet = search.tally_facet(row[FACET], 0)
+                fresh_tallies.append((change.customer, row[PUB8], s_last, facet, *tally.NOTHING))
         db.delete(t.customer, [(c,) for c in gone])
         db.delete(t.tally, [(c,) for c in gone])
-        db.insert(t.customer, ("id", *_ROW), fresh_rows)
-        db.update(t.customer, _ROW, changed_rows)
-        self._write_tallies(now, tallies, keys)
+        db.insert(t.customer, ("id", *listrow.COLUMNS), fresh_rows)
+        db.update(t.customer, listrow.COLUMNS, changed_rows)
+        self._write_tallies(now, tallies, keys, fresh_tallies)
         self._postings_and_search(gone, fresh_rows, changed_rows)
         self._count_rows(gone, fresh_rows, changed_rows)
-        self._count_tallies(gone, now, tallies)
+        self._count_tallies(gone, now, tallies, added)
         self._count_orders(moved)
         if self.figures:
             db.upsert(
@@ -311,14 +150,67 @@ class Projected:
                 add=("value",),
             )
 
+    def _born(self, change: Change, fresh: set[int], owners: set[int]) -> bool:
+        """Whether a customer is nothing but one record that nobody knew and nobody ordered by: it has no row yet, and
+        no figures."""
+        number = change.customer
+        return change.members == [number] and not change.olds and number in fresh and number not in owners
+
+    def _list(
+        self, changes: dict[int, Change], shown: dict[int, bool], involved: set[int]
+    ) -> tuple[list[int], list[Row], list[Row], dict[int, tuple[int, str, int]]]:
+        """Rows to delete, to insert (id first) and to update (id last), and what tallies repeat of each row."""
+        self._load_rows(involved)
+        fresh_rows: list[Row] = []
+        changed_rows: list[Row] = []
+        keys: dict[int, tuple[int, str, int]] = {}
+        for number, change in changes.items():
+            if not shown[number]:
+                continue
+            row, s_last = self._row(change)
+            keys[number] = (row[PUB8], s_last, row[FACET])
+            old = self.old_rows.get(number)
+            if old is None:
+                fresh_rows.append((number, *row))
+            elif old != row:
+                changed_rows.append((*row, number))
+        gone = [c for c in involved if c in self.old_rows and not shown.get(c, False)]
+        return gone, fresh_rows, changed_rows, keys
+
+    def _tallies(
+        self,
+        changes: dict[int, Change],
+        shown: dict[int, bool],
+        involved: set[int],
+        moved: list[Moved],
+        fresh: set[int],
+    ) -> tuple[dict[int, Tally], dict[int, Row]]:
+        """The figures of customers that changed or whose orders did: as they are now, and as they were."""
+        owners = {r for m in moved for r in (m.old_owner, m.owner) if r is not None}
+        tallies = self._load_tallies(involved | owners)
+        customers = self._owners(moved, tallies)
+        only_orders = {c for pair in customers for c in pair if c is not None} - involved
+        tallies.update(self._load_tallies(only_orders - tallies.keys()))
+        for number in owners - only_orders - involved:
+            tallies.pop(number, None)
+        now = {number: self._base(change, tallies, fresh) for number, change in changes.items() if shown[number]}
+        for number in only_orders:
+            if number in tallies:
+                now[number] = Tally.of(tallies[number][3:])
+        self._count(moved, customers, now)
+        again = [number for number, figures in now.items() if figures.recount]
+        if again:
+            self._recount(again, changes, now)
+        return now, tallies
+
     def _shown(self, change: Change) -> bool:
         return any(self.realm.held[h].shown for h in change.members)
 
     def _owners(self, moved: list[Moved], tallies: dict[int, tuple[Any, ...]]) -> list[tuple[int | None, int | None]]:
         """For each moved order the customers of its old and new owner, as they are after this page.
 
-        A customer's id is the smallest record id of its members: a tally under an owner's own id is that owner's, unless
-        this page moved it, and nothing more needs to be read.
+        A customer's id is the smallest record id of its members: a tally under an owner's own id is that owner's,
+        unless this page moved it, and nothing more needs to be read.
         """
         realm = self.realm
         settled = {r for m in moved for r in (m.old_owner, m.owner) if r is not None}
@@ -346,7 +238,8 @@ class Projected:
     def _load_rows(self, involved: set[int]) -> None:
         if involved:
             for row in self.db.rows(
-                f"SELECT id, {', '.join(_ROW)} FROM customer WHERE id {self.db.among}", (self.db.pack(involved),)
+                f"SELECT id, {', '.join(listrow.COLUMNS)} FROM customer WHERE id {self.db.among}",
+                (self.db.pack(involved),),
             ):
                 self.old_rows[row[0]] = row[1:]
                 self.old_public[row[0]] = row[1]
@@ -357,7 +250,8 @@ class Projected:
         return {
             row[0]: row[1:]
             for row in self.db.rows(
-                f"SELECT id, {', '.join(_TALLY)} FROM tally WHERE id {self.db.among}", (self.db.pack(sorted(wanted)),)
+                f"SELECT id, {', '.join(tally.COLUMNS)} FROM tally WHERE id {self.db.among}",
+                (self.db.pack(sorted(wanted)),),
             )
         }
 
@@ -383,7 +277,6 @@ class Projected:
         moved: list[Moved],
         customers: list[tuple[int | None, int | None]],
         now: dict[int, Tally],
-        changed: set[int],
     ) -> None:
         currency = self.ruleset.currency
         for item, (before, after) in zip(moved, customers, strict=True):
@@ -391,7 +284,6 @@ class Projected:
                 now[before].take(item.old, currency)
             if item.new is not None and after is not None and after in now and not now[after].recount:
                 now[after].add(item.new, currency)
-        _ = changed
 
     def _recount(self, again: list[int], changes: dict[int, Change], now: dict[int, Tally]) -> None:
         """Read the orders of some customers anew."""
@@ -416,136 +308,28 @@ class Projected:
                 settled = Settled(currency, placed, state, bool(test), gross, ltv, why)
                 now[of[handle]].add(settled, self.ruleset.currency)
 
-    def _row(self, change: Change) -> tuple[tuple[Any, ...], str]:
+    def _row(self, change: Change) -> tuple[Row, str]:
         """The list row of a customer and its last name's sort key."""
-        realm = self.realm
+        realm, rows = self.realm, self.projector.rows
         helds = [realm.held[h] for h in change.members]
+        public = self.public_of(change)
         if len(helds) == 1 and helds[0].summary is None:
-            plain = self._plain_row(change, helds[0])
+            plain = rows.plain(helds[0], public)
             if plain is not None:
                 return plain
         made: Summary = realm.summary_of(helds[0])
         for held in helds[1:]:
             made = merge(made, realm.summary_of(held))
-        public = self.public_of(change)
-        first, last = made.name[1] if made.name else (None, None)
-        emails = precedence.ordered(made.emails)
-        phone = precedence.best_of(made.phones)
-        email = emails[0] if emails else None
-        city = (made.address[1].city if made.address else None) or (made.city[1] if made.city else None)
-        country_ = self._country(made)
-        registered = precedence.status(made) == "registered"
-        sources = sorted(self.projector.source_ids[uid] for uid in made.sources)
-        company = made.company[1] if made.company else None
-        display = " ".join(x for x in (last, first) if x) or email or phone or made.canon.external_id
-        states = precedence.consent_states(made)
-        s_last = sort_key(last) if last else ""
-        row = (
-            public,
-            ids.pub8(public),
-            self._anchor(change, made),
-            sum(h.n for h in helds),
-            first,
-            last,
-            email,
-            phone,
-            company,
-            city,
-            country_,
-            int(registered),
-            int(made.manual),
-            0,
-            precedence.best_of(made.numbers) or ids.short_number(public),
-            made.crm_id[1] if made.crm_id else None,
-            made.created,
-            min(h.seen for h in helds),
-            json.dumps(sources),
-            _dump(made.tags) if made.tags else None,
-            _dump(made.modules) if made.modules else None,
-            _dump(states) if states else None,
-            made.canon.external_id if not (first or last or email or phone) else None,
-            search_text(first, last, *emails, company, city),
-            search.facet(country_, bool(registered), made.manual, sources),
-            sort_key(display),
-            sort_key(email) if email else None,
-            sort_key(company) if company else None,
-            sort_key(city) if city else None,
-        )
-        return row, s_last or LAST_OF_ALL
-
-    def _plain_row(self, change: Change, held: Held) -> tuple[tuple[Any, ...], str] | None:
-        """The row of a lone record that needs no weighing up: nine of ten. None where the general way must go; the
-        property tests hold both against each other."""
-        assert held.loaded is not None  # noqa: S101 - a lone node has its record
-        person: Person = held.loaded.fact
-        if person.emails or person.phones or person.consents or person.numbers or person.crm_id or person.modules:
-            return None
-        places = person.addresses or ()
-        if len(places) > 1:
-            return None
-        first, last, email, phone, company = map(_text, (
-            person.first_name, person.last_name, person.email, person.phone, person.company
-        ))  # fmt: skip
-        if phone is not None and placeholder(phone):
-            phone = None
-        if email is not None:
-            email = clean(email)
-        city = nation = None
-        if places:
-            city, nation = _text(places[0].city), _text(places[0].country)
-            nation = country(nation) or nation
-        canon = held.canon
-        rules = self.ruleset.of(canon.source)
-        if held.account is not None or person.entity == "manual":
-            registered = True
-        else:
-            registered = not is_guest(person, rules) and rules.default_status == "registered"
-        public = self.public_of(change)
-        display = " ".join([x for x in (last, first) if x]) or email or phone or canon.external_id
-        tags = person.tags
-        row = (
-            public,
-            ids.pub8(public),
-            held.handle,
-            1,
-            first,
-            last,
-            email,
-            phone,
-            company,
-            city,
-            nation,
-            int(registered),
-            int(person.entity == "manual"),
-            0,
-            ids.short_number(public),
-            None,
-            canon.created if canon.created != NEVER else None,
-            held.seen,
-            f"[{held.loaded.source}]",
-            _dump(sorted(set(tags))) if tags else None,
-            None,
-            None,
-            canon.external_id if not (first or last or email or phone) else None,
-            search_text(first, last, email, company, city),
-            search.facet(nation, registered, person.entity == "manual", (held.loaded.source,)),
-            sort_key(display),
-            sort_key(email) if email else None,
-            sort_key(company) if company else None,
-            sort_key(city) if city else None,
-        )
-        return row, (sort_key(last) if last else "") or LAST_OF_ALL
-
-    def _country(self, made: Summary) -> str | None:
-        if made.address and made.address[1].country:
-            return country(made.address[1].country) or made.address[1].country.strip()
-        return made.country[1] if made.country else None
+        return rows.weighed(made, public, self._anchor(change, made), helds)
 
     def public_of(self, change: Change) -> bytes:
         """The public id of a customer: that of its oldest record (R23)."""
         known = self.public.get(change.customer)
         if known is None:
-            canon = min(self.realm.held[h].canon for h in change.members)
+            members = change.members
+            canon = self.realm.held[members[0]].canon
+            if len(members) > 1:
+                canon = min(self.realm.held[h].canon for h in members)
             known = ids.public_id(canon.source, canon.entity, canon.external_id, self.step.store.key)
             self.public[change.customer] = known
         return known
@@ -565,16 +349,19 @@ class Projected:
     # -- writing -------------------------------------------------------------------
 
     def _write_tallies(
-        self, now: dict[int, Tally], tallies: dict[int, tuple[Any, ...]], keys: dict[int, tuple[int, str, int]]
+        self,
+        now: dict[int, Tally],
+        tallies: dict[int, Row],
+        keys: dict[int, tuple[int, str, int]],
+        fresh: list[Row],
     ) -> None:
         days = self.projector.days
-        fresh, money, figures, full = [], [], [], []
+        money, figures, full = [], [], []
         for number in sorted(now):
-            tally = now[number]
-            row = tally.row(days)
+            row = now[number].row(days)
             old = tallies.get(number)
-            pub8, s_last, bits = keys[number]
-            key = (pub8, s_last, search.tally_facet(bits, tally.gross_orders))
+            pub8, s_last, bits = keys[number] if number in keys else tallies[number][:3]
+            key = (pub8, s_last, search.tally_facet(bits, now[number].gross_orders))
             if old is None:
                 fresh.append((number, *key, *row))
             elif old[:3] != key:
@@ -585,34 +372,34 @@ class Projected:
                 money.append((row[0], row[4], number))  # only sums moved: the other indexes stay untouched
             else:
                 figures.append((*row, number))
-        self.db.insert(t.tally, ("id", *_TALLY), fresh)
+        self.db.insert(t.tally, ("id", *tally.COLUMNS), fresh)
         self.db.update(t.tally, ("ltv", "gross"), money)
-        self.db.update(t.tally, _FIGURES, figures)
-        self.db.update(t.tally, _TALLY, full)
+        self.db.update(t.tally, tally.FIGURES, figures)
+        self.db.update(t.tally, tally.COLUMNS, full)
 
     def _postings_and_search(
         self, gone: list[int], fresh: list[tuple[Any, ...]], changed: list[tuple[Any, ...]]
     ) -> None:
         db = self.db
-        place, text = _SOURCES, _ROW.index("hay")
         drop, add = [], []
         old_text, new_text = [], []
         for number in gone:
             old = self.old_rows[number]
-            drop += [(source, number) for source in json.loads(old[place])]
-            old_text.append((number, old[text], old[_FACET]))
+            drop += [(source, number) for source in sources_of(old)]
+            old_text.append((number, old[HAY], old[FACET]))
         for row in fresh:
-            add += [(source, row[0]) for source in json.loads(row[1 + place])]
-            new_text.append((row[0], row[1 + text], row[1 + _FACET]))
+            new = row[1:]
+            add += [(source, row[0]) for source in sources_of(new)]
+            new_text.append((row[0], new[HAY], new[FACET]))
         for row in changed:
             number, old = row[-1], self.old_rows[row[-1]]
-            if old[place] != row[place]:
-                before, after = set(json.loads(old[place])), set(json.loads(row[place]))
+            if old[SOURCES] != row[SOURCES]:
+                before, after = set(sources_of(old)), set(sources_of(row))
                 drop += [(source, number) for source in sorted(before - after)]
                 add += [(source, number) for source in sorted(after - before)]
-            if old[text] != row[text] or old[_FACET] != row[_FACET]:
-                old_text.append((number, old[text], old[_FACET]))
-                new_text.append((number, row[text], row[_FACET]))
+            if old[HAY] != row[HAY] or old[FACET] != row[FACET]:
+                old_text.append((number, old[HAY], old[FACET]))
+                new_text.append((number, row[HAY], row[FACET]))
         db.delete(t.posting, drop, key=("source", "customer"))
         db.insert(t.posting, ("source", "customer"), sorted(add))
         search.remove(db, old_text)
@@ -624,53 +411,63 @@ class Projected:
         key = (name, part, day_)
         self.figures[key] = self.figures.get(key, 0) + value
 
-    def _count_rows(self, gone: list[int], fresh: list[tuple[Any, ...]], changed: list[tuple[Any, ...]]) -> None:
+    def _count_rows(self, gone: list[int], fresh: list[Row], changed: list[Row]) -> None:
+        """Customers in all, by status, by source, by the day they joined; alike rows are counted together."""
+        alike: dict[tuple[int, int, str, int | None], int] = {}
+        day_of = self.projector.days.day
+
+        def count(row: Row, sign: int) -> None:
+            kind = (row[INACTIVE], row[STATUS], row[SOURCES], day_of(row[JOINED]))
+            alike[kind] = alike.get(kind, 0) + sign
+
         for number in gone:
-            self._count_row(self.old_rows[number], -1)
+            count(self.old_rows[number], -1)
         for row in fresh:
-            self._count_row(row[1:], 1)
+            count(row[1:], 1)
         for row in changed:
-            self._count_row(self.old_rows[row[-1]], -1)
-            self._count_row(row[:-1], 1)
+            count(self.old_rows[row[-1]], -1)
+            count(row, 1)
+        for (inactive, status, sources, joined), value in alike.items():
+            if inactive:
+                self._figure("customers", "inactive", value)
+                continue
+            self._figure("customers", "", value)
+            self._figure("customers", "status:registered" if status else "status:guest", value)
+            for source in map(int, sources[1:-1].split(",")):
+                self._figure("customers", f"source:{source}", value)
+            if joined is not None:
+                self._figure("joined", "", value, joined)
 
-    def _count_row(self, row: tuple[Any, ...], sign: int) -> None:
-        if row[_INACTIVE]:
-            self._figure("customers", "inactive", sign)
-            return
-        self._figure("customers", "", sign)
-        self._figure("customers", "status:registered" if row[_STATUS] else "status:guest", sign)
-        for source in json.loads(row[_SOURCES]):
-            self._figure("customers", f"source:{source}", sign)
-        if row[_JOINED] is not None:
-            self._figure("joined", "", sign, self.projector.days.day(row[_JOINED]) or 0)
-
-    def _count_tallies(self, gone: list[int], now: dict[int, Tally], tallies: dict[int, tuple[Any, ...]]) -> None:
-        ltv = once = again = 0
+    def _count_tallies(
+        self, gone: list[int], now: dict[int, Tally], tallies: dict[int, Row], added: tally.Added
+    ) -> None:
+        ltv, once, again = added.ltv, added.once, added.again
         for number in gone:
             if number in tallies and (orders := tallies[number][4]):
                 ltv, once, again = ltv - tallies[number][3], once - 1, again - (orders > 1)
-        for number, tally in now.items():
+        for number, figures in now.items():
             old = tallies.get(number)
             if old is not None and (orders := old[4]):
                 ltv, once, again = ltv - old[3], once - 1, again - (orders > 1)
-            if tally.orders:
-                ltv, once, again = ltv + tally.ltv, once + 1, again + (tally.orders > 1)
+            if figures.orders:
+                ltv, once, again = ltv + figures.ltv, once + 1, again + (figures.orders > 1)
         for name, part, value in (("ltv", "", ltv), ("buyers", "1", once), ("buyers", "2", again)):
             self._figure(name, part, value)
 
     def _count_orders(self, moved: list[Moved]) -> None:
         """Revenue and transactions per day, also of orders that make no row (R13b)."""
-        figures, day_of = self.figures, self.projector.days.day
+        day_of = self.projector.days.day
+        alike: dict[tuple[str, int | None], list[int]] = {}
         for item in moved:
             for settled, sign in ((item.old, -1), (item.new, 1)):
                 if settled is not None and settled.ltv is not None:
-                    when = day_of(settled.placed) or 0
-                    key = ("revenue", settled.currency, when)
-                    figures[key] = figures.get(key, 0) + sign * settled.ltv
-                    key = ("orders", "", when)
-                    figures[key] = figures.get(key, 0) + sign
-
-
-_INACTIVE, _STATUS, _SOURCES, _JOINED, _FACET = (
-    _ROW.index(c) for c in ("inactive", "status", "sources", "joined", "facet")
-)
+                    kind = (settled.currency, day_of(settled.placed))
+                    if kind in alike:
+                        sums = alike[kind]
+                        sums[0] += sign * settled.ltv
+                        sums[1] += sign
+                    else:
+                        alike[kind] = [sign * settled.ltv, sign]
+        for (currency, when), (revenue, count) in alike.items():
+            self._figure("revenue", currency, revenue, when or 0)
+            self._figure("orders", "", count, when or 0)

@@ -71,12 +71,12 @@ def summary(member: Member, ruleset: Ruleset) -> Summary:
     made.guest = is_guest(person, rules)
     made.default_registered = rules.default_status == "registered"
 
-    first, last = _text(person.first_name), _text(person.last_name)
+    first, last = text_of(person.first_name), text_of(person.last_name)
     if first or last:
         made.name = ((_pin("name", pinned), 0 if first and last else 1, *canon), (first, last))
-    made.company = _slot(_text(person.company), "company", pinned, tail)
-    made.birthday = _slot(_text(person.birthday), "birthday", pinned, tail)
-    made.crm_id = _slot(_text(person.crm_id), "crm_id", pinned, tail)
+    made.company = _slot(text_of(person.company), "company", pinned, tail)
+    made.birthday = _slot(text_of(person.birthday), "birthday", pinned, tail)
+    made.crm_id = _slot(text_of(person.crm_id), "crm_id", pinned, tail)
     _emails(made, person, pinned, tail, ruleset)
     places = person.addresses if person.addresses is not UNSET and person.addresses else ()
     region = ruleset.country
@@ -98,7 +98,8 @@ def summary(member: Member, ruleset: Ruleset) -> Summary:
     return made
 
 
-def _text(value: Any) -> str | None:
+def text_of(value: Any) -> str | None:
+    """A value without blanks around it; None where nothing is left."""
     return (value.strip() or None) if value else None
 
 
@@ -158,11 +159,23 @@ def _places(made: Summary, places: Any, pinned: frozenset[str], tail: Rank, rule
         _put(made.addresses, key, rank, address)
         if made.address is None:
             made.address = (rank, address)
-        if address.city and made.city is None:
-            made.city = (rank, address.city.strip())
-        if made.country is None and (code or address.country):
-            made.country = (rank, code or str(address.country).strip())
+        city, land = text_of(address.city), code or text_of(address.country)
+        if city and made.city is None:
+            made.city = (rank, city)
+        if land and made.country is None:
+            made.country = (rank, land)
     return region
+
+
+def home(made: Summary) -> tuple[str | None, str | None]:
+    """City and country: those of the chosen address, else the best there are."""
+    place = made.address[1] if made.address else None
+    city = text_of(place.city) if place else None
+    land = text_of(place.country) if place else None
+    return (
+        city or (made.city[1] if made.city else None),
+        geo.country(land) or land or (made.country[1] if made.country else None),
+    )
 
 
 def _consents(made: Summary, person: Person) -> None:

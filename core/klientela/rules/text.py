@@ -42,7 +42,7 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFKC", text).translate(_ZERO_WIDTH).strip()
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=8192)
 def fold_words(text: str) -> str:
     """Identity fold: ä=ae, ß=ss, no accents, words of a-z0-9 (or other scripts' letters) with single blanks.
 
@@ -56,13 +56,16 @@ def fold_words(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in low).split())
 
 
-@lru_cache(maxsize=32768)
-def sort_key(text: str) -> str:
-    """DIN 5007-1: ä=a, ß=ss, case and accents ignored (R52)."""
+def sort_key_once(text: str) -> str:
+    """DIN 5007-1: ä=a, ß=ss, case and accents ignored (R52). For texts that hardly come twice."""
     low = clean(text).casefold()
     if low.isascii():
         return " ".join(low.split())
     return " ".join(strip_marks(low.translate(_GERMAN_SHORT)).split())
+
+
+sort_key = lru_cache(maxsize=8192)(sort_key_once)
+"""`sort_key_once` for names, companies and cities, which come again and again."""
 
 
 def search_text(*parts: str | None) -> str:
@@ -73,8 +76,16 @@ def search_text(*parts: str | None) -> str:
     words: dict[str, None] = {}
     for part in parts:
         if part:
-            words.update(dict.fromkeys(sort_key(part).split()))
-            if not part.isascii():
-                low = unicodedata.normalize("NFC", clean(part).casefold()).translate(_GERMAN_LONG)
-                words.update(dict.fromkeys(strip_marks(low).split()))
+            words.update(_words_once(part) if "@" in part else _words(part))
     return " " + " ".join(words) if words else ""
+
+
+def _words_once(text: str) -> dict[str, None]:
+    words = dict.fromkeys(sort_key_once(text).split())
+    if not text.isascii():
+        low = unicodedata.normalize("NFC", clean(text).casefold()).translate(_GERMAN_LONG)
+        words.update(dict.fromkeys(strip_marks(low).split()))
+    return words
+
+
+_words = lru_cache(maxsize=8192)(_words_once)

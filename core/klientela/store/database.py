@@ -110,19 +110,24 @@ class Db:
                 copy.write_row(row)
 
     def update(
-        self, table: sa.Table, columns: Sequence[str], rows: Sequence[Row], key: Sequence[str] = ("id",)
+        self,
+        table: sa.Table,
+        columns: Sequence[str],
+        rows: Sequence[Row],
+        key: Sequence[str] = ("id",),
+        add: Sequence[str] = (),
     ) -> None:
-        """Update many rows; each row holds the values of `columns`, then of `key`."""
+        """Update many rows; each row holds the values of `columns`, then of `key`. Those in `add` are added."""
         if not rows:
             return
         if self.sqlite:
-            sets = ", ".join(f"{c} = ?" for c in columns)
+            sets = ", ".join(f"{c} = {c} + ?" if c in add else f"{c} = ?" for c in columns)
             where = " AND ".join(f"{c} = ?" for c in key)
             self._cursor.executemany(f"UPDATE {table.name} SET {sets} WHERE {where}", rows)
             return
         every = [*columns, *key]
         values = ", ".join(f"unnest(%s::{_pg_type(table.c[c])}[]) AS {c}" for c in every)
-        sets = ", ".join(f"{c} = v.{c}" for c in columns)
+        sets = ", ".join(f"{c} = t.{c} + v.{c}" if c in add else f"{c} = v.{c}" for c in columns)
         where = " AND ".join(f"t.{c} = v.{c}" for c in key)
         self._cursor.execute(
             f"UPDATE {table.name} AS t SET {sets} FROM (SELECT {values}) AS v WHERE {where}",

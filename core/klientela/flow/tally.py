@@ -1,0 +1,215 @@
+"""What orders add up to for one customer, and on which calendar day: the narrow half of the list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from klientela.flow.buyers import Moved
+from klientela.model.instants import HOUR, day
+from klientela.rules.ruleset import Ruleset
+from klientela.rules.totals import Settled
+from klientela.store import search
+from klientela.store import tables as t
+from klientela.store.database import Db
+
+FIGURES = ("ltv", "orders", "last", "last_day", "gross", "gross_orders", "gross_last", "gross_day", "tests", "other")
+COLUMNS = ("pub8", "s_last", "facet", *FIGURES)
+"""The columns of `tally` after its id, as rows are read and written here."""
+
+_MANY_DAYS = 20_000
+
+
+class Days:
+    """Calendar days in the shop's zone; offsets change on quarters of an hour, so one look-up serves a quarter."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self.zone = ruleset.zone
+        self.quarters: dict[int, int] = {}
+
+    def day(self, moment: int | None) -> int | None:
+        """The ordinal of the day."""
+        if moment is None:
+            return None
+        quarter = moment // (HOUR // 4)
+        known = self.quarters.get(quarter)
+        if known is None:
+            if len(self.quarters) >= _MANY_DAYS:
+                self.quarters.clear()
+            known = self.quarters[quarter] = day(moment, self.zone)
+        return known
+
+
+class Tally(Struct, gc=False):
+    """The figures of one customer. `other` holds [ltv, gross, orders] of further currencies, where there are any."""
+
+    ltv: int = 0
+    orders: int = 0
+    last: int | None = None
+    gross: int = 0
+    gross_orders: int = 0
+    gross_last: int | None = None
+    tests: int = 0
+    other: dict[str, list[int]] | None = None
+    recount: bool = False  # the orders must be read anew
+
+    def add(self, order: Settled, currency: str) -> None:
+        """Count an order."""
+        placed = order.placed
+        if order.ltv is not None:
+            self.orders += 1
+            if placed is not None and (self.last is None or placed > self.last):
+                self.last = placed
+        if order.gross is not None:
+            self.gross_orders += 1
+            if placed is not None and (self.gross_last is None or placed > self.gross_last):
+                self.gross_last = placed
+        self.tests += order.test
+        if order.currency == currency:
+            self.ltv += order.ltv or 0
+            self.gross += order.gross or 0
+        else:
+            self._foreign(order, 1)
+
+    def take(self, order: Settled, currency: str) -> None:
+        """Take an order out again; where it was the last one, the rest must be read anew."""
+        if order.ltv is not None:
+            self.orders -= 1
+            self.recount |= order.placed is not None and order.placed == self.last
+        if order.gross is not None:
+            self.gross_orders -= 1
+            self.recount |= order.placed is not None and order.placed == self.gross_last
+        self.tests -= order.test
+        if order.currency == currency:
+            self.ltv -= order.ltv or 0
+            self.gross -= order.gross or 0
+        else:
+            self._foreign(order, -1)
+
+    def _foreign(self, order: Settled, sign: int) -> None:
+        if self.other is None:
+            self.other = {}
+        slot = self.other.setdefault(order.currency, [0, 0, 0])
+        slot[0] += sign * (order.ltv or 0)
+        slot[1] += sign * (order.gross or 0)
+        slot[2] += sign
+        if not slot[2]:
+            del self.other[order.currency]
+
+    def join(self, other: Tally) -> None:
+        """Add the figures of a customer that joined."""
+        self.ltv += other.ltv
+        self.orders += other.orders
+        self.last = _later(self.last, other.last)
+        self.gross += other.gross
+        self.gross_orders += other.gross_orders
+        self.gross_last = _later(self.gross_last, other.gross_last)
+        self.tests += other.tests
+        if other.other:
+            mine = self.other or {}
+            for currency, amounts in other.other.items():
+                slot = mine.get(currency, [0, 0, 0])
+                mine[currency] = [a + b for a, b in zip(slot, amounts, strict=True)]
+            self.other = mine
+
+    def row(self, days: Days) -> tuple[Any, ...]:
+        """The columns of FIGURES."""
+        other = json.dumps({c: self.other[c] for c in sorted(self.other)}) if self.other else None
+        return (
+            self.ltv, self.orders, self.last, days.day(self.last), self.gross, self.gross_orders, self.gross_last,
+            days.day(self.gross_last), self.tests, other,
+        )  # fmt: skip
+
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> Tally:
+        """From the columns of FIGURES as stored."""
+        ltv, orders, last, _, gross, gross_orders, gross_last, _, tests, other = row
+        return cls(ltv, orders, last, gross, gross_orders, gross_last, tests, json.loads(other) if other else None)
+
+
+def _later(one: int | None, two: int | None) -> int | None:
+    if one is None or two is None:
+        return two if one is None else one
+    return max(one, two)
+
+
+NOTHING = Tally().row(Days(Ruleset()))
+"""The figures of a customer without orders."""
+
+
+class Added(NamedTuple):
+    """What `add_new_orders` did: the moved orders it left to the general way, and what the figures of all gained."""
+
+    left: list[Moved]
+    ltv: int
+    once: int  # customers who have orders now and had none
+    again: int  # customers who have several now and had one or none
+
+
+def add_new_orders(db: Db, moved: list[Moved], touched: Container[int], currency: str, days: Days) -> Added:
+    """Add new orders to the tallies of their owners without reading more than must be known: the road of a first load.
+
+    It takes what only adds: new orders in the shop's `currency`, no tests, whose owner is the customer itself (a
+    customer's id is the smallest record id of its members, so a tally under an owner's own id is that owner's) and is
+    not among the `touched` records and customers of this page.
+    """
+    plain: dict[int, list[Moved]] = {}
+    left: list[Moved] = []
+    for item in moved:
+        new, owner = item.new, item.owner
+        if (
+            item.old is not None
+            or new is None
+            or owner is None
+            or new.currency != currency
+            or new.test
+            or owner in touched
+        ):
+            left.append(item)
+        elif owner in plain:
+            plain[owner].append(item)
+        else:
+            plain[owner] = [item]
+    rows = []
+    all_ltv = once = again = 0
+    for number, facet, had, last, gross_last in _standing(db, sorted(plain)):
+        ltv = orders = gross = gross_orders = 0
+        for item in plain.pop(number):
+            order = item.new
+            assert order is not None  # noqa: S101 - looked at above
+            placed = order.placed
+            if order.ltv is not None:
+                ltv += order.ltv
+                orders += 1
+                if placed is not None and (last is None or placed > last):
+                    last = placed
+            if order.gross is not None:
+                gross += order.gross
+                gross_orders += 1
+                if placed is not None and (gross_last is None or placed > gross_last):
+                    gross_last = placed
+        if orders:
+            all_ltv += ltv
+            once += not had
+            again += had < 2 <= had + orders
+        elif not gross_orders:
+            continue
+        last_day = days.day(last)
+        gross_day = last_day if gross_last == last else days.day(gross_last)
+        if gross_orders:
+            facet |= search.LISTED
+        rows.append((ltv, orders, gross, gross_orders, facet, last, last_day, gross_last, gross_day, number))
+    columns = ("ltv", "orders", "gross", "gross_orders", "facet", "last", "last_day", "gross_last", "gross_day")
+    db.update(t.tally, columns, rows, add=("ltv", "orders", "gross", "gross_orders"))
+    for items in plain.values():  # owners that are no customer by themselves
+        left += items
+    return Added(left, all_ltv, once, again)
+
+
+def _standing(db: Db, owners: list[int]) -> list[tuple[Any, ...]]:
+    if not owners:
+        return []
+    return db.rows(f"SELECT id, facet, orders, last, gross_last FROM tally WHERE id {db.among}", (db.pack(owners),))
