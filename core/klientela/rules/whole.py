@@ -18,7 +18,6 @@ from klientela.model.instants import Instant
 from klientela.model.records import Checkout, Order, Person
 from klientela.rules import carriers as carriage
 from klientela.rules import guests, precedence
-from klientela.rules.geo import country
 from klientela.rules.identity import Clustering, Link, Node, cluster
 from klientela.rules.precedence import Member, Summary
 from klientela.rules.publish import (
@@ -396,9 +395,7 @@ def _customer(
     made = reduce(precedence.merge, (_summary(persons[key], ruleset) for key in members))
     mine = [one for one in orders if one.owner in members]
     first, last = made.name[1] if made.name else (None, None)
-    home = made.address[1] if made.address else None
-    city = (home.city if home else None) or (made.city[1] if made.city else None)
-    land = (country(home.country) or home.country.strip()) if home and home.country else None
+    city, land = precedence.home(made)
     return Customer(
         public=public_id(*made.canon[1:]),
         anchor=(made.canon.source, made.canon.entity, made.canon.external_id),
@@ -411,7 +408,7 @@ def _customer(
         phone=precedence.best_of(made.phones),
         company=made.company[1] if made.company else None,
         city=city,
-        country=land or (made.country[1] if made.country else None),
+        country=land,
         number=precedence.best_of(made.numbers),
         crm_id=made.crm_id[1] if made.crm_id else None,
         joined=made.created,
