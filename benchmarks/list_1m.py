@@ -15,7 +15,6 @@ import os
 import pwd
 import random
 import shutil
-import statistics
 import subprocess
 import tempfile
 import time
@@ -324,34 +323,52 @@ def questions(total: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield "search in a source", f"gmail by {sort}", {"sort": sort, "search": "gmail", "source": "depot"}
 
 
+def cpu_ms(server: int | None) -> float:
+    """CPU time so far, of this thread and of the database server's process for us; on a busy machine it tells more than
+    the clock."""
+    spent = time.thread_time() * 1000
+    if server is not None:
+        spent += int(Path(f"/proc/{server}/schedstat").read_text("ascii").split()[0]) / 1e6
+    return spent
+
+
 def measure(store: Store, count: int, times: int) -> None:
-    """Ask everything, print worst and median by group and the ten slowest."""
+    """Ask everything, print worst and median by group and the slowest questions. Of several tries the best counts."""
     views = {name: View(**preset) for name, preset in PRESETS.items()}  # type: ignore[arg-type]
     with store.reading() as db:
         total = listing(db, views["autoletter"]).total
-    groups: dict[str, list[float]] = {}
-    slowest: list[tuple[float, str]] = []
+    groups: dict[str, list[tuple[float, float]]] = {}
+    slowest: list[tuple[float, float, str]] = []
     for group, name, args in questions(total):
         view = views[args.pop("view", "autoletter")]
-        spent = []
+        tries = []
         for _ in range(times):
             with store.reading() as db:
-                begin = time.perf_counter()
+                row = None if db.sqlite else db.one("SELECT pg_backend_pid()")
+                server = row[0] if row else None
+                clock, cpu = time.perf_counter(), cpu_ms(server)
                 listing(db, view, **args)
-                spent.append((time.perf_counter() - begin) * 1000)
-        groups.setdefault(group, []).extend(spent)
-        slowest.append((max(spent), f"{group}: {name} (median {statistics.median(spent):.1f})"))
-    print(f"\n{store.dialect}, {count:,} customers, {times} times each: worst and median ms")
+                tries.append((cpu_ms(server) - cpu, (time.perf_counter() - clock) * 1000))
+        best = (min(t[0] for t in tries), min(t[1] for t in tries))
+        groups.setdefault(group, []).append(best)
+        slowest.append((*best, f"{group}: {name}"))
+    print(f"\n{store.dialect}, {count:,} customers, the best of {times} tries of each question")
+    print(f"  {'ms':32} {'worst CPU':>10} {'median CPU':>10} {'worst wall':>10} {'median wall':>11}")
     for group, spent in groups.items():
-        print(f"  {group:32} {max(spent):8.1f} {statistics.median(spent):8.1f}   ({len(spent)})")
-    print("  slowest:")
-    for worst, name in sorted(slowest, reverse=True)[:25]:
-        print(f"  {worst:8.1f}  {name}")
+        cpus, walls = (sorted(one[i] for one in spent) for i in (0, 1))
+        half = len(spent) // 2
+        print(
+            f"  {group:32} {cpus[-1]:10.1f} {cpus[half]:10.1f} {walls[-1]:10.1f} {walls[half]:11.1f}   ({len(spent)})"
+        )
+    within = sum(one[0] <= 50 for spent in groups.values() for one in spent)
+    print(f"  {within} of {len(slowest)} questions within 50 ms of CPU; the slowest:")
+    for cpu_best, wall_best, name in sorted(slowest, reverse=True)[:25]:
+        print(f"  {cpu_best:8.1f} {wall_best:8.1f}  {name}")
 
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[str | None]:
-    """A private PostgreSQL on a socket, with a quarter of a gigabyte of buffers; None when it is not installed."""
+    """A private PostgreSQL on a socket, with a gigabyte of buffers; None when it is not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         print("PostgreSQL is not installed: only SQLite is measured")
@@ -368,7 +385,7 @@ def cluster(folder: Path) -> Iterator[str | None]:
     data = str(root / "data")
     initdb = [str(binaries / "initdb"), "-D", data, "-U", "klientela", "-A", "trust", "-E", "UTF8", "--locale=C"]
     subprocess.run([*prefix, *initdb], **quiet)
-    options = f"-c listen_addresses= -c unix_socket_directories={root} -c shared_buffers=256MB -c fsync=off"
+    options = f"-c listen_addresses= -c unix_socket_directories={root} -c shared_buffers=1GB -c fsync=off"
     control = [*prefix, str(binaries / "pg_ctl"), "-D", data, "-w", "-l", str(root / "log")]
     subprocess.run([*control, "-o", options, "start"], **quiet)
     try:

@@ -25,7 +25,7 @@ FEW = 10_000
 """Filtered totals are counted up to here; so many matches are sorted rather than walked for."""
 _WALK = {"sqlite": 4_000, "postgresql": 10_000}
 """Rows of an order whose texts are read before the walk is given up: so many as cost less than to find all matches."""
-_LONG_WALK = {"sqlite": 12_000, "postgresql": 40_000}
+_LONG_WALK = {"sqlite": 32_000, "postgresql": 40_000}
 """The same for a page further down."""
 _FURTHER = 100_000
 """Rows of an order that are looked up among all matches."""
@@ -260,7 +260,7 @@ class Finder:
             (term,) = wanted.terms
             if not term.plain and self._about(term, FEW + 1) > FEW:
                 return True
-        return share > 1 / 10 and self._many_at_once()
+        return share > (1 / 3 if wanted.listed else 1 / 10) and self._many_at_once()
 
     def _many_at_once(self) -> bool:
         """PostgreSQL: whether more than `FEW` match among the first rows of the table."""
