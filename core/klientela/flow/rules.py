@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from klientela.rules.ruleset import Ruleset
-from klientela.store import facts
+from klientela.store import facts, ids
 from klientela.store.database import Db, Step, Store
 from klientela.store.ledger import Line, write
+from klientela.store.rows import records_of
 
 
 def by_uid(db: Db, wanted: Ruleset) -> Ruleset:
@@ -91,3 +93,19 @@ def everything(step: Step, reason: str) -> None:
         "FROM record WHERE entity IN (0, 1, 2, 4) AND channel IS NOT NULL ON CONFLICT DO NOTHING",
         (reason,),
     )
+
+
+def touched(store: Store, seq: int) -> list[dict[str, Any]]:
+    """The customers that a change of rules made, joined or split, as `{"id", "records"}`, by id: those the lines of the
+    log since `seq` name and that still are."""
+    with store.reading() as db:
+        named = {
+            ids.pub8(bytes(public))
+            for row in db.rows("SELECT customer, other FROM audit WHERE seq > ?", (seq,))
+            for public in row
+            if public is not None
+        }
+        found: dict[int, bytes] = dict(db.rows(f"SELECT id, pub FROM customer WHERE pub8 {db.among}", (db.pack(sorted(named)),)))
+        records = records_of(db, found, facts.sources(db), store.key)
+    made = [{"id": ids.text(bytes(public)), "records": records[number]} for number, public in found.items()]
+    return sorted(made, key=lambda item: str(item["id"]))

@@ -34,13 +34,23 @@ def apply(config: Config = None, as_json: Json = False) -> int:
         done = work.drain(store, stop=stop)
         with store.reading() as db:
             after, left = store.ruleset(db).digest, work.left(db)
-    document = {"seq": seq, "ruleset": {"from": before, "to": after}, "records": done, "left": left}
+        customers = rules.touched(store, seq) if seq is not None else []
+    document = {
+        "seq": seq,
+        "customers": customers,
+        "ruleset": {"from": before, "to": after},
+        "records": done,
+        "left": left,
+    }
     if as_json:
         render.emit(document)
     elif seq is None:
         render.say("The rules of the configuration are in force already.")
     else:
-        render.say(f"The rules {after} are in force instead of {before}; {done} records were looked at anew.")
+        render.say(
+            f"The rules {after} are in force instead of {before}; {done} records were looked at anew, "
+            f"{len(customers)} customers are others now."
+        )
     if left and not as_json:
         render.say(f"{left} records are left; the next sync goes on with them.")
     if not left:
