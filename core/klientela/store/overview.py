@@ -101,7 +101,7 @@ class _Hits(NamedTuple):
 
 
 _WALKING = ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin")
-_FIND = ("seqscan",)
+_FIND = ("seqscan", "hashjoin", "mergejoin")
 _SCAN = ()
 
 
@@ -234,6 +234,8 @@ class Finder:
                 share = len(few) / max(few)
         self._name_texts()
         found = self._walk(order, offset, size, max(share, 0.01))
+        if found is None and self._name_texts(short=True):
+            found = self._walk(order, offset, size, max(share, 0.01))
         if found is None and order.table == "customer" and share * self.everybody > 7 * FEW:
             found = self._walk_among(order, offset, size)
         return Found(self._all_sorted(order, offset, size) if found is None else found, FEW, capped=True)
@@ -273,11 +275,17 @@ class Finder:
         )
         return row is not None and row[0] > FEW
 
-    def _name_texts(self) -> None:
-        """Find the few rows whose text holds a term that names a country or a source: then facets decide the rest."""
+    def _name_texts(self, *, short: bool = False) -> bool:
+        """Find the few rows whose text holds a term that names a country or a source: then facets decide the rest.
+
+        On PostgreSQL `short` terms wait until they are needed: pg_trgm takes the dot of an address for the end of a
+        word and finds far too much for two letters. True if a term became decided.
+        """
+        before = len(self.named)
         for term in self.wanted.terms:
-            # pg_trgm takes the dot of an address for the end of a word: it finds too much for two letters
-            if not term.plain and (self.db.sqlite or len(term.text) > 2):
+            if term.plain or term.text in self.named:
+                continue
+            if self.db.sqlite or short or len(term.text) > 2:
                 self._mode(_FIND)
                 sql, text = "SELECT id FROM customer WHERE hay LIKE ? LIMIT ?", term.like
                 if self.db.sqlite:
@@ -285,6 +293,7 @@ class Finder:
                 rows = self.db.rows(sql, (text, _NAMED + 1))
                 if len(rows) <= _NAMED:
                     self.named[term.text] = [row[0] for row in rows]
+        return len(self.named) > before
 
     def _segments(self, order: Sort) -> tuple[str, list[Any]]:
         """All rows of the list in an order, as a subquery of their ids and facets."""
