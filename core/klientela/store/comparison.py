@@ -168,7 +168,6 @@ def _rows(said: _Said, db: Db, wanted: frozenset[int]) -> Mapping[Values, Values
 
 
 def _canonical(said: _Said, row: Values) -> tuple[Values, Values]:
-    row = tuple(bytes(value) if isinstance(value, (bytes, memoryview)) else value for value in row)
     if said.table == "node":
         row = (*row[:-1], _summary(row[-1]))
     return row[: said.names], row[said.names :]
