@@ -72,7 +72,8 @@ class Owners:
         self._own(orders, fresh)
         hidden = self._hidden(persons)
         for item in persons:
-            self._case(item, item.id in hidden)
+            if item.id not in self.result.cases:  # what an order just said of its guest row is newer
+                self._case(item, item.id in hidden)
         return self.result
 
     def _with_orders_of(self, persons: list[Loaded], orders: list[Loaded], fresh: set[int]) -> list[Loaded]:
