@@ -11,8 +11,9 @@ import pytest
 from klientela.errors import Misconfigured, UnknownThing
 from klientela.kit import Address, Consent, Number, Order, Person, instant
 from klientela.settings.views import PRESETS, View
-from klientela.store import Store, facts, ids, overview
+from klientela.store import Store, facts, ids
 from klientela.store.database import late_indexes
+from klientela.store.matches import LIMITS
 from klientela.store.overview import listing
 from klientela.store.sorting import SORTABLE
 from tests.shops import bring, use
@@ -37,11 +38,11 @@ def test_the_list_equals_a_plain_filter_and_sort(
     store: Store, limits: tuple[int, ...], indexed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few, walk, further, named = limits
-    monkeypatch.setattr(overview, "FEW", few)
-    monkeypatch.setattr(overview, "_WALK", {"sqlite": walk, "postgresql": walk})
-    monkeypatch.setattr(overview, "_LONG_WALK", {"sqlite": walk * 2, "postgresql": walk * 2})
-    monkeypatch.setattr(overview, "_FURTHER", further)
-    monkeypatch.setattr(overview, "_NAMED", named)
+    monkeypatch.setattr(LIMITS, "few", few)
+    monkeypatch.setattr(LIMITS, "walk", dict.fromkeys(("sqlite", "postgresql"), walk))
+    monkeypatch.setattr(LIMITS, "long_walk", dict.fromkeys(("sqlite", "postgresql"), walk * 2))
+    monkeypatch.setattr(LIMITS, "further", further)
+    monkeypatch.setattr(LIMITS, "named", named)
     rows = invent(90, seed=limits[0] + indexed)
     put(store, rows)
     if indexed:
@@ -81,13 +82,13 @@ def test_the_list_equals_a_plain_filter_and_sort(
             wanted = whole[(page - 1) * size : page * size]
             assert shown == [ids.text(public[number].pub) for number in wanted], where
             if found.total_capped:
-                assert found.total == overview.FEW < len(whole), where
+                assert found.total == LIMITS.few < len(whole), where
             else:
                 assert found.total == len(whole), where
 
 
 def test_more_sources_than_bits_are_still_told_apart(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overview, "FEW", 5)
+    monkeypatch.setattr(LIMITS, "few", 5)
     sources = [(f"shop{i:02d}", "memory") for i in range(1, 61)]
     rows = invent(80, seed=5, sources=60)
     put(store, rows, sources)

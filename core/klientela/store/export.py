@@ -12,7 +12,8 @@ from klientela.errors import Misconfigured
 from klientela.store import rows
 from klientela.store import search as searching
 from klientela.store.database import Db
-from klientela.store.overview import Finder, Wanted
+from klientela.store.finder import Finder
+from klientela.store.matches import Wanted
 
 FORMATS = ("csv", "json", "jsonl")
 _BATCH = 500

@@ -1,0 +1,261 @@
+"""Which customers match, found by their indexes: the same answer on both databases, by the road each is good at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from klientela.store import search as searching
+from klientela.store.database import Db
+from klientela.store.rows import Lens
+from klientela.store.search import COUNTRY, LISTED, SLOTS, Term
+from klientela.store.sorting import Sort
+
+
+@dataclass
+class Limits:
+    """Where one road ends and another begins; the answer is the same on each."""
+
+    few: int = 10_000
+    """Filtered totals are counted up to here; so many matches are sorted rather than walked for."""
+    walk: dict[str, int] = field(default_factory=lambda: {"sqlite": 4_000, "postgresql": 10_000})
+    """Rows of an order whose texts are read before the walk is given up: as many as cost less than all matches."""
+    long_walk: dict[str, int] = field(default_factory=lambda: {"sqlite": 32_000, "postgresql": 40_000})
+    """The same for a page further down."""
+    further: int = 100_000
+    """Rows of an order that are looked up among all matches."""
+    named: int = 2_000
+    """Rows found by the text of a term that also names a country or a source, up to which they are named one by one."""
+
+
+LIMITS = Limits()
+
+
+class Wanted(NamedTuple):
+    """What is asked of every row."""
+
+    inactive: bool
+    listed: bool  # only orderers and manual customers (K6)
+    source: int | None
+    terms: tuple[Term, ...]
+
+
+class _Hits(NamedTuple):
+    """All matches: FROM … WHERE …, its parameters, and the alias whose row each match is."""
+
+    sql: str
+    params: list[Any]
+    alias: str
+
+
+# PostgreSQL: plans that are no option. Its statistics know nothing of what hides where.
+WALKING = ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin")
+FIND = ("seqscan", "hashjoin", "mergejoin")
+SCAN = ()
+
+
+class Matches:
+    """What is asked of every row, as conditions and as statements that find all matches."""
+
+    def __init__(self, db: Db, wanted: Wanted, by: Lens) -> None:
+        self.db = db
+        self.figures: dict[str, int] = dict(
+            db.rows("SELECT part, value FROM figure WHERE name = 'customers' AND day = 0")
+        )
+        self.shared_slots = max(by.sources, default=0) > SLOTS
+        self.wanted = wanted
+        self.inactive = int(wanted.inactive)
+        self.named: dict[str, list[int]] = {}
+        self._no_limit = -1 if db.sqlite else None
+        if not db.sqlite:  # one page is no work for several processes or a compiler
+            db.rows(
+                "SELECT set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true), "
+                "set_config('plan_cache_mode', 'force_custom_plan', true)"
+            )
+
+    @property
+    def everybody(self) -> int:
+        """How many rows the active or the inactive list has."""
+        return self.figures.get("inactive" if self.wanted.inactive else "", 0)
+
+    def matching(self, limit: int | None = None) -> list[int]:
+        """The ids of all that match, in no order; no more than `limit`."""
+        count = self._no_limit if limit is None else limit
+        if self.db.sqlite and self.wanted.terms and not self._doubtful:
+            return [
+                row[0]
+                for row in self.db.rows("SELECT rowid FROM search WHERE search MATCH ? LIMIT ?", (self._match(), count))
+            ]
+        hits = self._hits("tally" if self.db.sqlite else "customer")
+        self._mode(FIND)
+        return [row[0] for row in self.db.rows(f"SELECT {hits.alias}.id {hits.sql} LIMIT ?", (*hits.params, count))]
+
+    def _terms(
+        self, facets: str, texts: str, terms: Sequence[Term] | None = None, *, source: bool = True
+    ) -> tuple[str, list[Any]]:
+        """Terms and the source filter as conditions: facets of one alias, texts of another."""
+        sql: list[str] = []
+        params: list[Any] = []
+        if source and self.wanted.source is not None:
+            found, values = self._of_sources((self.wanted.source,), facets)
+            sql.append(f" AND {found}")
+            params += values
+        for term in self.wanted.terms if terms is None else terms:
+            found, values = self._term(term, facets, texts)
+            sql.append(f" AND {found}")
+            params += values
+        return "".join(sql), params
+
+    def _term(self, term: Term, facets: str, texts: str) -> tuple[str, list[Any]]:
+        ways: list[str] = []
+        params: list[Any] = []
+        if term.countries:
+            ways.append(f"({facets}.facet & {COUNTRY}) IN ({', '.join(map(str, term.countries))})")
+        if term.sources:
+            found, params = self._of_sources(term.sources, facets)
+            ways.append(found)
+        named = self.named.get(term.text)
+        if named is None:
+            ways.append(f"{'instr' if self.db.sqlite else 'strpos'}({texts}.hay, ?) > 0")
+            params.append(term.needle)
+        elif named:
+            ways.append(f"{facets}.id {self.db.among}")
+            params.append(self.db.pack(named))
+        return f"({' OR '.join(ways)})", params
+
+    def _of_sources(self, sources: tuple[int, ...], alias: str) -> tuple[str, list[Any]]:
+        """Whether a row has a record of one of these sources."""
+        mask = 0
+        for source in sources:
+            mask |= searching.source_bit(source)
+        sql = f"({alias}.facet & ?) <> 0"
+        params: list[Any] = [mask]
+        if self.shared_slots:
+            exact = f"SELECT 1 FROM posting o WHERE o.customer = {alias}.id AND o.source {self.db.among}"
+            sql = f"({sql} AND EXISTS ({exact}))"
+            params.append(self.db.pack(sources))
+        return sql, params
+
+    def _listed(self, alias: str, table: str) -> str:
+        """The condition of a view of orderers."""
+        if not self.wanted.listed:
+            return ""
+        bits = f"{alias}.facet" if table == "tally" else f"(SELECT y.facet FROM tally y WHERE y.id = {alias}.id)"
+        return f" AND ({bits} & {LISTED}) <> 0"
+
+    @property
+    def _then(self) -> str:
+        """A join whose left side comes first."""
+        return "CROSS JOIN" if self.db.sqlite else "JOIN"
+
+    @property
+    def _doubtful(self) -> bool:
+        """SQLite: whether what the search index finds must be looked at once more."""
+        wanted = self.wanted
+        return wanted.inactive or wanted.listed or self.shared_slots or self.figures.get("inactive", 0) > 0
+
+    def _hits(self, table: str) -> _Hits:
+        """All matches, with their rows of a table."""
+        wanted = self.wanted
+        if not wanted.terms and wanted.source is not None and not wanted.inactive:
+            sql = f"FROM posting p {self._then} {table} t ON t.id = p.customer WHERE p.source = ? AND t.inactive = ?"
+            return _Hits(sql + self._listed("t", table), [wanted.source, self.inactive], "t")
+        if not wanted.terms or (wanted.inactive and self.everybody <= LIMITS.few):
+            where, params = self._terms("c", "c")
+            sql = f"FROM {table} t {self._then} customer c ON c.id = t.id WHERE t.inactive = ?"
+            return _Hits(sql + self._listed("t", table) + where, [self.inactive, *params], "t")
+        return self._hits_sqlite(table) if self.db.sqlite else self._hits_postgresql(table)
+
+    def _match(self) -> str:
+        parts = [term.match for term in self.wanted.terms]
+        if self.wanted.source is not None:
+            parts.append(searching.match_source(self.wanted.source))
+        return " AND ".join(parts)
+
+    def _hits_sqlite(self, table: str) -> _Hits:
+        join, where = "", self._listed("t", table)
+        params: list[Any] = []
+        if self.shared_slots:
+            join = " CROSS JOIN customer c ON c.id = t.id"
+            more, params = self._terms("c", "c")
+            where += more
+        sql = (
+            f"FROM search s CROSS JOIN {table} t ON t.id = s.rowid{join} WHERE search MATCH ? AND t.inactive = ?{where}"
+        )
+        return _Hits(sql, [self._match(), self.inactive, *params], "t")
+
+    def _hits_postgresql(self, table: str) -> _Hits:
+        alias = "c" if table == "customer" else "t"
+        join = "" if table == "customer" else f" JOIN {table} t ON t.id = c.id"
+        plain = [term for term in self.wanted.terms if term.plain]
+        mixed = [term for term in self.wanted.terms if not term.plain]
+        term = min(mixed, key=self._about, default=None)
+        if term is None or (plain and self._about(term) > LIMITS.few // 2):
+            where, params = self._terms("c", "c", mixed)
+            likes = "".join(" AND c.hay LIKE ?" for _ in plain)
+            sql = f"FROM customer c{join} WHERE c.inactive = ?{likes}{where}{self._listed(alias, table)}"
+            return _Hits(sql, [self.inactive, *(term.like for term in plain), *params], alias)
+        where, params = self._terms("c", "c")
+        ways = ["SELECT id FROM customer WHERE hay LIKE ?"]
+        values: list[Any] = [term.like]
+        if term.countries:
+            ways.append(f"SELECT id FROM customer WHERE inactive = ? AND country {self.db.among_text}")
+            values += [self.inactive, self.db.pack(map(searching.country_code, term.countries))]
+        if term.sources:
+            ways.append(f"SELECT customer FROM posting WHERE source {self.db.among}")
+            values.append(self.db.pack(term.sources))
+        sql = (
+            f"FROM ({' UNION '.join(ways)}) AS d JOIN customer c ON c.id = d.id{join} "
+            f"WHERE c.inactive = ?{where}{self._listed(alias, table)}"
+        )
+        return _Hits(sql, [*values, self.inactive, *params], alias)
+
+    def _about(self, term: Term, enough: int = 10 * LIMITS.few) -> int:
+        """How many rows one of the sources or countries that a term names has; no more than `enough` are counted."""
+        found = max((self.figures.get(f"source:{source}", 0) for source in term.sources), default=0)
+        for bits in term.countries:
+            row = self.db.one(
+                "SELECT count(*) FROM (SELECT 1 FROM customer WHERE inactive = ? AND country = ? LIMIT ?) AS c",
+                (self.inactive, searching.country_code(bits), enough),
+            )
+            found = max(found, row[0] if row else 0)
+        return found
+
+    def _sorted(self, order: Sort, ids: list[int], offset: int, size: int) -> list[int]:
+        """A page of ids in hand."""
+        if offset >= len(ids):
+            return []
+        these = "json_each(?) AS j" if self.db.sqlite else "unnest(?::bigint[]) AS j (value)"
+        self._mode(FIND)
+        rows = self.db.rows(
+            f"SELECT t.id FROM {these} {self._then} {order.table} t ON t.id = j.value "
+            f"ORDER BY {order.final} LIMIT ? OFFSET ?",
+            (self.db.pack(ids), size, offset),
+        )
+        return [row[0] for row in rows]
+
+    def _all_sorted(self, order: Sort, offset: int, size: int) -> list[int]:
+        """A page of all matches, however many: the last resort, whose cost grows with the matches alone."""
+        hits = self._hits(order.table)
+        self._mode(FIND)
+        if self.db.sqlite:
+            keys = ", ".join(f"{hits.alias}.{part}" for part in order.final.split(", "))
+            sql = f"SELECT {hits.alias}.id {hits.sql} ORDER BY {keys} LIMIT ? OFFSET ?"
+        else:  # or the planner would walk the order, in the belief that matches are spread evenly
+            keys = ", ".join(f"{hits.alias}.{part.split(' ')[0]}" for part in order.final.split(", "))
+            sql = (
+                f"WITH hits AS MATERIALIZED (SELECT {hits.alias}.id, {keys} {hits.sql}) "
+                f"SELECT id FROM hits ORDER BY {order.final} LIMIT ? OFFSET ?"
+            )
+        return [row[0] for row in self.db.rows(sql, (*hits.params, size, offset))]
+
+    def _mode(self, off: tuple[str, ...]) -> None:
+        """PostgreSQL: which plans are no option for the next query."""
+        if self.db.sqlite:
+            return
+        calls = ", ".join(
+            f"set_config('enable_{what}', '{'off' if what in off else 'on'}', true)"
+            for what in ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin")
+        )
+        self.db.rows(f"SELECT {calls}")
