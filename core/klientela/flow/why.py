@@ -23,7 +23,7 @@ from klientela.store.identity import Held, Realm
 from klientela.store.locate import record_keys
 from klientela.store.rows import members_of, records_of
 
-MOST_NODES = 300
+MOST_NODES = 100
 """Up to so many nodes every edge between them is told, beyond only those that hold the customer together."""
 
 
