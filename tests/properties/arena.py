@@ -1,0 +1,152 @@
+"""Walks a way through a real store: syncs, decisions and changes of rules, as the daemon and the command do them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from klientela.flow import rules, work
+from klientela.rules.ruleset import Ruleset
+from klientela.rules.whole import Decided, RecordKey, World, whole
+from klientela.store import Store, facts, open_store
+from klientela.store.database import Step
+from tests.properties.states import public_of
+from tests.properties.worlds import Plan, Turn, Way
+from tests.shops import bring
+
+Fresh = Callable[[], Store]
+
+
+def decide(store: Store, decision: Decided, *, detail: str | None = None, drain: bool = True) -> None:
+    """Write a decision as the operators' commands do: the row, and both records on the worklist."""
+    with store.step("decision", actor="operator") as step:
+        a, b = _record(step, decision.a), _record(step, decision.b)
+        number = step.new_ids("decision", 1)[0]
+        step.db.run(
+            "INSERT INTO decision (id, kind, a, b, detail, from_seq) VALUES (?, ?, ?, ?, ?, ?)",
+            (number, decision.kind, a, b, detail, step.seq),
+        )
+        _again(step, a, b)
+    if drain:
+        work.drain(store)
+
+
+def withdraw(store: Store, decision: Decided, *, detail: str | None = None, drain: bool = True) -> None:
+    """Take such a decision back."""
+    with store.step("undo", actor="operator") as step:
+        a, b = _record(step, decision.a), _record(step, decision.b)
+        row = step.db.one(
+            "SELECT max(id) FROM decision WHERE kind = ? AND a = ? AND b = ? AND coalesce(detail, '') = ? "
+            "AND to_seq IS NULL",
+            (decision.kind, a, b, detail or ""),
+        )
+        assert row is not None
+        step.db.run("UPDATE decision SET to_seq = ? WHERE id = ?", (step.seq, row[0]))
+        _again(step, a, b)
+    if drain:
+        work.drain(store)
+
+
+def _record(step: Step, key: RecordKey) -> int:
+    source, entity, ext = key
+    row = facts.ensure_source(step, source, "memory")
+    return facts.ensure(step, row.id, facts.NUMBER_OF[entity], [ext])[ext]
+
+
+def _again(step: Step, *records: int) -> None:
+    step.db.many(
+        "INSERT INTO work (kind, subject, reason) VALUES ('person', ?, 'decision') ON CONFLICT DO NOTHING",
+        [(record,) for record in records],
+    )
+
+
+def apply(store: Store, ruleset: Ruleset, *, drain: bool = True) -> None:
+    """`rules apply`."""
+    rules.apply(store, ruleset)
+    if drain:
+        work.drain(store)
+
+
+def walk(store: Store, way: Way) -> None:
+    """Everything in its order; at the end nothing is left to do."""
+    assert rules.adopt(store, way.start)
+    for turn in way.turns:
+        _turn(store, turn)
+    work.drain(store)
+
+
+def _turn(store: Store, turn: Turn) -> None:
+    if turn.what == "bring":
+        bring(store, turn.source, turn.records, size=turn.size)
+    elif turn.ruleset is not None:
+        apply(store, turn.ruleset, drain=turn.drain)
+    elif turn.decision is not None:
+        how = withdraw if turn.what == "withdraw" else decide
+        how(store, turn.decision, detail=None if turn.what == "decide" else "for now", drain=turn.drain)
+
+
+def oracle(plan: Plan, store: Store) -> World:
+    """What must come out."""
+    return whole(plan.said(), plan.decisions, plan.ruleset, lambda *key: public_of(store, *key))
+
+
+# -- stores that are empty again at once ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def sqlite_arena(folder: Path) -> Iterator[Fresh]:
+    """Empty SQLite stores: copies of one file, for making the schema costs more than a whole example."""
+    key, model, count = folder / "klientela.key", folder / "model.db", 0
+    open_store(f"sqlite:///{model}", key_file=key).close()
+    opened: list[Store] = []
+
+    def fresh() -> Store:
+        nonlocal count
+        count += 1
+        if len(opened) > 1:
+            _throw_away(opened.pop(0))
+        path = folder / f"store{count}.db"
+        shutil.copy(model, path)
+        opened.append(open_store(f"sqlite:///{path}", key_file=key))
+        return opened[-1]
+
+    yield fresh
+    for store in opened:
+        _throw_away(store)
+
+
+def _throw_away(store: Store) -> None:
+    store.close()
+    assert store.path is not None
+    for path in store.path.parent.glob(store.path.name + "*"):
+        path.unlink()
+
+
+@contextmanager
+def postgres_arena(make: Callable[[], Store]) -> Iterator[Fresh]:
+    """Two PostgreSQL stores by turns, emptied before each use."""
+    stores = [make(), make()]
+    first: dict[int, dict[str, list[tuple[object, ...]]]] = {}
+    for store in stores:
+        with store.reading() as db:
+            first[id(store)] = {name: db.rows(f"SELECT * FROM {name}") for name in ("meta", "ruleset")}
+
+    def fresh() -> Store:
+        store = stores.pop(0)
+        stores.append(store)
+        names = sa.inspect(store.engine).get_table_names()
+        with store.step("empty") as step:
+            for name in names:
+                if name != "alembic_version":
+                    step.db.run(f"DELETE FROM {name}")
+            for name, rows in first[id(store)].items():
+                marks = ", ".join("?" * len(rows[0]))
+                step.db.many(f"INSERT INTO {name} VALUES ({marks})", rows)
+        store._rulesets.clear()
+        return store
+
+    yield fresh

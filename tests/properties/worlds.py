@@ -1,0 +1,397 @@
+"""Random small worlds: few names, addresses and numbers, so that everything meets everything; and ways to bring them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from klientela.kit import Address, Checkout, Consent, Gone, Number, Order, Person, Record
+from klientela.rules.ruleset import RULES, Ruleset, SourceRules
+from klientela.rules.whole import Decided, RecordKey, Said
+
+SOURCES = ("alfa", "beta", "gama")
+DAY = 86_400_000_000
+NOON = 1_772_000_000_000_000  # in March 2026
+
+NAMES = (
+    (None, None),
+    ("Max", "Muster"),
+    ("M.", "Muster"),
+    ("Muster", "Max"),
+    ("Max", None),
+    (None, "Muster"),
+    ("Anna", "Müller"),
+    ("Anna", "Mueller"),
+    ("Ben", "Müller"),
+    ("Dr. Eva", "Lang"),
+    ("Ewa", "Lang"),
+    ("", " "),
+)
+MAILS = (
+    None,
+    "max@example.org",
+    " Max@Example.org",
+    "max+shop@example.org",
+    "anna@example.org",
+    "m.u@gmail.com",
+    "mu@googlemail.com",
+    "info@example.org",
+    "x1@marketplace.amazon.de",
+    "stop@example.org",
+    "-",
+)
+PHONES = (None, "+49 171 5550123", "0171/5550123", "+48 501 228 855", "000", "030 998877")
+PLACES = (
+    Address(street="Lindenstr. 5", zip="10969", city="Berlin", country="DE"),
+    Address(street="Lindenstraße", house_number="5", zip="10969", city="berlin", country="Deutschland"),
+    Address(street="Lindenstr. 7", zip="10969", city="Berlin"),
+    Address(street="ul. Długa 12/4", zip="00-238", city="Warszawa", country="PL", company="ACME", first_name="Ola"),
+    Address(city="Öhringen", phone="0171/5550123"),
+)
+PEOPLE = (  # names, mails, phones, places that go together
+    (NAMES[1:6], MAILS[1:4], PHONES[1:3], PLACES[:2]),
+    (NAMES[6:8], MAILS[4:6], PHONES[1:3], PLACES[:2]),
+    (NAMES[8:9], MAILS[3:5], PHONES[3:], PLACES[2:3]),
+    (NAMES[9:11], MAILS[5:7], PHONES[3:4], PLACES[3:4]),
+    (NAMES[:1], MAILS[1:6], PHONES[1:2], PLACES[:1]),
+)
+NUMBERS = (Number("K-77"), Number("K-77", "club"), Number("k-77"), Number("1"), Number("-"))
+CONSENTS = (
+    Consent(channel="email", purpose="promotion", state="granted", at=NOON),
+    Consent(channel="email", purpose="promotion", state="denied", at=NOON),
+    Consent(channel="email", purpose="promotion", state="denied", at=NOON - DAY),
+    Consent(channel="email", purpose="promotion", state="granted"),
+    Consent(channel="sms", purpose="system", state="granted", basis="import"),
+)
+TIMES = (UNSET, None, NOON - 2 * DAY, NOON - DAY, NOON, NOON + 9 * 3_600_000_000)
+STATES = (UNSET, "open", "paid", "cancelled", "returned", "offer", "deleted", "void")
+
+
+def short(thing: Any) -> str:
+    """A record or ruleset by what it says, without what it leaves at its default."""
+    if isinstance(thing, (Person, Order, Checkout, Gone, Address, Consent, Number)):
+        said = [f"{n}={short(getattr(thing, n))}" for n in thing.__struct_fields__ if getattr(thing, n) is not UNSET]
+        plain = {f"{n}={short(d)}" for n, d in zip(type(thing).__struct_fields__, _defaults(type(thing)), strict=True)}
+        return f"{type(thing).__name__}({', '.join(one for one in said if one not in plain)})"
+    if isinstance(thing, (Ruleset, SourceRules)):
+        base = type(thing)()
+        said = [f"{n}={short(v)}" for n, v in vars(thing).items() if n in vars(base) and v != getattr(base, n)]
+        return f"{type(thing).__name__}({', '.join(said)})"
+    if isinstance(thing, dict):
+        return "{" + ", ".join(f"{key!r}: {short(value)}" for key, value in thing.items()) + "}"
+    if isinstance(thing, (list, tuple)) and not hasattr(thing, "_fields"):
+        return "[" + ", ".join(map(short, thing)) + "]"
+    return repr(thing)
+
+
+def _defaults(kind: Any) -> list[Any]:
+    missing = len(kind.__struct_fields__) - len(kind.__struct_defaults__)
+    return [object()] * missing + list(kind.__struct_defaults__)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Something that happens on the way; what has no effect on the end is thrown in on purpose."""
+
+    what: str  # bring | decide | for_now | withdraw | rules
+    source: str = ""
+    records: tuple[Record, ...] = ()
+    size: int = 250
+    decision: Decided | None = None
+    ruleset: Ruleset | None = None
+    drain: bool = True
+
+    def __repr__(self) -> str:
+        if self.records:
+            return f"bring {self.source} {short(self.records)} by {self.size}"
+        return f"{self.what} {short(self.decision or self.ruleset)}{'' if self.drain else ' (left undone)'}"
+
+
+@dataclass(frozen=True)
+class Way:
+    """One order in which a world may come about."""
+
+    start: Ruleset
+    turns: tuple[Turn, ...]
+
+    def __repr__(self) -> str:
+        return "\n    ".join(["start " + short(self.start), *map(repr, self.turns)])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A world that is to be: what is claimed, decided and ruled in the end, and two ways there."""
+
+    claims: tuple[tuple[str, Record], ...]
+    decisions: tuple[Decided, ...]
+    ruleset: Ruleset
+    ways: tuple[Way, ...]
+
+    def __repr__(self) -> str:
+        ways = "".join(f"\n  way {number}: {way!r}" for number, way in enumerate(self.ways, 1))
+        return f"{short(self.ruleset)}, decisions {list(self.decisions)}{ways}"
+
+    def said(self) -> list[Said]:
+        """The claims as the function takes them."""
+        return [
+            Said(source, _entity(record), record.external_id, record.channel or "all", record.version, 0, record)  # type: ignore[union-attr,arg-type]
+            for source, record in self.claims
+        ]
+
+
+def _entity(record: Any) -> str:
+    return record.entity if isinstance(record, Person) else record.entity_default
+
+
+# -- records ---------------------------------------------------------------------------------------------------------
+
+
+def _some(values: Sequence[Any]) -> st.SearchStrategy[Any]:
+    return st.sampled_from(values)
+
+
+class _Dice:
+    """What a record says, out of two numbers: a draw for each field would cost more than the test itself.
+
+    `seed` chooses every value, a bit of `keep` lets a field be said at all, so that a failure shrinks to few fields.
+    """
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.random = Random(draw(st.one_of(st.integers(0, 5), st.integers(0, 2**16))))  # twins are likely
+        self.keep = draw(st.one_of(st.integers(0, 2**24 - 1), st.just(2**24 - 1)))
+        self.who = self.random.choice(PEOPLE)
+
+    def likely(self, mine: Sequence[Any], any_: Sequence[Any]) -> Any:
+        """Mostly one of the person's own values."""
+        return self.of(self.random.choice(mine if self.random.random() < 0.7 else any_))
+
+    def of(self, *values: Any) -> Any:
+        """One of the values, or UNSET."""
+        self.keep, kept = divmod(self.keep, 2)
+        value = self.random.choice(values)
+        return value if kept else UNSET
+
+    def some(self, values: Sequence[Any], most: int = 2) -> Any:
+        """A list of up to `most` of the values, or UNSET."""
+        return self.of([self.random.choice(values) for _ in range(self.random.randint(0, most))])
+
+
+@st.composite
+def _person(draw: st.DrawFn, ext: str, entity: str, version: int | None, channel: str | None) -> Person:
+    dice = _Dice(draw)
+    names, mails, phones, places = dice.who
+    first, last = dice.random.choice(names if dice.random.random() < 0.8 else NAMES)
+    full = channel != "embedded"  # a person inside an order says less
+    return Person(
+        external_id=ext,
+        entity=entity,  # type: ignore[arg-type]
+        version=version,
+        channel=channel,
+        first_name=dice.of(first),
+        last_name=dice.of(last),
+        email=dice.likely(mails, MAILS),
+        kind=dice.of("account", "account", "guest", "contact") if full else UNSET,
+        phone=dice.likely(phones, PHONES),
+        addresses=dice.some(places if dice.random.random() < 0.7 else PLACES),
+        numbers=dice.of(UNSET, [], [NUMBERS[0]], [NUMBERS[1]], [NUMBERS[2], NUMBERS[3]], [NUMBERS[4]]),
+        created_at=dice.of(*TIMES) if full else UNSET,
+        company=dice.of(UNSET, None, "ACME"),
+        tags=dice.of(UNSET, [], ["vip"], ["b2b", "vip"]),
+        consents=dice.some(CONSENTS),
+        email_verified=dice.of(UNSET, True, False),
+        emails=dice.some([mail for mail in MAILS if mail]) if full else UNSET,
+        phones=dice.of(UNSET, ["0171 5550123"]),
+        crm_id=dice.of(UNSET, "C1", "C2"),
+        modules=dice.of(UNSET, UNSET, ["shop"]),
+    )
+
+
+@st.composite
+def _order(draw: st.DrawFn, ext: str, version: int | None, channel: str | None) -> Order:
+    dice = _Dice(draw)
+    names, mails, phones, places = dice.who
+    first, last = dice.random.choice(names if dice.random.random() < 0.8 else NAMES)
+    return Order(
+        external_id=ext,
+        version=version,
+        channel=channel,
+        customer=dice.of(None, "1", "1", "2", "3"),
+        guest=dice.of(UNSET, True, False),
+        total=dice.of(0, 1000, 2500),
+        email=dice.likely(mails, MAILS),
+        first_name=dice.of(first),
+        last_name=dice.of(last),
+        placed_at=dice.of(*TIMES),
+        state=dice.of(*STATES),
+        test=dice.of(False, False, True),
+        currency=dice.of("EUR", "EUR", "CHF"),
+        phone=dice.likely(phones, PHONES),
+        addresses=dice.some(places if dice.random.random() < 0.7 else PLACES, 1),
+        company=dice.of(UNSET, UNSET, "ACME"),
+        kind=dice.of(UNSET, "guest", "contact"),
+        number=dice.of(None, "#1", "#2"),
+        refunded=dice.of(UNSET, 0, 1000, 9999),
+        current_total=dice.of(UNSET, None, 0, 500),
+        credits=dice.of(*(UNSET,) * 5, "9"),
+    )
+
+
+@st.composite
+def _cart(draw: st.DrawFn, ext: str, version: int | None) -> Checkout:
+    dice = _Dice(draw)
+    return Checkout(
+        external_id=ext,
+        version=version,
+        customer=dice.of(None, "1", "7"),
+        at=dice.of(*TIMES),
+        completed_at=dice.of(*TIMES),
+        value=100,
+    )
+
+
+def _channels(kind: str) -> tuple[str | None, ...]:
+    return (None, None, None, "embedded", "hook") if kind == "person" else (None, None, None, "hook")
+
+
+@st.composite
+def _versions(draw: st.DrawFn, kind: str) -> list[tuple[str | None, int | None]]:
+    """Channel and version of each claim of one record: versions differ within a channel, an unversioned one is alone."""
+    first = draw(st.tuples(_some(_channels(kind)), _some((None, 5, 5))))
+    more = draw(st.lists(st.tuples(_some(_channels(kind)), _some((4, 5, 6, None))), max_size=2))
+    kept: list[tuple[str | None, int | None]] = []
+    for channel, version in (first, *more):
+        standing = [v for c, v in kept if c == channel]
+        if not standing or (version is not None and version not in standing and None not in standing):
+            kept.append((channel, version))
+    return kept
+
+
+def _sized(what: st.SearchStrategy[Any], most: int, least: int = 0) -> st.SearchStrategy[list[Any]]:
+    """Few or many, all different: left to themselves lists are short."""
+    few = st.lists(what, min_size=least, max_size=most, unique=True)
+    return st.one_of(few, st.lists(what, min_size=most - 1, max_size=most, unique=True))
+
+
+@st.composite
+def _claims(draw: st.DrawFn, most: int) -> tuple[tuple[str, Record], ...]:
+    found: list[tuple[str, Record]] = []
+    wanted = st.tuples(
+        _some(SOURCES[:2] + SOURCES), _some(("customer", "customer", "customer", "contact", "manual")), _some("1234")
+    )
+    for source, entity, ext in draw(_sized(wanted, most, least=1)):
+        for channel, version in draw(_versions("person")):
+            found.append((source, draw(_person(ext, entity, version, channel))))
+    for source, ext in draw(_sized(st.tuples(_some(SOURCES), _some("123456")), most)):
+        for channel, version in draw(_versions("order")):
+            found.append((source, draw(_order(ext, version, channel))))
+    for source in draw(_some(((), (), ("alfa",), ("beta",)))):
+        found.append((source, draw(_cart("1", draw(_some((None, 5)))))))
+    return tuple(found)
+
+
+# -- rules and decisions -----------------------------------------------------------------------------------------------
+
+
+@st.composite
+def rulesets(draw: st.DrawFn) -> Ruleset:
+    """Any ruleset for the sources above."""
+    dice = _Dice(draw)
+
+    def of(default: Any, *others: Any) -> Any:
+        value = dice.of(*others)
+        return default if value is UNSET else value
+
+    sources = {
+        name: SourceRules(
+            guests=of("merge", "merge", "per_order", "per_source", "per_order"),
+            guest_rule=of(None, None, "state", "customer_null", "never"),
+            priority=of(100, 1),
+            default_status=of("registered", "registered", "guest"),
+        )
+        for name in SOURCES
+    }
+    return Ruleset(
+        limits=of((10, 10, 50), (1, 2, 2), (2, 1, 1), (1, 1, 1)),
+        rules=of(RULES, RULES, ("email",), ("number", "phone"), ("address",)),
+        same_source=of("review", "merge"),
+        mailbox_folding=of(True, False, True),
+        retroactive_link=of("never", "never", "verified_email", "always"),
+        blocked=of(frozenset(), frozenset(("stop@example.org",)), frozenset(("example.org", "+48501228855"))),
+        timezone=of("Europe/Berlin", "Europe/Warsaw", "Asia/Tokyo"),
+        currency=of("EUR", "EUR", "CHF"),
+        sources=sources,
+    )
+
+
+def _keys(claims: Sequence[tuple[str, Record]]) -> list[RecordKey]:
+    keys: list[RecordKey] = [("alfa", "customer", "9")]  # nobody brings this one
+    for source, record in claims:
+        keys.append((source, _entity(record), record.external_id))  # type: ignore[union-attr]
+        if isinstance(record, Order):
+            keys[-1] = (source, "guest_order", record.external_id)
+    return sorted({key for key in keys if key[1] in ("customer", "contact", "manual", "guest_order")})
+
+
+@st.composite
+def _decisions(draw: st.DrawFn, keys: Sequence[RecordKey], most: int) -> tuple[Decided, ...]:
+    if len(keys) < 2:
+        return ()
+    pair = st.tuples(_some(("must", "cannot")), _some(keys), _some(keys)).filter(lambda made: made[1] != made[2])
+    return tuple(Decided(*made) for made in draw(st.lists(pair, min_size=draw(st.integers(0, most)), max_size=most)))
+
+
+# -- ways --------------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def _way(
+    draw: st.DrawFn, claims: Sequence[tuple[str, Record]], decisions: Sequence[Decided], final: Ruleset, detours: bool
+) -> Way:
+    """A way: the claims in any order, some again, in syncs and pages of any size; decisions and rules in between."""
+    again = draw(st.lists(st.integers(0, len(claims) - 1), max_size=3, unique=True))
+    stream = [*draw(st.permutations(claims)), *(claims[place] for place in again)]
+    turns: list[Turn] = []
+    while stream:
+        count = draw(st.integers(1, len(stream)))
+        batch, stream = stream[:count], stream[count:]
+        for source in dict.fromkeys(source for source, _ in batch):
+            records = tuple(record for uid, record in batch if uid == source)
+            turns.append(Turn("bring", source, records, size=draw(_some((1, 2, 3, 250)))))
+    _insert(turns, draw, [Turn("decide", decision=one, drain=draw(st.booleans())) for one in decisions])
+    start = final
+    if detours:
+        start = draw(rulesets())
+        changes = [*draw(st.lists(rulesets(), max_size=1)), final]
+        _insert(turns, draw, [Turn("rules", ruleset=ruleset, drain=draw(st.booleans())) for ruleset in changes])
+        for one in draw(_decisions(_keys(claims), 1)):
+            for_now = [Turn(what, decision=one, drain=draw(st.booleans())) for what in ("for_now", "withdraw")]
+            _insert(turns, draw, for_now)
+        for source, record in draw(st.lists(_some(claims), max_size=1)):
+            gone = Gone(entity=_entity(record), external_id=record.external_id)  # type: ignore[union-attr]
+            turns.insert(draw(st.integers(0, len(turns))), Turn("bring", source, (gone,)))
+    return Way(start, tuple(turns))
+
+
+def _insert(turns: list[Turn], draw: st.DrawFn, more: Sequence[Turn]) -> None:
+    """Put turns in at any places, in their order: the newest decision on a pair wins, and the last ruleset rules."""
+    places = draw(st.lists(st.integers(0, len(turns)), min_size=len(more), max_size=len(more)))
+    for shift, (place, turn) in enumerate(zip(sorted(places), more, strict=True)):
+        turns.insert(place + shift, turn)
+
+
+@st.composite
+def plans(draw: st.DrawFn, most: int = 6) -> Plan:
+    """A world and two ways to it: one with all detours, one straight."""
+    claims = draw(_claims(most))
+    ruleset = draw(rulesets())
+    decisions = draw(_decisions(_keys(claims), 3))
+    ways = (
+        draw(_way(claims, decisions, ruleset, detours=True)),
+        draw(_way(claims, decisions, ruleset, detours=False)),
+    )
+    return Plan(claims, decisions, ruleset, ways)
