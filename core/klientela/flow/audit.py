@@ -36,7 +36,10 @@ class _Lines:
     def write(self) -> None:
         """All lines, in an order that only the facts decide."""
         changes = [c for c in self.out.changes if c.moved]
-        changes.sort(key=lambda c: min(self.realm.held[h].canon for h in c.members))
+        held = self.realm.held
+        changes.sort(
+            key=lambda c: held[c.members[0]].canon if len(c.members) == 1 else min(held[h].canon for h in c.members)
+        )
         for change in changes:
             self._one(change)
         for record in sorted(self.out.left, key=lambda r: self.cases[r].canon):
@@ -63,6 +66,9 @@ class _Lines:
 
     def _one(self, change: Change) -> None:
         public = self.page.public_of(change)
+        if not change.olds and change.members == [change.customer] and change.customer in self.out.new_persons:
+            self._line("founded", None, public, None, [self.realm.held[change.customer].canon])
+            return  # one new record by itself
         newcomers = sorted(
             (record for handle in change.members for record in self.founded.get(handle, ())), key=self._canon
         )

@@ -65,12 +65,7 @@ class Projected:
             for handle in change.members:
                 if several or handle not in out.new_persons:  # a new record by itself points nowhere
                     self._point(handle, change.customer, several)
-        rows = [(p.created, p.name, p.keys, p.flags, p.node, p.customer, p.seen, p.id) for p in out.persons.values()]
-        columns = ("created", "name", "keys", "flags", "node", "customer", "seen")
-        gone = set(out.left)
-        db.insert(t.person, (*columns, "id"), [r for r in rows if r[-1] in out.new_persons and r[-1] not in gone])
-        db.update(t.person, columns, [r for r in rows if r[-1] not in out.new_persons and r[-1] not in gone])
-        db.delete(t.person, [(number,) for number in out.left])
+        self._persons()
         db.delete(t.mark, list(out.marks_gone), key=("key", "name", "handle"))
         db.insert(t.mark, ("key", "name", "handle"), sorted(out.marks_new))
         dirty = [h for h in realm.held.values() if h.handle < 0 and (h.dirty or h.handle in out.new_nodes)]
@@ -79,6 +74,25 @@ class Projected:
                 held.customer = held.new_customer
         write_nodes(self.step, [h for h in dirty if not (h.gone and h.handle in out.new_nodes)], out.new_nodes)
         self._constraints()
+
+    def _persons(self) -> None:
+        db, out = self.db, self.out
+        lone, fresh, changed = [], [], []
+        gone = set(out.left)
+        for number, p in out.persons.items():
+            if number in gone:
+                continue
+            if number not in out.new_persons:
+                changed.append((p.created, p.name, p.keys, p.flags, p.seen, p.node, p.customer, number))
+            elif p.node is None and p.customer is None:
+                lone.append((p.created, p.name, p.keys, p.flags, p.seen, number))
+            else:
+                fresh.append((p.created, p.name, p.keys, p.flags, p.seen, p.node, p.customer, number))
+        columns = ("created", "name", "keys", "flags", "seen")
+        db.insert(t.person, (*columns, "id"), lone)
+        db.insert(t.person, (*columns, "node", "customer", "id"), fresh)
+        db.update(t.person, (*columns, "node", "customer"), changed)
+        db.delete(t.person, [(number,) for number in out.left])
 
     def _point(self, handle: Handle, customer: int, several: bool) -> None:
         held = self.realm.held[handle]
@@ -125,18 +139,19 @@ class Projected:
         shown = {number: self._shown(change) for number, change in changes.items()}
         gone, fresh_rows, changed_rows, keys = self._list(changes, shown, involved)
         now, tallies = self._tallies(changes, shown, involved, added.left, fresh)
-        fresh_tallies = []
+        born_tallies = []
         for change in born:
             if self.realm.held[change.customer].shown:
                 row, s_last = self._row(change)
                 fresh_rows.append((change.customer, *row))
                 facet = search.tally_facet(row[FACET], 0)
-                fresh_tallies.append((change.customer, row[PUB8], s_last, facet, *tally.NOTHING))
+                born_tallies.append((change.customer, row[PUB8], s_last, facet))
         db.delete(t.customer, [(c,) for c in gone])
         db.delete(t.tally, [(c,) for c in gone])
         db.insert(t.customer, ("id", *listrow.COLUMNS), fresh_rows)
         db.update(t.customer, listrow.COLUMNS, changed_rows)
-        self._write_tallies(now, tallies, keys, fresh_tallies)
+        self._write_tallies(now, tallies, keys)
+        db.insert(t.tally, ("id", "pub8", "s_last", "facet"), born_tallies)
         self._postings_and_search(gone, fresh_rows, changed_rows)
         self._count_rows(gone, fresh_rows, changed_rows)
         self._count_tallies(gone, now, tallies, added)
@@ -353,10 +368,9 @@ class Projected:
         now: dict[int, Tally],
         tallies: dict[int, Row],
         keys: dict[int, tuple[int, str, int]],
-        fresh: list[Row],
     ) -> None:
         days = self.projector.days
-        money, figures, full = [], [], []
+        fresh, money, figures, full = [], [], [], []
         for number in sorted(now):
             row = now[number].row(days)
             old = tallies.get(number)

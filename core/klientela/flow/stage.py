@@ -174,7 +174,7 @@ class Stage:
         """Records nobody knew, each once on the page: the straight road of a first load."""
         if not items:
             return
-        source, seq = self.source.id, step.seq
+        source = self.source.id
         numbers = step.new_ids("record", len(items))
         own = self.channel(step, None)
         target = news.persons if entity in facts.PERSONS else news.orders if entity == facts.ORDER else news.checkouts
@@ -182,10 +182,11 @@ class Stage:
         for number, (fact, body, digest, place) in zip(numbers, items, strict=True):
             channel = own if fact.channel is None else self.channel(step, fact.channel)
             ext, version = fact.external_id, fact.version
-            rows.append((number, source, entity, ext, channel, version, reading, digest, 0, seq, 0, body))
+            rows.append((number, ext, channel, version, digest, body))
             target.append(Loaded(number, source, entity, ext, version, 0, fact))
             positions[number] = place
-        step.db.insert(t.record, _RECORD, rows)
+        alike = {"source": source, "entity": entity, "reading": reading, "seq": step.seq}
+        step.db.insert(t.record, ("id", "ext", "channel", "version", "hash", "body"), rows, alike)
         news.fresh.update(numbers)
         news.new += len(items)
 

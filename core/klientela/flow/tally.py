@@ -136,10 +136,6 @@ def _later(one: int | None, two: int | None) -> int | None:
     return max(one, two)
 
 
-NOTHING = Tally().row(Days(Ruleset()))
-"""The figures of a customer without orders."""
-
-
 class Added(NamedTuple):
     """What `add_new_orders` did: the moved orders it left to the general way, and what the figures of all gained."""
 

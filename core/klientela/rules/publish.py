@@ -92,7 +92,7 @@ def _shown(person: Person, name: str) -> bool:
 
 def _boxes(person: Person, ruleset: Ruleset) -> list[str]:
     found = []
-    texts = [person.email or None] if person.email is not UNSET else []
+    texts = [person.email] if person.email else []
     if person.emails is not UNSET and person.emails:
         texts += person.emails
     for text in texts:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+import msgspec
+
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
 
 GENESIS = bytes(32)
-_dump = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_encode = msgspec.json.encode
 
 
 class Line(NamedTuple):
@@ -56,16 +57,16 @@ def write(step: Step, lines: list[Line]) -> None:
     public, private = [], []
     for place, line in enumerate(lines):
         n = step.lines + place + 1
-        body = _dump(line.body)
+        body = _encode(line.body, order="sorted").decode()
         salt = salts[16 * place : 16 * place + 16]
         commitment = commit(salt, body)
         here = link(prev, seq, n, line.kind, line.rule, line.customer, line.other, commitment)
-        public.append((seq, n, line.kind, line.rule, line.customer, line.other, commitment, prev, here))
-        private.append((seq, n, salt, body))
+        public.append((n, line.kind, line.rule, line.customer, line.other, commitment, prev, here))
+        private.append((n, salt, body))
         prev = here
     step.lines += len(lines)
-    db.insert(t.audit, ("seq", "n", "kind", "rule", "customer", "other", "commitment", "prev", "hash"), public)
-    db.insert(t.audit_private, ("seq", "n", "salt", "body"), private)
+    db.insert(t.audit, ("n", "kind", "rule", "customer", "other", "commitment", "prev", "hash"), public, {"seq": seq})
+    db.insert(t.audit_private, ("n", "salt", "body"), private, {"seq": seq})
 
 
 def verify(db: Db) -> Iterator[str]:

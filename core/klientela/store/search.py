@@ -8,6 +8,7 @@ meant. SQLite finds texts and facets in one FTS5 trigram index, PostgreSQL finds
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from klientela.rules.geo import countries_like
@@ -73,10 +74,15 @@ _MARK = "\x1f"  # white space to every fold: stands in no term and no text
 
 def _document(hay: str, bits: int) -> str:
     """What the trigram index reads. Two blanks before a word make the beginnings of words trigrams: `  a` and ` an`."""
+    return hay.replace(" ", "  ") + _facet_words(bits)
+
+
+@lru_cache(maxsize=4096)
+def _facet_words(bits: int) -> str:
     code = country_code(bits)
     words = [f"C{code}"] if code else []
     words += [f"S{slot:02d}" for slot in range(_FIRST_SOURCE, _FIRST_SOURCE + SLOTS) if bits >> slot & 1]
-    return hay.replace(" ", "  ") + _MARK + _MARK.join(words)
+    return _MARK + _MARK.join(words)
 
 
 def create(dialect: str) -> list[str]:

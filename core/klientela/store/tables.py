@@ -82,9 +82,9 @@ record = _table(  # one register for persons, orders, checkouts …; holds the l
     Column("version", Big),
     Column("reading", Big),
     Column("hash", LargeBinary),
-    Column("gone", Flag, nullable=False),
+    Column("gone", Flag, nullable=False, server_default="0"),
     Column("seq", Big, nullable=False),
-    Column("more", Flag, nullable=False),  # other channels have live claims in `claim`
+    Column("more", Flag, nullable=False, server_default="0"),  # other channels have live claims in `claim`
     Column("body", LargeBinary),
     Index("record_key", "source", "entity", "ext", unique=True),
 )
@@ -260,15 +260,15 @@ tally = _table(  # the figures of a row, narrow; both policies, the shop's curre
     Column("s_last", Key, nullable=False),  # folded last name; U+FFFF where there is none, so that it sorts last
     Column("facet", Big, nullable=False),  # the customer's, and whether it counts as orderer
     Column("inactive", Flag, nullable=False, server_default="0"),
-    Column("ltv", Big, nullable=False),
-    Column("orders", Integer, nullable=False),
+    Column("ltv", Big, nullable=False, server_default="0"),
+    Column("orders", Integer, nullable=False, server_default="0"),
     Column("last", Big),
     Column("last_day", Integer),
-    Column("gross", Big, nullable=False),
-    Column("gross_orders", Integer, nullable=False),
+    Column("gross", Big, nullable=False, server_default="0"),
+    Column("gross_orders", Integer, nullable=False, server_default="0"),
     Column("gross_last", Big),
     Column("gross_day", Integer),
-    Column("tests", Integer, nullable=False),
+    Column("tests", Integer, nullable=False, server_default="0"),
     Column("other", Text),  # JSON {currency: [ltv, gross]} of other currencies, or null
 )
 alias = _table(  # public ids that are not a customer's own: of every member record but the anchor
