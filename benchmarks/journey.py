@@ -28,13 +28,12 @@ def child(database: str, port: int, profile: bool) -> None:
     import gc
     import pstats
 
-    from page_source import PageServer
-
     from klientela.flow.rules import adopt
     from klientela.flow.sync import sync
     from klientela.rules.ruleset import Ruleset
     from klientela.runtime import tune
     from klientela.store import open_store
+    from page_source import PageServer
 
     tune()
     store = open_store(f"sqlite:///{database}")
@@ -79,7 +78,9 @@ def _cpu() -> float:
 def floor(database: str, port: int) -> float:
     """CPU seconds of one run of the floor."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, str(BENCH / "floor_sync.py"), str(port), database], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, str(BENCH / "floor_sync.py"), str(port), database], check=True, stdout=subprocess.DEVNULL
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

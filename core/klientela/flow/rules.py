@@ -105,7 +105,9 @@ def touched(store: Store, seq: int) -> list[dict[str, Any]]:
             for public in row
             if public is not None
         }
-        found: dict[int, bytes] = dict(db.rows(f"SELECT id, pub FROM customer WHERE pub8 {db.among}", (db.pack(sorted(named)),)))
+        found: dict[int, bytes] = dict(
+            db.rows(f"SELECT id, pub FROM customer WHERE pub8 {db.among}", (db.pack(sorted(named)),))
+        )
         records = records_of(db, found, facts.sources(db), store.key)
     made = [{"id": ids.text(bytes(public)), "records": records[number]} for number, public in found.items()]
     return sorted(made, key=lambda item: str(item["id"]))
