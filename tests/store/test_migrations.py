@@ -23,6 +23,10 @@ def test_the_steps_make_the_tables_the_code_names(store: Store) -> None:
     for table in tables.METADATA.sorted_tables:
         columns = {column["name"]: bool(column["nullable"]) for column in found.get_columns(table.name)}
         assert columns.keys() == {c.name for c in table.columns}, table.name
+        defaults = {column["name"] for column in found.get_columns(table.name) if column["default"] is not None}
+        made = {c.name for c in table.columns if c.server_default is not None or c.autoincrement is True}
+        assert defaults <= made, table.name
+        assert defaults >= {c.name for c in table.columns if isinstance(c.server_default, sa.DefaultClause)}, table.name
         wanted = {c.name: bool(c.nullable) and not c.primary_key for c in table.columns}
         required = {name for name, nullable in wanted.items() if not nullable and not table.c[name].primary_key}
         assert {name for name, nullable in columns.items() if not nullable} >= required, table.name
