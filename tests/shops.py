@@ -25,18 +25,22 @@ class Shop(Source):
         size: int = 250,
         identity: str | None = None,
         complete: bool = False,
+        exists: Sequence[str] | None = None,
     ) -> None:
+        """`exists`: the external ids of customers that a sweep finds; without it the shop cannot be swept."""
         super().__init__(name, SourceSettings(type="memory"))
         self.records: Sequence[Record] = list(records)
         self.size = size
         self.identity = identity
         self.complete = complete
+        self.exists = exists
 
     def check(self) -> Checked:
         return Checked(identity=self.identity)
 
     def streams(self) -> Sequence[Stream]:
-        return [Stream("all", self._read, snapshot=True, complete=self.complete)]
+        sweep = None if self.exists is None else lambda: iter([self.exists or []])
+        return [Stream("all", self._read, snapshot=True, complete=self.complete, sweep=sweep)]
 
     def _read(self, window: Window, position: Position) -> Iterator[Page]:
         for start in range(position or 0, len(self.records), self.size):
