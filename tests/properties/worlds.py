@@ -241,6 +241,16 @@ def _order(draw: st.DrawFn, ext: str, version: int | None, channel: str | None) 
     )
 
 
+def persons() -> st.SearchStrategy[Person]:
+    """Any person."""
+    return _person("1", "customer", None, None)
+
+
+def orders() -> st.SearchStrategy[Order]:
+    """Any order."""
+    return _order("1", None, None)
+
+
 @st.composite
 def _cart(draw: st.DrawFn, ext: str, version: int | None) -> Checkout:
     dice = _Dice(draw)

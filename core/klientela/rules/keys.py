@@ -122,7 +122,7 @@ def mailbox(text: str | None, folding: bool = True) -> str | None:
     """
     if not text:
         return None
-    value = clean(text).lower()
+    value = clean(text).lower().rstrip(".")
     if not _MAILBOX.match(value):
         return None
     local, _, domain = value.rpartition("@")

@@ -155,7 +155,12 @@ def compatible(one: str, two: str) -> bool:
         return True
     first_a, last_a = one.split("|")
     first_b, last_b = two.split("|")
-    return _pair(first_a, last_a, first_b, last_b) or _pair(first_a, last_a, last_b, first_b)
+    return (
+        _pair(first_a, last_a, first_b, last_b)
+        # swapped, seen from either side: what is a first name for one is a last name for the other
+        or _pair(first_a, last_a, last_b, first_b)
+        or _pair(first_b, last_b, last_a, first_a)
+    )
 
 
 def _pair(first_a: str, last_a: str, first_b: str, last_b: str) -> bool:
