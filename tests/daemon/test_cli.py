@@ -49,7 +49,9 @@ def test_every_verb_has_a_module_and_help(run: Any) -> None:
 
 
 def test_the_installed_command_answers() -> None:
-    done = subprocess.run(["klientela", "--version"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("klientela"), "--version"], capture_output=True, text=True, check=True
+    )
     assert done.stdout.count(".") == 2
 
 
