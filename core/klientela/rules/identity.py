@@ -92,13 +92,22 @@ def edges_between(nodes: Sequence[Node], crowded: frozenset[int] | set[int], *, 
         if len(holders) < 2:
             continue
         over = key.hash in crowded
-        for one, two in _pairs(holders, complete):
+        for one, two in _linked(holders) if key.kind == LINK else _pairs(holders, complete):
             if joins(one, two, key, over):
                 edge = _edge(one, two, STRENGTH[key.kind], RULE_OF[key.kind], key.hash)
                 pair = (edge.a, edge.b)
                 if pair not in best or edge < best[pair]:
                     best[pair] = edge
     return sorted(best.values())
+
+
+def _linked(holders: list[Node]) -> Iterable[tuple[Node, Node]]:
+    """The retroactive link ties each guest to an account, never by way of another guest (R10)."""
+    guests = [node for node in holders if node.account is None]
+    for node in holders:
+        if node.account is not None:
+            for guest in guests:
+                yield node, guest
 
 
 def _pairs(holders: list[Node], complete: bool) -> Iterable[tuple[Node, Node]]:
