@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import add
 from typing import NamedTuple
 
 from klientela.failpoints import failpoint
@@ -35,6 +36,7 @@ class Deriver:
         self.ruleset = ruleset
         self.quiet = quiet
         self.blocked = Blocked(ruleset)
+        self.waiting: list[Loaded] = []  # orders that only add, until `finish` or something else comes
         self._know_sources(db)
 
     def _know_sources(self, db: Db) -> None:
@@ -50,11 +52,49 @@ class Deriver:
         fresh: set[int],
         *,
         force: bool = False,
+        wait: bool = False,
     ) -> Derived:
         """Bring everything derived up to date with these changed records. `fresh`: registered in this step; `force`:
-        look at all of them anew, also where name and keys are the same (other rules)."""
-        if not (persons or orders or checkouts):
+        look at all of them anew, also where name and keys are the same (other rules).
+
+        `wait`: pages of new orders that only add to their buyers are put together until `finish` is called: they decide
+        nothing and leave no line in the log, so that it does not matter how they are grouped.
+        """
+        if wait and self._only_adds(persons, orders, checkouts, fresh):
+            self.waiting += orders
             return Derived()
+        before = self.finish(step)
+        if not (persons or orders or checkouts):
+            return before
+        made = self._page(step, persons, orders, checkouts, fresh, force)
+        return Derived(*map(add, before, made))
+
+    def finish(self, step: Step) -> Derived:
+        """Derive what waits; to be called in the same step."""
+        if not self.waiting:
+            return Derived()
+        orders, self.waiting = self.waiting, []
+        return self._page(step, [], orders, [], {item.id for item in orders}, False)
+
+    def _only_adds(self, persons: list[Loaded], orders: list[Loaded], checkouts: list[Loaded], fresh: set[int]) -> bool:
+        return (
+            bool(orders)
+            and not persons
+            and not checkouts
+            and all(item.id in fresh and item.fact.customer for item in orders)
+            and {self.ruleset.of(self.sources[source].uid).guests for source in {item.source for item in orders}}
+            == {"merge"}
+        )
+
+    def _page(
+        self,
+        step: Step,
+        persons: list[Loaded],
+        orders: list[Loaded],
+        checkouts: list[Loaded],
+        fresh: set[int],
+        force: bool,
+    ) -> Derived:
         newest = step.db.one("SELECT max(id) FROM source")
         if newest is not None and newest[0] not in self.sources:
             self._know_sources(step.db)  # another run beside this one has connected a source meanwhile

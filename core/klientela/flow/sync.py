@@ -13,14 +13,14 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from klientela.errors import KlientelaError, SourceBusy, SourceChanged
 from klientela.failpoints import failpoint
 from klientela.flow import work
-from klientela.flow.derive import Deriver
+from klientela.flow.derive import Derived, Deriver
 from klientela.flow.fetch import asking, fetch
 from klientela.flow.stage import Stage, clear_quarantine, mark_gone
 from klientela.model.instants import DAY, Instant, iso
@@ -295,14 +295,12 @@ class _Run:
             cursor.reading += 1
         return None
 
-    def _commit(self, stage: Stage, stream: Stream, cursor: _Cursor, buffer: Sequence[Page], size: int) -> int:
+    def _commit(self, stage: Stage, stream: Stream, cursor: _Cursor, buffer: list[Page], size: int) -> int:
         """Store some pages with everything that follows from them and the cursor; the size of the next step."""
         began = time.perf_counter()
         with self.store.step(f"sync {self.source.name} {stream.name}", run=self.number) as step:
             self.lease.check(step.db)
-            deriver = self._deriver(step)
-            for page in buffer:
-                self._page(step, stage, stream, cursor, page, deriver)
+            self._pages(step, stage, stream, cursor, buffer)
             self._save(step, stream, cursor)
             self._write_run(step, "running", None)
         took = time.perf_counter() - began
@@ -312,12 +310,19 @@ class _Run:
             return max(1, size // 2)
         return min(MOST, size * 2) if took < FAST else size
 
+    def _pages(self, step: Step, stage: Stage, stream: Stream, cursor: _Cursor, buffer: list[Page]) -> None:
+        deriver = self._deriver(step)
+        buffer.reverse()
+        while buffer:  # each is let go of when it is staged
+            self._page(step, stage, stream, cursor, buffer.pop(), deriver)
+        self._count(deriver.finish(step))
+
     def _page(self, step: Step, stage: Stage, stream: Stream, cursor: _Cursor, page: Page, deriver: Deriver) -> None:
         if not stream.snapshot:
             cursor.reading += 1
         news = stage.page(step, page, cursor.reading)
         failpoint("step.staged")
-        derived = deriver.page(step, news.persons, news.orders, news.checkouts, news.fresh)
+        self._count(deriver.page(step, news.persons, news.orders, news.checkouts, news.fresh, wait=True))
         if news.newest is not None:
             cursor.seen = news.newest if cursor.seen is None else max(cursor.seen, news.newest)
         cursor.position = json.dumps(page.position) if page.position is not None else None
@@ -325,12 +330,14 @@ class _Run:
         report.pages += 1
         for name in ("read", "new", "changed", "unchanged", "rejected"):
             setattr(report, name, getattr(report, name) + getattr(news, name))
-        report.merged += derived.merged
-        report.split += derived.split
-        report.members_read += derived.members_read
         if news:
             arrived = [item.ext for item in (*news.persons, *news.orders, *news.checkouts)]
             clear_quarantine(step, self.row.id, stream.name, arrived)
+
+    def _count(self, derived: Derived) -> None:
+        self.report.merged += derived.merged
+        self.report.split += derived.split
+        self.report.members_read += derived.members_read
 
     def _deriver(self, step: Step) -> Deriver:
         ruleset = self.store.ruleset(step.db)
@@ -354,9 +361,7 @@ class _Run:
         """Store what is left and close the window: the next one begins where the newest version stood."""
         with self.store.step(f"sync {self.source.name} {stream.name}", run=self.number) as step:
             self.lease.check(step.db)
-            deriver = self._deriver(step)
-            for page in buffer:
-                self._page(step, stage, stream, cursor, page, deriver)
+            self._pages(step, stage, stream, cursor, buffer)
             if gone:
                 mark_gone(step, gone)
                 self.report.changed += len(gone)
