@@ -64,10 +64,9 @@ class Owners:
 
     def run(self, persons: list[Loaded], orders: list[Loaded], fresh: set[int]) -> Buyers:
         """`persons` and `orders` have changed; `fresh` are records nobody knew before."""
-        for item in persons:
-            self.accounts[item.id] = item.fact is not None and is_account(
-                item.fact, self.ruleset.of(self.sources[item.source].uid)
-            )
+        if any(rules.guests != "merge" for rules in self.rules_of.values()):
+            for item in persons:
+                self.accounts[item.id] = item.fact is not None and is_account(item.fact, self.rules_of[item.source])
         orders = self._with_orders_of(persons, orders, fresh)
         self._own(orders, fresh)
         hidden = self._hidden(persons)

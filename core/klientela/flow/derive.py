@@ -99,10 +99,10 @@ class Deriver:
         if newest is not None and newest[0] not in self.sources:
             self._know_sources(step.db)  # another run beside this one has connected a source meanwhile
         buyers = Owners(step, self.ruleset, self.sources).run(persons, orders, fresh)
+        realm = Realm.begin(step.db, self.ruleset, self.sources)
+        out = Resolver(step, realm, force=force).run(buyers.cases, fresh)
         # a guest row owns one order, and that order is among the moved ones: nothing older is waiting for it
         fresh = fresh | {number for number, case in buyers.cases.items() if case.loaded.entity == facts.GUEST_ORDER}
-        realm = Realm.begin(step.db, self.ruleset, self.sources)
-        out = Resolver(step, realm, force=force).run(buyers.cases)
         page = self.projector.run(step, out, buyers.moved, fresh)
         failpoint("step.derived")
         merged, split = (0, 0) if self.quiet else audit(page, buyers.cases)

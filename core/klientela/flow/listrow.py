@@ -57,12 +57,11 @@ class Rows:
             city, nation = text_of(places[0].city), text_of(places[0].country)
             nation = country(nation) or nation
         first, last, company = text_of(person.first_name), text_of(person.last_name), text_of(person.company)
-        email, phone = text_of(person.email), text_of(person.phone)
+        email, phone, s_email = person.email, text_of(person.phone), None
         if phone is not None and placeholder(phone):
             phone = None
-        s_email = None
+        email = clean(email) or None if email else None
         if email is not None:
-            email = clean(email)
             s_email = sort_key_once(email)
         manual = person.entity == "manual"
         canon, source, tags = held.canon, held.loaded.source, person.tags
@@ -73,21 +72,21 @@ class Rows:
         facet = (nation, registered, manual, source)
         if facet not in self.facets:
             self.facets[facet] = search.facet(nation, registered, manual, (source,))
-        nameless = not (first or last)
-        if nameless:
-            s_name = sort_key_once(email or phone or canon.external_id)
+        s_last, s_first = _key(last), _key(first)
+        if first is None and last is None:
+            s_name = s_email or sort_key_once(phone or canon.external_id)
         else:
-            s_name = " ".join([key for key in (_key(last), _key(first)) if key])
+            s_name = f"{s_last} {s_first}" if s_last and s_first else s_last or s_first
         row = (
             public, ids.pub8(public), held.handle, 1, first, last, email, phone, company, city, nation,
             1 if registered else 0, 1 if manual else 0, 0, ids.short_number(public), None,
             canon.created if canon.created != NEVER else None, held.seen, f"[{source}]",
             _dump(sorted(set(tags))) if tags else None, None, None,
-            canon.external_id if nameless and not (email or phone) else None,
+            None if first or last or email or phone else canon.external_id,
             search_text(first, last, email, company, city), self.facets[facet], s_name, s_email,
-            sort_key(company) if company else None, sort_key(city) if city else None,
+            _key(company) if company else None, _key(city) if city else None,
         )  # fmt: skip
-        return row, _key(last) or LAST_OF_ALL
+        return row, s_last or LAST_OF_ALL
 
     def weighed(self, made: Summary, public: bytes, anchor: int, helds: Iterable[Held]) -> tuple[Row, str]:
         """The row of any customer, out of the summary of all its records, and its last name's sort key."""

@@ -6,6 +6,7 @@ the result is a value that `project` carries out and `audit` writes down.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -77,10 +78,10 @@ class Resolver:
         self.kinds: dict[int, int] = {}  # touched key -> kind
         self.old_members: dict[int, list[Handle]] = {}
 
-    def run(self, cases: dict[int, Case]) -> Resolution:
-        """The resolution of these cases."""
+    def run(self, cases: dict[int, Case], fresh: Container[int] = ()) -> Resolution:
+        """The resolution of these cases. `fresh` are records that were registered just now: nobody knows them yet."""
         realm = self.realm
-        realm.load_persons(cases)
+        realm.load_persons(number for number in cases if number not in fresh)
         realm.load_held({p.node for i in cases if (p := realm.persons.get(i)) is not None and p.node is not None})
         changed = self._sort_out(cases)
         self._load_keys(changed)
@@ -140,13 +141,15 @@ class Resolver:
         self.seeds.add(old.node)
 
     def _load_keys(self, changed: list[Case]) -> None:
-        touched: set[int] = set()
+        kinds = self.kinds
         for case in changed:
+            for kind, hash_ in case.published.keys:
+                kinds[hash_] = kind
             old = self.realm.persons.get(case.loaded.id)
-            both = case.published.keys if old is None else (*case.published.keys, *_keys(old))
-            self.kinds.update((key.hash, key.kind) for key in both)
-            touched.update(key.hash for key in both)
-        self.realm.load_carriers(touched)
+            if old is not None:
+                for kind, hash_ in _keys(old):
+                    kinds[hash_] = kind
+        self.realm.load_carriers(kinds)
 
     # -- strangers -------------------------------------------------------------------
 
@@ -156,48 +159,34 @@ class Resolver:
         realm, out = self.realm, self.out
         if realm.has_links:
             return changed
-        times: dict[int, int] = {}
+        once: set[int] = set()
+        shared: set[int] = set()
         for case in changed:
-            for key in case.published.keys:
-                times[key.hash] = times.get(key.hash, 0) + 1
+            for _, hash_ in case.published.keys:
+                (shared if hash_ in once else once).add(hash_)
         carriers, persons = realm.carriers, realm.persons
+        shared.update(hash_ for hash_ in once if carriers[hash_])
+        now = self.step.at
         rest = []
         for case in changed:
             loaded, published = case.loaded, case.published
             number = loaded.id
-            if (
-                number in persons
-                or loaded.fact is None
-                or any(times[key.hash] > 1 or carriers[key.hash] for key in published.keys)
-            ):
+            if number in persons or loaded.fact is None or any(hash_ in shared for _, hash_ in published.keys):
                 rest.append(case)
                 continue
-            flags = _flags(case)
-            keys = published.keys
-            name = published.name
-            person = Person(number, _created(case.canon), name, pack_keys(keys), flags, None, None, self.step.at)
+            keys, name = published.keys, published.name
+            person = Person(number, _created(case.canon), name, pack_keys(keys), _flags(case), None, None, now)
             persons[number] = out.persons[number] = person
             out.new_persons.add(number)
             out.founded.append(number)
             account = realm.sources[loaded.source].uid if published.account else None
+            shown = published.shown
             realm.held[number] = Held(
-                number,
-                name,
-                keys,
-                account,
-                case.canon,
-                number,
-                None,
-                self.step.at,
-                published.shown,
-                1,
-                None,
-                loaded,
-                number,
+                number, name, keys, account, case.canon, number, None, now, shown, loaded=loaded, new_customer=number
             )
-            for key in keys:
-                carriers[key.hash][number] = name
-                out.marks_new[key.hash, name, number] = None
+            for _, hash_ in keys:
+                carriers[hash_][number] = name
+                out.marks_new[hash_, name, number] = None
             out.looked_at.add(number)
             out.changes.append(Change(number, [number], [], True, [], True))
         return rest

@@ -110,7 +110,8 @@ def _keys(person: Person, uid: str, ruleset: Ruleset, account: bool) -> tuple[Ke
     enabled = ruleset.rules
     boxes = _boxes(person, ruleset)
     if "email" in enabled:
-        found += [_new(Key, (EMAIL, keys.key64("email", box))) for box in boxes]
+        for box in boxes:
+            found.append(_new(Key, (EMAIL, keys.key64("email", box))))
     if account and ruleset.retroactive_link != "never" and _may_link(person, ruleset):
         found += [_new(Key, (LINK, keys.key64("link", f"{uid}\0{box}"))) for box in boxes]
     if person.numbers is not UNSET and "number" in enabled:
@@ -132,7 +133,9 @@ def _keys(person: Person, uid: str, ruleset: Ruleset, account: bool) -> tuple[Ke
                 )
                 if value is not None:
                     found.append(_new(Key, (ADDRESS, keys.key64("address", value))))
-    return tuple(sorted(set(found))) if len(found) > 1 else tuple(found)
+    if len(found) < 2 or (len(found) == 2 and found[0].kind < found[1].kind):
+        return tuple(found)
+    return tuple(sorted(set(found)))
 
 
 def _phones(person: Person) -> list[str]:

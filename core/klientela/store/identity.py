@@ -19,14 +19,16 @@ from klientela.store import tables as t
 from klientela.store.database import Db, Step
 from klientela.store.facts import Loaded, SourceRow
 
-_PAIR = Packer("<bq")
+_PAIR, _TWO = Packer("<bq"), Packer("<bqbq")
 _SUMMARY = msgspec.msgpack.Decoder(Summary)
 _ENCODE = msgspec.msgpack.Encoder().encode
 
 
 def pack_keys(keys: Sequence[Key]) -> bytes:
     """Keys as 9 bytes each, in their order."""
-    return b"".join(_PAIR.pack(*key) for key in keys)
+    if len(keys) == 2:
+        return _TWO.pack(*keys[0], *keys[1])
+    return b"".join([_PAIR.pack(*key) for key in keys])
 
 
 def unpack_keys(blob: bytes) -> tuple[Key, ...]:
