@@ -345,14 +345,14 @@ def _once(tell: Callable[[bytes], object]) -> Callable[[Any], None]:
     return progress
 
 
-def _cursor_first(plain: Callable[..., int]) -> Callable[..., int]:
+def _cursor_first(plain: Callable[..., None]) -> Callable[..., None]:
     """The mistake this harness must catch: the cursor in a transaction of its own, before its pages."""
 
-    def commit(self: Any, stage: Any, stream: Any, cursor: Any, buffer: Any, size: int) -> int:
+    def commit(self: Any, stage: Any, stream: Any, cursor: Any, buffer: Any) -> None:
         ahead = replace(cursor, position=json.dumps(buffer[-1].position))
         with self.store.step("cursor first") as step:
             self._save(step, stream, ahead)
-        return plain(self, stage, stream, cursor, buffer, size)
+        plain(self, stage, stream, cursor, buffer)
 
     return commit
 

@@ -17,7 +17,7 @@ from klientela.store import tables as t
 from klientela.store.database import Db, Step
 from klientela.store.facts import Loaded, SourceRow
 
-Standing = dict[int, tuple[int | None, int | None, Settled]]
+Standing = dict[int, tuple[int | None, int | None, Settled, str | None]]
 """Orders as they stand: buyer, owner and figures."""
 
 NOBODY = Published("", (), False, False)
@@ -108,38 +108,42 @@ class Owners:
         owners = self._owners(orders, buyers, standing)
         currency = self.ruleset.currency
         moved, touched = self.result.moved, self.touched
-        new_rows, changed_rows = [], []
+        new_rows, passed_on, amended = [], [], []
         for item, buyer, owner in zip(orders, buyers, owners, strict=True):
             number = item.id
             order: Order = item.fact
             settled = settle(order, currency)
-            name = order.number
+            name = None if order.number is UNSET else order.number
             row = (
-                buyer, owner, settled.placed, settled.currency, settled.gross, settled.ltv, settled.state,
-                settled.why_not, 1 if settled.test else 0, None if name is UNSET else name, number,
+                settled.currency, settled.gross, settled.ltv, settled.state, settled.why_not, 1 if settled.test else 0,
+                name, number, settled.placed, buyer, owner,
             )  # fmt: skip
-            if number in standing:
-                old_buyer, old_owner, old = standing[number]
-                changed_rows.append(row)
-                if old_owner != owner or old_buyer != buyer:
-                    touched.update((old_buyer, buyer))
-                if old_owner != owner or old != settled:
-                    moved.append(Moved(number, old_owner, old, owner, settled))
-            else:
+            if number not in standing:
                 new_rows.append(row)
                 touched.add(buyer)
                 moved.append(Moved(number, None, None, owner, settled))
-        columns = ("buyer", "owner", "placed", "currency", "gross", "ltv", "state", "why", "test", "number")
-        db.insert(t.orders, (*columns, "id"), new_rows)
-        db.update(t.orders, columns, changed_rows)
+                continue
+            old_buyer, old_owner, old, old_name = standing[number]
+            if old_owner != owner or old_buyer != buyer or old.placed != settled.placed:
+                passed_on.append((*row[8:], *row[:8]))
+            elif old != settled or old_name != name:
+                amended.append(row[:8])
+            if old_owner != owner or old_buyer != buyer:
+                touched.update((old_buyer, buyer))
+            if old_owner != owner or old != settled:
+                moved.append(Moved(number, old_owner, old, owner, settled))
+        columns = ("currency", "gross", "ltv", "state", "why", "test", "number")
+        db.insert(t.orders, (*columns, "id", "placed", "buyer", "owner"), new_rows)
+        db.update(t.orders, ("placed", "buyer", "owner", *columns), passed_on)
+        db.update(t.orders, columns, amended)  # most changes touch no index
 
     def _standing(self, ids: list[int]) -> Standing:
         if not ids:
             return {}
         return {
-            row[0]: (row[1], row[2], Settled(row[3], row[4], row[5], bool(row[6]), row[7], row[8], row[9]))
+            row[0]: (row[1], row[2], Settled(row[3], row[4], row[5], bool(row[6]), row[7], row[8], row[9]), row[10])
             for row in self.db.rows(
-                "SELECT id, buyer, owner, currency, placed, state, test, gross, ltv, why FROM orders "
+                "SELECT id, buyer, owner, currency, placed, state, test, gross, ltv, why, number FROM orders "
                 f"WHERE id {self.db.among}",
                 (self.db.pack(ids),),
             )
@@ -165,8 +169,13 @@ class Owners:
     ) -> list[int | None]:
         """Whose each order is: its buyer's, or that of a guest row of its own, or nobody's that we know of."""
         merging = {number for number, rules in self.rules_of.items() if rules.guests == "merge"}
-        if not standing and None not in buyers and merging.issuperset({item.source for item in orders}):
-            return buyers  # the plain case: all belong to their buyers
+        if None not in buyers and merging.issuperset({item.source for item in orders}):
+            before = [
+                standing[item.id][1] if item.id in standing else buyer
+                for item, buyer in zip(orders, buyers, strict=True)
+            ]
+            if before == buyers:
+                return buyers  # the plain case: all belong to their buyers, and no guest row is left behind
         self._load_accounts(orders, buyers)
         owners: dict[int, int | None] = {}
         own_row: list[Loaded] = []

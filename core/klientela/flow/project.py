@@ -135,7 +135,7 @@ class Projected:
         involved = {*changes, *out.vanished, *(c for change in changes.values() for c in change.olds)}
         self.changed_records = {*involved, *out.persons}
         days = self.projector.days
-        added = tally.add_new_orders(db, moved, self.changed_records, self.ruleset.currency, days)
+        added = tally.add_up(db, moved, self.changed_records, self.ruleset.currency, days)
         shown = {number: self._shown(change) for number, change in changes.items()}
         gone, fresh_rows, changed_rows, keys = self._list(changes, shown, involved)
         now, tallies = self._tallies(changes, shown, involved, added.left, fresh)

@@ -137,6 +137,7 @@ class _Run:
         self.lease = lease
         self.number = 0
         self.deriver: Deriver | None = None
+        self.size = 1  # pages of a step
 
     # -- the run -------------------------------------------------------------------
 
@@ -252,19 +253,18 @@ class _Run:
         stage = Stage(self.row, stream.name, stream.rank)
         seen: set[int] | None = set() if stream.complete and (stream.snapshot or self.full) else None
         buffer: list[Page] = []
-        size = 1
         came = 0
         for page in fetch(self.source, stream, Window(cursor.since, cursor.until), position, self.stop):
             if isinstance(page, KlientelaError):
                 if buffer:  # these pages arrived whole: they are kept, the run ends all the same
-                    self._commit(stage, stream, cursor, buffer, size)
+                    self._commit(stage, stream, cursor, buffer)
                 raise page
             buffer.append(page)
             came += len(page.records)
             if seen is not None:
                 seen.update(hash(r.external_id) for r in page.records if hasattr(r, "external_id"))
-            if len(buffer) >= size:
-                size = self._commit(stage, stream, cursor, buffer, size)
+            if len(buffer) >= self.size:
+                self._commit(stage, stream, cursor, buffer)
                 buffer = []
         gone = self._absent(stream, seen) if seen is not None else []
         if stream.snapshot and not came and position is None:
@@ -295,8 +295,8 @@ class _Run:
             cursor.reading += 1
         return None
 
-    def _commit(self, stage: Stage, stream: Stream, cursor: _Cursor, buffer: list[Page], size: int) -> int:
-        """Store some pages with everything that follows from them and the cursor; the size of the next step."""
+    def _commit(self, stage: Stage, stream: Stream, cursor: _Cursor, buffer: list[Page]) -> None:
+        """Store some pages with everything that follows from them and the cursor; learn how large a step may be."""
         began = time.perf_counter()
         with self.store.step(f"sync {self.source.name} {stream.name}", run=self.number) as step:
             self.lease.check(step.db)
@@ -307,8 +307,9 @@ class _Run:
         if self.progress:
             self.progress(self.report)
         if took > SLOW:
-            return max(1, size // 2)
-        return min(MOST, size * 2) if took < FAST else size
+            self.size = max(1, self.size // 2)
+        elif took < FAST:
+            self.size = min(MOST, self.size * 2)
 
     def _pages(self, step: Step, stage: Stage, stream: Stream, cursor: _Cursor, buffer: list[Page]) -> None:
         deriver = self._deriver(step)

@@ -137,7 +137,7 @@ def _later(one: int | None, two: int | None) -> int | None:
 
 
 class Added(NamedTuple):
-    """What `add_new_orders` did: the moved orders it left to the general way, and what the figures of all gained."""
+    """What `add_up` did: the moved orders it left to the general way, and what the figures of all gained."""
 
     left: list[Moved]
     ltv: int
@@ -145,37 +145,35 @@ class Added(NamedTuple):
     again: int  # customers who have several now and had one or none
 
 
-def add_new_orders(db: Db, moved: list[Moved], touched: Container[int], currency: str, days: Days) -> Added:
-    """Add new orders to the tallies of their owners without reading more than must be known: the road of a first load.
+def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, days: Days) -> Added:
+    """Add orders to the tallies of their owners without reading more than must be known: the road of a first load, and
+    of nearly every later change.
 
-    It takes what only adds: new orders in the shop's `currency`, no tests, whose owner is the customer itself (a
-    customer's id is the smallest record id of its members, so a tally under an owner's own id is that owner's) and is
-    not among the `touched` records and customers of this page.
+    It takes what only adds: new orders, and those of which nothing but the amount changed, in the shop's `currency`, no
+    tests, whose owner is the customer itself (a customer's id is the smallest record id of its members, so a tally
+    under an owner's own id is that owner's) and is not among the `touched` records and customers of this page.
     """
     plain: dict[int, list[Moved]] = {}
     left: list[Moved] = []
     for item in moved:
-        new, owner = item.new, item.owner
-        if (
-            item.old is not None
-            or new is None
-            or owner is None
-            or new.currency != currency
-            or new.test
-            or owner in touched
-        ):
+        owner = item.owner
+        if owner is None or owner in touched or not _only_adds(item, currency):
             left.append(item)
         elif owner in plain:
             plain[owner].append(item)
         else:
             plain[owner] = [item]
-    rows = []
+    rows, money = [], []
     all_ltv = once = again = 0
     for number, facet, had, last, gross_last in _standing(db, sorted(plain)):
         ltv = orders = gross = gross_orders = 0
         for item in plain.pop(number):
-            order = item.new
+            order, old = item.new, item.old
             assert order is not None  # noqa: S101 - looked at above
+            if old is not None:
+                ltv += (order.ltv or 0) - (old.ltv or 0)
+                gross += (order.gross or 0) - (old.gross or 0)
+                continue
             placed = order.placed
             if order.ltv is not None:
                 ltv += order.ltv
@@ -187,12 +185,14 @@ def add_new_orders(db: Db, moved: list[Moved], touched: Container[int], currency
                 gross_orders += 1
                 if placed is not None and (gross_last is None or placed > gross_last):
                     gross_last = placed
+        all_ltv += ltv
+        if not orders and not gross_orders:
+            if ltv or gross:
+                money.append((ltv, gross, number))  # of the orders of the list only that by sum is touched
+            continue
         if orders:
-            all_ltv += ltv
             once += not had
             again += had < 2 <= had + orders
-        elif not gross_orders:
-            continue
         last_day = days.day(last)
         gross_day = last_day if gross_last == last else days.day(gross_last)
         if gross_orders:
@@ -200,9 +200,24 @@ def add_new_orders(db: Db, moved: list[Moved], touched: Container[int], currency
         rows.append((ltv, orders, gross, gross_orders, facet, last, last_day, gross_last, gross_day, number))
     columns = ("ltv", "orders", "gross", "gross_orders", "facet", "last", "last_day", "gross_last", "gross_day")
     db.update(t.tally, columns, rows, add=("ltv", "orders", "gross", "gross_orders"))
+    db.update(t.tally, ("ltv", "gross"), money, add=("ltv", "gross"))
     for items in plain.values():  # owners that are no customer by themselves
         left += items
     return Added(left, all_ltv, once, again)
+
+
+def _only_adds(item: Moved, currency: str) -> bool:
+    new, old = item.new, item.old
+    if new is None or new.test or new.currency != currency:
+        return False
+    return old is None or (
+        item.old_owner == item.owner
+        and old.currency == currency
+        and not old.test
+        and old.placed == new.placed
+        and (old.ltv is None) == (new.ltv is None)
+        and (old.gross is None) == (new.gross is None)
+    )
 
 
 def _standing(db: Db, owners: list[int]) -> list[tuple[Any, ...]]:

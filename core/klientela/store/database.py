@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import operator
 import os
 import secrets
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
@@ -67,7 +67,7 @@ class Db:
 
     def pack(self, values: Iterable[Any]) -> Any:
         """A list of values as the one parameter that `among` takes."""
-        return json.dumps(list(values)) if self.sqlite else list(values)
+        return msgspec.json.encode(list(values)).decode() if self.sqlite else list(values)
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query."""

@@ -246,4 +246,4 @@ def entity_name(entity: int) -> str:
 def canon_of(fact: Person | None, uid: str, entity: int, ext: str) -> Canon:
     """The canonical key of a person record (R22)."""
     created = fact.created_at if fact is not None and isinstance(fact.created_at, int) else NEVER
-    return Canon(created, uid, ENTITIES[entity], ext)
+    return tuple.__new__(Canon, (created, uid, ENTITIES[entity], ext))

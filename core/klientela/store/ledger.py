@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -16,7 +16,7 @@ GENESIS = bytes(32)
 _encode = msgspec.json.encode
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One thing that was decided. `customer` and `other` are public ids; `body` is the part that may be erased."""
 
     kind: str
