@@ -17,6 +17,7 @@ BREAKS = {
     "core-alone": ("core/klientela/rules/totals.py", "import klientela_csv"),
     "strangers": ("plugins/csv/klientela_csv/rows.py", "import klientela_shopify"),
     "layers": ("core/klientela/store/ids.py", "import klientela.flow.sync"),
+    "steps": ("core/klientela/flow/resolve.py", "import klientela.flow.buyers"),
     "pure": ("core/klientela/rules/totals.py", "import klientela.http"),
     "database": ("core/klientela/flow/work.py", "import sqlalchemy"),
     "wire": ("core/klientela/flow/work.py", "import httpx"),

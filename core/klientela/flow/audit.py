@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from klientela.flow.buyers import Case
-from klientela.flow.project import Projected
-from klientela.flow.resolve import Change
+from klientela.flow.values import Case, Change, Written
 from klientela.rules.identity import Edge, Handle
 from klientela.rules.publish import RULE_OF, STRENGTH, Canon, Key, value_of
 from klientela.store import ledger
+from klientela.store.database import Step
 from klientela.store.identity import Held
 from klientela.store.ledger import Line
 
 
-def audit(page: Projected, cases: dict[int, Case]) -> tuple[int, int]:
+def audit(step: Step, page: Written, cases: dict[int, Case]) -> tuple[int, int]:
     """Write the lines of one page; how many customers were merged and how many were split."""
     lines = _Lines(page, cases)
     lines.write()
-    ledger.write(page.step, lines.made)
+    ledger.write(step, lines.made)
     return lines.merged, lines.split
 
 
 class _Lines:
-    def __init__(self, page: Projected, cases: dict[int, Case]) -> None:
+    def __init__(self, page: Written, cases: dict[int, Case]) -> None:
         self.page = page
         self.out = page.out
-        self.realm = page.realm
+        self.realm = page.out.realm
         self.cases = cases
         self.made: list[Line] = []
         self.merged = 0

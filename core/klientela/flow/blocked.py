@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from klientela.flow.buyers import Case
+from klientela.flow.values import Case
 from klientela.rules.publish import EMAIL, held_back
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.values import Value, values, warning

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 from msgspec.structs import replace
 
+from klientela.flow.values import Buyers, Case, Moved
 from klientela.model.records import Order, Person
 from klientela.rules.guests import guest_person, is_own_row
 from klientela.rules.publish import NEVER, Canon, Published, is_account, publish
@@ -21,32 +20,6 @@ Standing = dict[int, tuple[int | None, int | None, Settled, str | None]]
 """Orders as they stand: buyer, owner and figures."""
 
 NOBODY = Published("", (), False, False)
-
-
-class Case(Struct, gc=False):
-    """A person record whose state must be derived anew. `loaded.fact` None: it is nobody any more."""
-
-    loaded: Loaded
-    canon: Canon
-    published: Published
-
-
-class Moved(Struct, gc=False):
-    """An order's old and new owner and figures; None where there was none."""
-
-    id: int
-    old_owner: int | None
-    old: Settled | None
-    owner: int | None
-    new: Settled | None
-
-
-@dataclass(slots=True)
-class Buyers:
-    """What changed orders and persons mean for owners."""
-
-    cases: dict[int, Case] = field(default_factory=dict)
-    moved: list[Moved] = field(default_factory=list)
 
 
 class Owners:

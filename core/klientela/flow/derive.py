@@ -105,7 +105,7 @@ class Deriver:
         fresh = fresh | {number for number, case in buyers.cases.items() if case.loaded.entity == facts.GUEST_ORDER}
         page = self.projector.run(step, out, buyers.moved, fresh)
         failpoint("step.derived")
-        merged, split = (0, 0) if self.quiet else audit(page, buyers.cases)
+        merged, split = (0, 0) if self.quiet else audit(step, page, buyers.cases)
         if not force:
             self.blocked.look(buyers.cases.values(), self.sources)
         if checkouts:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from klientela.flow import listrow, tally
-from klientela.flow.buyers import Moved
 from klientela.flow.listrow import FACET, HAY, INACTIVE, JOINED, PUB8, SOURCES, STATUS, Row, sources_of
-from klientela.flow.resolve import Change, Resolution
 from klientela.flow.tally import Days, Tally
+from klientela.flow.values import Change, Moved, Resolution, Written
 from klientela.rules.identity import Handle
 from klientela.rules.precedence import Summary, merge
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.totals import Settled
-from klientela.store import ids, search
+from klientela.store import search
 from klientela.store import tables as t
 from klientela.store.database import Step
 from klientela.store.identity import Realm, write_nodes
@@ -27,16 +26,16 @@ class Projector:
         self.days = Days(ruleset)
         self.rows = listrow.Rows(ruleset, source_ids)
 
-    def run(self, step: Step, out: Resolution, moved: list[Moved], fresh: set[int]) -> Projected:
+    def run(self, step: Step, out: Resolution, moved: list[Moved], fresh: set[int]) -> Written:
         """Write everything that follows from a resolution and from orders that moved or changed."""
         page = Projected(step, out, self)
         page.identity()
         page.rows(moved, fresh)
-        return page
+        return page.written
 
 
 class Projected:
-    """One page being written; keeps old and new public ids for the audit."""
+    """One page being written."""
 
     def __init__(self, step: Step, out: Resolution, projector: Projector) -> None:
         self.step = step
@@ -47,13 +46,12 @@ class Projected:
         self.ruleset = projector.ruleset
         self.figures: dict[tuple[str, str, int], int] = {}
         self.changed_records: set[int] = set()  # records and customers whose membership this page may have moved
-        self.founded: dict[Handle, list[int]] = {}
+        founded: dict[Handle, list[int]] = {}
         for record in out.founded:
             held_in = self.realm.persons[record].node
-            self.founded.setdefault(record if held_in is None else held_in, []).append(record)
+            founded.setdefault(record if held_in is None else held_in, []).append(record)
+        self.written = Written(out, step.store.key, founded)
         self.old_rows: dict[int, tuple[Any, ...]] = {}
-        self.public: dict[int, bytes] = {}  # customers of this page -> public id, also of those that make no row
-        self.old_public: dict[int, bytes] = {}
 
     # -- identity ----------------------------------------------------------------
 
@@ -257,7 +255,7 @@ class Projected:
                 (self.db.pack(involved),),
             ):
                 self.old_rows[row[0]] = row[1:]
-                self.old_public[row[0]] = row[1]
+                self.written.old_public[row[0]] = row[1]
 
     def _load_tallies(self, wanted: set[int]) -> dict[int, tuple[Any, ...]]:
         if not wanted:
@@ -285,7 +283,7 @@ class Projected:
     def _newcomers(self, change: Change) -> list[int]:
         if not change.moved:
             return []
-        return [record for handle in change.members for record in self.founded.get(handle, ())]
+        return [record for handle in change.members for record in self.written.founded.get(handle, ())]
 
     def _count(
         self,
@@ -327,7 +325,7 @@ class Projected:
         """The list row of a customer and its last name's sort key."""
         realm, rows = self.realm, self.projector.rows
         helds = [realm.held[h] for h in change.members]
-        public = self.public_of(change)
+        public = self.written.public_of(change)
         if len(helds) == 1 and helds[0].summary is None:
             plain = rows.plain(helds[0], public)
             if plain is not None:
@@ -336,18 +334,6 @@ class Projected:
         for held in helds[1:]:
             made = merge(made, realm.summary_of(held))
         return rows.weighed(made, public, self._anchor(change, made), helds)
-
-    def public_of(self, change: Change) -> bytes:
-        """The public id of a customer: that of its oldest record (R23)."""
-        known = self.public.get(change.customer)
-        if known is None:
-            members = change.members
-            canon = self.realm.held[members[0]].canon
-            if len(members) > 1:
-                canon = min(self.realm.held[h].canon for h in members)
-            known = ids.public_id(canon.source, canon.entity, canon.external_id, self.step.store.key)
-            self.public[change.customer] = known
-        return known
 
     def _anchor(self, change: Change, made: Summary) -> int:
         for handle in change.members:

@@ -7,12 +7,9 @@ the result is a value that `project` carries out and `audit` writes down.
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, field
 
-from msgspec import Struct
-
-from klientela.flow.buyers import Case
-from klientela.rules.identity import Apart, Edge, Handle, Link, cluster
+from klientela.flow.values import Case, Change, Resolution
+from klientela.rules.identity import Edge, Handle, Link, cluster
 from klientela.rules.names import compatible
 from klientela.rules.precedence import Summary, merge, summary
 from klientela.rules.publish import ADDRESS, EMAIL, GUEST_MAIL, LINK, NUMBER, PHONE, Canon, Key
@@ -21,41 +18,6 @@ from klientela.store.database import Step
 from klientela.store.identity import Held, Person, Realm, member, pack_keys, unpack_keys
 
 LIMITED = {EMAIL: 0, GUEST_MAIL: 0, PHONE: 1, ADDRESS: 2}  # kind of key -> place in Ruleset.limits
-
-
-class Change(Struct, gc=False):
-    """One customer after the page: its nodes, where they were before, what holds them together."""
-
-    customer: int
-    members: list[Handle]
-    olds: list[int]  # customers its records were in before, without the new ones
-    whole: bool  # every old customer is in it with all its nodes
-    edges: list[Edge]
-    moved: bool  # membership differs; else only its facts
-
-
-@dataclass(slots=True)
-class Resolution:
-    """Everything decided for one page."""
-
-    realm: Realm
-    force: bool = False  # other rules: nothing that stands may be built upon
-    changes: list[Change] = field(default_factory=list)
-    vanished: set[int] = field(default_factory=set)  # customers that exist no more
-    before: dict[int, int] = field(default_factory=dict)  # record -> old customer, for records that moved node
-    founded: list[int] = field(default_factory=list)  # records that were nobody's before
-    left: list[int] = field(default_factory=list)  # records that are nobody any more
-    joined_node: dict[int, tuple[Handle, int]] = field(default_factory=dict)  # record -> node, a record already in it
-    persons: dict[int, Person] = field(default_factory=dict)  # rows to write
-    new_persons: set[int] = field(default_factory=set)
-    new_nodes: set[Handle] = field(default_factory=set)
-    marks_gone: dict[tuple[int, str, Handle], None] = field(default_factory=dict)
-    marks_new: dict[tuple[int, str, Handle], None] = field(default_factory=dict)
-    crowds: dict[int, tuple[int, bool]] = field(default_factory=dict)  # key -> kind, crowded now
-    comps: dict[Handle, int] = field(default_factory=dict)  # node -> divided component
-    looked_at: set[Handle] = field(default_factory=set)  # nodes whose component was computed anew, or that are no more
-    apart: list[Apart] = field(default_factory=list)
-    splits: dict[int, list[int]] = field(default_factory=dict)  # old customer -> customers its nodes are in now
 
 
 class Resolver:

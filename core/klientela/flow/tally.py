@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from klientela.flow.buyers import Moved
+from klientela.flow.values import Moved
 from klientela.model.instants import HOUR, day
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.totals import Settled
