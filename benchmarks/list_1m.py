@@ -11,16 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import pwd
 import random
-import shutil
-import subprocess
 import tempfile
 import time
 from bisect import bisect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
@@ -32,6 +27,7 @@ from klientela.store import Store, ids, open_store, search
 from klientela.store import tables as t
 from klientela.store.database import late_indexes
 from klientela.store.overview import listing
+from meter import cluster
 
 SOURCES = ("main:shopify", "depot:billbee", "newsletter:csv", "popup:shopify")
 START = 1_500_000_000_000_000
@@ -366,35 +362,6 @@ def measure(store: Store, count: int, times: int) -> None:
         print(f"  {cpu_best:8.1f} {wall_best:8.1f}  {name}")
 
 
-@contextmanager
-def cluster(folder: Path) -> Iterator[str | None]:
-    """A private PostgreSQL on a socket, with a gigabyte of buffers; None when it is not installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        print("PostgreSQL is not installed: only SQLite is measured")
-        yield None
-        return
-    binaries = found[-1].parent
-    prefix: list[str] = []
-    root = Path(tempfile.mkdtemp(prefix="klientela-pg-", dir=folder))
-    if os.geteuid() == 0:
-        user = pwd.getpwnam("postgres")
-        prefix = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-        shutil.chown(root, "postgres")
-    quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/"}
-    data = str(root / "data")
-    initdb = [str(binaries / "initdb"), "-D", data, "-U", "klientela", "-A", "trust", "-E", "UTF8", "--locale=C"]
-    subprocess.run([*prefix, *initdb], **quiet)
-    options = f"-c listen_addresses= -c unix_socket_directories={root} -c shared_buffers=1GB -c fsync=off"
-    control = [*prefix, str(binaries / "pg_ctl"), "-D", data, "-w", "-l", str(root / "log")]
-    subprocess.run([*control, "-o", options, "start"], **quiet)
-    try:
-        yield f"postgresql+psycopg://klientela@/postgres?host={root}"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
-        shutil.rmtree(root, ignore_errors=True)
-
-
 def on(url: str, count: int, times: int) -> None:
     """Fill one database if it is empty, and measure."""
     with open_store(url) as store:
@@ -422,7 +389,6 @@ def main() -> None:
             folder = args.keep or Path(temporary)
             on(f"sqlite:///{folder / f'list{args.customers}.db'}", args.customers, args.times)
         if args.only != "sqlite":
-            Path(temporary).chmod(0o755)
             with cluster(Path(temporary)) as url:
                 if url is not None:
                     on(url, args.customers, args.times)
