@@ -1,31 +1,39 @@
-"""The journey against the floor: full sync, 1 % changed, nothing changed; CPU ratio, memory, rows, audit lines.
+"""The journey against the floor: full sync, 1 % changed, nothing changed; CPU as a ratio, memory, rows, audit lines.
 
-    python benchmarks/journey.py [CUSTOMERS ORDERS] [--profile]
+    python benchmarks/journey.py [CUSTOMERS ORDERS] [--rounds N] [--postgres] [--profile]
 
-Needs the yardstick beside the checkout (../shared/bench); each contestant runs in a process of its own.
+Needs the yardstick beside the checkout (../shared/bench). Floor and klientela run in turn, each in a process of its own,
+several rounds; the medians count, for this is measured on machines that others use too. Last, the memory of a full sync
+of a twentieth of the records beside that of all. With `--postgres` the floor stays what it is, raw SQLite, and the CPU
+of the database server is shown by itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import resource
+import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
+
+from meter import Server, cluster, cpu, cpu_of_children, peak_mb, root_of
 
 BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
 PORT = 18731
+PHASES = ("full", "changed", "quiet")
+GOALS = {"full": "ratio <= 2.5", "changed": "ratio <= 1.5", "quiet": "<= 0.05 CPU-s"}
+SMALL = 20  # the memory of the whole is compared with that of one part of this many
 
 
-def child(database: str, port: int, profile: bool) -> None:
+def child(url: str, port: int, phases: tuple[str, ...], profile: bool) -> None:
     """klientela's side: full, (server changes 1 %), incremental, quiet - in one process, as in the daemon."""
     import cProfile
-    import gc
     import pstats
 
     from klientela.flow.rules import adopt
@@ -36,29 +44,28 @@ def child(database: str, port: int, profile: bool) -> None:
     from page_source import PageServer
 
     tune()
-    store = open_store(f"sqlite:///{database}")
+    store = open_store(url)
     adopt(store, Ruleset())
     source = PageServer("pages", PageServer.Settings(type="pages", base_url=f"http://127.0.0.1:{port}"))
+    server = Server(root_of(url))
     results = {}
-    for phase in ("full", "changed", "quiet"):
+    for phase in phases:
         if phase == "changed":
             urlopen(f"http://127.0.0.1:{port}/admin/gen?g=1").read()
-        before = _cpu()
-        profiler = cProfile.Profile() if profile else None
-        if profiler:
-            profiler.enable()
-        report = sync(store, source)
-        if profiler:
-            profiler.disable()
-            stats = pstats.Stats(profiler)
-            stats.sort_stats("tottime").print_stats(45)
-            stats.print_callers("method .get. of .dict")
+        before, there = cpu(), server.cpu()
+        profiler = cProfile.Profile() if profile else nullcontext()
+        with profiler:
+            report = sync(store, source)
+        spent = cpu() - before
+        if isinstance(profiler, cProfile.Profile):
+            pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
         assert report.status == "ok", report.error
         with store.reading() as db:
             lines = db.rows("SELECT count(*) FROM audit")[0][0]
         results[phase] = {
-            "cpu": _cpu() - before,
-            "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "cpu": spent,
+            "server": server.cpu() - there,
+            "memory": peak_mb(),
             "pages": report.pages,
             "read": report.read,
             "new": report.new,
@@ -66,81 +73,131 @@ def child(database: str, port: int, profile: bool) -> None:
             "members": report.members_read,
             "audit": lines,
         }
-    del gc
     print(json.dumps(results))
-
-
-def _cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 def floor(database: str, port: int) -> float:
     """CPU seconds of one run of the floor."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = cpu_of_children()
     subprocess.run(
         [sys.executable, str(BENCH / "floor_sync.py"), str(port), database], check=True, stdout=subprocess.DEVNULL
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cpu_of_children() - before
 
 
-def start_server(port: int, customers: int, orders: int) -> subprocess.Popen[bytes]:
+@contextmanager
+def pages(port: int, customers: int, orders: int) -> Iterator[None]:
     """The page server, ready."""
     server = subprocess.Popen(
         [sys.executable, str(BENCH / "page_server.py"), str(port), str(customers), str(orders)], stdout=subprocess.PIPE
     )
-    assert server.stdout is not None
-    server.stdout.readline()
-    return server
+    try:
+        assert server.stdout is not None
+        server.stdout.readline()
+        yield
+    finally:
+        server.kill()
+        server.wait()
+
+
+def floor_round(folder: str) -> dict[str, float]:
+    """The floor's three runs."""
+    database, found = f"{folder}/floor.db", {}
+    for phase, generation in (("full", 0), ("changed", 1), ("quiet", 1)):
+        urlopen(f"http://127.0.0.1:{PORT}/admin/gen?g={generation}").read()
+        found[phase] = floor(database, PORT)
+    return found
+
+
+def journey_round(url: str, port: int, phases: tuple[str, ...], profile: bool) -> dict[str, dict[str, Any]]:
+    """klientela's runs, in a process of its own."""
+    urlopen(f"http://127.0.0.1:{port}/admin/gen?g=0").read()
+    command = [sys.executable, __file__, "--child", url, str(port), ",".join(phases)]
+    out = subprocess.run(
+        [*command, *(["--profile"] if profile else [])], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    if profile:
+        print(out)
+    found: dict[str, dict[str, Any]] = json.loads(out.splitlines()[-1])
+    return found
+
+
+@contextmanager
+def database(folder: str, postgres: str | None, name: str) -> Iterator[str]:
+    """The address of an empty database."""
+    if postgres is None:
+        yield f"sqlite:///{folder}/{name}.db"
+        return
+    import psycopg
+
+    with psycopg.connect(postgres.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield postgres.replace("/postgres?", f"/{name}?")
+        connection.execute(f"DROP DATABASE {name}")
+
+
+def show(floors: list[dict[str, float]], found: list[dict[str, dict[str, Any]]], postgres: bool) -> None:
+    """The medians."""
+    median = statistics.median
+    print(f"median of {len(floors)} rounds, floor and klientela in turn, CPU seconds")
+    for phase in PHASES:
+        mine = [one[phase]["cpu"] for one in found]
+        ratios = [own / base[phase] for own, base in zip(mine, floors, strict=True)]
+        last = found[-1][phase]
+        server = f" (+ server {median(one[phase]['server'] for one in found):.2f})" if postgres else ""
+        print(
+            f"{phase:8} floor {median(base[phase] for base in floors):6.2f}  klientela {median(mine):6.2f}{server}  "
+            f"ratio {median(ratios):5.2f} ({min(ratios):.2f} to {max(ratios):.2f}; goal {GOALS[phase]})  "
+            f"pages {last['pages']}  read {last['read']}  new {last['new']}  changed {last['changed']}  "
+            f"members {last['members']}  audit {last['audit']}"
+        )
 
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("customers", nargs="?", type=int, default=100_000)
     parser.add_argument("orders", nargs="?", type=int, default=300_000)
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--profile", action="store_true")
-    parser.add_argument("--child", nargs=2)
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
-        child(args.child[0], int(args.child[1]), args.profile)
+        url, port, phases = args.child
+        child(url, int(port), tuple(phases.split(",")), args.profile)
         return
     if not BENCH.is_dir():
         sys.exit("The yardstick is not beside this checkout (../shared/bench); this benchmark needs it.")
-    server = start_server(PORT, args.customers, args.orders)
-    try:
-        for _ in range(args.rounds):
-            with tempfile.TemporaryDirectory() as folder:
-                one_round(folder, args.profile)
-    finally:
-        server.kill()
+    with tempfile.TemporaryDirectory() as folder:
+        if not args.postgres:
+            measure(folder, args, None)
+            return
+        with cluster(Path(folder)) as postgres:
+            if postgres is not None:
+                measure(folder, args, postgres)
 
 
-def one_round(folder: str, profile: bool) -> None:
-    """Floor and klientela in turn."""
-    urlopen(f"http://127.0.0.1:{PORT}/admin/gen?g=0").read()
-    floors = {"full": floor(f"{folder}/floor.db", PORT)}
-    urlopen(f"http://127.0.0.1:{PORT}/admin/gen?g=1").read()
-    floors["changed"] = floor(f"{folder}/floor.db", PORT)
-    floors["quiet"] = floor(f"{folder}/floor.db", PORT)
-    urlopen(f"http://127.0.0.1:{PORT}/admin/gen?g=0").read()
-    started = time.perf_counter()
-    command = [sys.executable, __file__, "--child", f"{folder}/k.db", str(PORT), *(["--profile"] if profile else [])]
-    out = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ})
-    if profile:
-        print(out.stdout)
-    found = json.loads(out.stdout.splitlines()[-1])
-    size = sum(p.stat().st_size for p in Path(folder).glob("k.db*")) / 2**20
-    for phase, data in found.items():
-        ratio = data["cpu"] / floors[phase]
-        print(
-            f"{phase:8} floor {floors[phase]:6.2f} CPU-s  klientela {data['cpu']:6.2f} CPU-s  ratio {ratio:5.2f}  "
-            f"rss {data['rss_mb']:.0f} MB  read {data['read']}  new {data['new']}  changed {data['changed']}  "
-            f"members {data['members']}  audit {data['audit']}"
-        )
-    print(f"file {size:.0f} MB, wall {time.perf_counter() - started:.1f} s")
+def measure(folder: str, args: argparse.Namespace, postgres: str | None) -> None:
+    """All rounds, then the memory."""
+    floors, found = [], []
+    with pages(PORT, args.customers, args.orders):
+        for number in range(args.rounds):
+            floors.append(floor_round(folder))
+            with database(folder, postgres, f"k{number}") as url:
+                found.append(journey_round(url, PORT, PHASES, args.profile))
+            size = sum(path.stat().st_size for path in Path(folder).glob(f"k{number}.db*")) / 2**20
+            for path in (*Path(folder).glob("k*.db*"), *Path(folder).glob("floor.db*")):
+                path.unlink()
+    show(floors, found, postgres is not None)
+    with pages(PORT, args.customers // SMALL, args.orders // SMALL), database(folder, postgres, "small") as url:
+        small = journey_round(url, PORT, ("full",), False)["full"]["memory"]
+    large = statistics.median(one["full"]["memory"] for one in found)
+    every = args.customers + args.orders
+    print(
+        f"memory   {small:.0f} MB at {every // SMALL:,} records, {large:.0f} MB at {every:,}: "
+        f"{(large / small - 1) * 100:+.0f} % (goal <= 150 MB and flat)" + (f"; file {size:.0f} MB" if size else "")
+    )
 
 
 if __name__ == "__main__":

@@ -22,6 +22,12 @@ def cpu() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+def cpu_of_children() -> float:
+    """CPU seconds of all child processes that have ended and were waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def peak_mb() -> float:
     """The most memory this process ever held, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
