@@ -1,23 +1,43 @@
 """Generated people through the whole journey: households, companies, relays, typos, duplicates over four sources.
 
-    python benchmarks/people.py [RECORDS] [CHANGES]      default 100000 and 10000; the goal is stated for 1000000
+    python benchmarks/people.py [RECORDS] [CHANGES] [--postgres] [--profile]
 
-Prints CPU, memory, members read per change, and precision and recall against the generator's truth. The yardstick's page
-server never merges anybody; this one does.
+100,000 records and 10,000 changes unless told; the goal is stated for 1,000,000. The records are generated beforehand
+into files, one for each source, so that only klientela is measured. Prints CPU by the part of the load, so that growth
+with the size of the store shows, memory, members read per change (goal <= 3), and precision and recall against the
+generator's truth. The yardstick's page server never merges anybody; this one does.
 """
 
 from __future__ import annotations
 
 import argparse
+import cProfile
 import json
+import pstats
 import random
-import resource
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from klientela.flow.rules import adopt
+from klientela.flow.sync import Report, sync
+from klientela.kit import Address, Page, Person, Position, Source, SourceSettings, Stream, Window
+from klientela.rules.ruleset import Ruleset
+from klientela.runtime import tune
+from klientela.store import open_store
+from meter import Server, cluster, cpu, peak_mb, root_of
+
+PAGE = 250
+PARTS = 10  # of the load, whose costs are shown one by one
 
 SOURCES = ("shop", "market", "list", "site")
 FIRST = [
@@ -129,10 +149,8 @@ def records(count: int) -> Iterator[tuple[int, int, str]]:
             yield made, number, SOURCES[dice.randrange(4)]
 
 
-def claim(record: int, number: int, changed: bool = False) -> object:
+def claim(record: int, number: int, changed: bool = False) -> Person:
     """One record as its source tells it: with typos, gaps and relay addresses."""
-    from klientela.kit import Address, Person
-
     who = person(number)
     dice = random.Random(record * 15485863 + changed)
     first, last = str(who["first"]), str(who["last"])
@@ -163,82 +181,103 @@ def claim(record: int, number: int, changed: bool = False) -> object:
     )
 
 
-def child(database: str, count: int, changes: int) -> None:
-    """Load, change, judge - in a process of its own."""
-    from klientela.flow.rules import adopt
-    from klientela.flow.sync import sync
-    from klientela.kit import Page, Position, Source, SourceSettings, Stream, Window
-    from klientela.rules.ruleset import Ruleset
-    from klientela.runtime import tune
-    from klientela.store import open_store
+class People(Source):
+    """One of the four sources: pages out of a file."""
 
+    type = "people"
+    title = "People"
+
+    class Settings(SourceSettings):
+        """Which file."""
+
+        file: Path
+
+    def streams(self) -> Sequence[Stream]:
+        """One list."""
+        return [Stream("all", self._read)]
+
+    def _read(self, window: Window, position: Position) -> Iterator[Page]:
+        decode = msgspec.json.Decoder(list[Person]).decode
+        with self.settings.file.open("rb") as lines:
+            for number, line in enumerate(lines):
+                yield Page(decode(line), number)
+
+
+def generate(folder: Path, count: int, changes: int) -> None:
+    """Write the records of each source, and of some of them what they are after a change."""
     changed = set(random.Random(1).sample(range(1, count + 1), min(changes, count)))
+    for phase in ("load", "change"):
+        files = {name: (folder / f"{phase}-{name}").open("wb") for name in SOURCES}
+        waiting: dict[str, list[Person]] = {name: [] for name in SOURCES}
+        for record, number, source in records(count):
+            if phase == "change" and record not in changed:
+                continue
+            waiting[source].append(claim(record, number, phase == "change"))
+            if len(waiting[source]) == PAGE:
+                _line(files[source], waiting[source])
+        for name in SOURCES:
+            if waiting[name]:
+                _line(files[name], waiting[name])
+            files[name].close()
 
-    class People(Source):
-        """One of the four sources."""
 
-        type = "people"
-        title = "People"
-        only_changes = False
+def _line(file: Any, page: list[Person]) -> None:
+    file.write(msgspec.json.encode(page) + b"\n")
+    page.clear()
 
-        def streams(self) -> Sequence[Stream]:
-            return [Stream("all", self._read)]
 
-        def _read(self, window: Window, position: Position) -> Iterator[Page]:
-            page: list[object] = []
-            for record, number, source in records(count):
-                if source != self.name or (self.only_changes and record not in changed):
-                    continue
-                page.append(claim(record, number, self.only_changes))
-                if len(page) == 250:
-                    yield Page(page, record)  # type: ignore[arg-type]
-                    page = []
-            if page:
-                yield Page(page, count)  # type: ignore[arg-type]
+def child(url: str, folder: Path, count: int, profile: bool) -> None:
+    """Load and change, in a process of its own."""
 
     tune()
-    store = open_store(f"sqlite:///{database}")
+    store = open_store(url)
     adopt(store, Ruleset())
-    made = {}
-    generator = _cpu()
-    for record, number, _ in records(count):
-        claim(record, number)
-    generator = _cpu() - generator
-    walk = _cpu()
-    for _ in records(count):
-        pass
-    walk = _cpu() - walk  # each source walks all people to find its own
+    server = Server(root_of(url))
+    made: dict[str, Any] = {}
     for phase in ("load", "change"):
-        before, read, members = _cpu(), 0, 0
-        for name in SOURCES:
-            source = People(name, SourceSettings(type="people"))
-            source.only_changes = phase == "change"
-            report = sync(store, source)
-            assert report.status == "ok", report.error
-            read, members = read + report.read, members + report.members_read
-        cost = generator + 3 * walk if phase == "load" else 4 * walk + (generator - walk) * changes / count
-        made[phase] = {"cpu": _cpu() - before - cost, "records": read, "members_per_record": members / max(1, read)}
+        total = dict.fromkeys(("read", "new", "changed", "merged", "split", "members_read"), 0)
+        parts: list[tuple[int, float]] = [(0, cpu())]  # records so far, CPU so far
+        there = server.cpu()
+        profiler = cProfile.Profile() if profile else nullcontext()
+        with profiler:
+            for name in SOURCES:
+                source = People(name, People.Settings(type="people", file=folder / f"{phase}-{name}"))
+                watch = partial(_watch, parts, total["read"], count / PARTS)
+                report = sync(store, source, progress=watch)
+                assert report.status == "ok", report.error
+                for what in total:
+                    total[what] += getattr(report, what)
+        spent = cpu() - parts[0][1]
+        if isinstance(profiler, cProfile.Profile):
+            pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
+        costs = [(c - b) / (n - m) * 1e6 for (m, b), (n, c) in pairwise(parts)]
+        made[phase] = {**total, "cpu": spent, "server": server.cpu() - there, "costs": costs, "memory": peak_mb()}
+    store.close()
+    print(json.dumps(made))
+
+
+def _watch(parts: list[tuple[int, float]], before: int, size: float, report: Report) -> None:
+    done = before + report.read
+    if done >= len(parts) * size:
+        parts.append((done, cpu()))
+
+
+def quality(url: str, count: int) -> dict[str, float]:
+    """How well the customers of the store are the people of the generator: by pairs of records."""
     truth = {str(record): number for record, number, _ in records(count)}
     right = wrong = 0
-    with store.reading() as db:
-        clusters: dict[int, list[int]] = {}
-        for ext, customer in db.rows(
+    clusters: dict[int, list[int]] = {}
+    with open_store(url) as store, store.reading() as db:
+        for ext, customer in db.stream(
             "SELECT r.ext, coalesce(n.customer, p.customer, p.id) FROM person p JOIN record r ON r.id = p.id "
             "LEFT JOIN node n ON n.id = p.node"
         ):
             clusters.setdefault(customer, []).append(truth[ext])
-    for members_ in clusters.values():
-        same = sum(n * (n - 1) // 2 for n in Counter(members_).values())
-        right, wrong = right + same, wrong + len(members_) * (len(members_) - 1) // 2 - same
+    for members in clusters.values():
+        same = sum(n * (n - 1) // 2 for n in Counter(members).values())
+        right, wrong = right + same, wrong + len(members) * (len(members) - 1) // 2 - same
     total = sum(n * (n - 1) // 2 for n in Counter(truth.values()).values())
-    made["quality"] = {"customers": len(clusters), "precision": right / (right + wrong), "recall": right / total}
-    made["memory_mb"] = {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
-    print(json.dumps(made))
-
-
-def _cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+    return {"customers": len(clusters), "precision": right / (right + wrong), "recall": right / total}
 
 
 def main() -> None:
@@ -246,25 +285,48 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("records", nargs="?", type=int, default=100_000)
     parser.add_argument("changes", nargs="?", type=int, default=10_000)
-    parser.add_argument("--child")
+    parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
-        child(args.child, args.records, args.changes)
+        child(args.child[0], Path(args.child[1]), args.records, args.profile)
         return
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, str(args.records), str(args.changes), "--child", f"{folder}/k.db"]
-        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        size = sum(p.stat().st_size for p in Path(folder).glob("k.db*")) / 2**20
+        generate(Path(folder), args.records, args.changes)
+        if not args.postgres:
+            measure(f"sqlite:///{folder}/k.db", folder, args)
+            return
+        with cluster(Path(folder)) as url:
+            if url is not None:
+                measure(url, folder, args)
+
+
+def measure(url: str, folder: str, args: argparse.Namespace) -> None:
+    """Load, change, judge, print."""
+    command = [sys.executable, __file__, str(args.records), str(args.changes), "--child", url, folder]
+    out = subprocess.run(
+        [*command, *(["--profile"] if args.profile else [])], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    if args.profile:
+        print(out)
+    found = json.loads(out.splitlines()[-1])
+    size = sum(p.stat().st_size for p in Path(folder).glob("k.db*")) / 2**20
     for phase in ("load", "change"):
         data = found[phase]
+        server = f" (+ server {data['server']:.1f})" if args.postgres else ""
         print(
-            f"{phase:6} {data['records']} records  {data['cpu']:.1f} CPU-s  {data['cpu'] / data['records'] * 1e6:.0f} us a "
-            f"record  members read per record {data['members_per_record']:.2f}"
+            f"{phase:6} {data['read']:,} records: {data['cpu']:.1f} CPU-s{server}, "
+            f"{data['cpu'] / data['read'] * 1e6:.0f} us a record; new {data['new']:,}  changed {data['changed']:,}  "
+            f"merged {data['merged']:,}  split {data['split']:,}; members read per record "
+            f"{data['members_read'] / data['read']:.2f}; peak memory {data['memory']:.0f} MB"
         )
-    quality = found["quality"]
+        if data["costs"]:
+            print(f"       us a record, part by part of the load: {' '.join(f'{c:.0f}' for c in data['costs'])}")
+    judged = quality(url, args.records)
     print(
-        f"customers {quality['customers']}  precision {quality['precision']:.4f}  recall {quality['recall']:.4f}  "
-        f"peak memory {found['memory_mb']['peak']:.0f} MB  file {size:.0f} MB"
+        f"customers {judged['customers']:,}  precision {judged['precision']:.4f}  recall {judged['recall']:.4f}"
+        + (f"  file {size:.0f} MB" if size else "")
     )
 
 
