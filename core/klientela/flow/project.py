@@ -12,7 +12,7 @@ from klientela.rules.identity import Handle
 from klientela.rules.precedence import Summary, merge
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.totals import Settled
-from klientela.store import search
+from klientela.store import locate, search
 from klientela.store import tables as t
 from klientela.store.database import Step
 from klientela.store.identity import Realm, write_nodes
@@ -91,6 +91,19 @@ class Projected:
         db.insert(t.person, (*columns, "node", "customer", "id"), fresh)
         db.update(t.person, (*columns, "node", "customer"), changed)
         db.delete(t.person, [(number,) for number in out.left])
+        self._aliases(gone)
+
+    def _aliases(self, gone: set[int]) -> None:
+        """The public ids of all records that share a customer, so that any of them is found at once."""
+        out = self.out
+        shared = {n for n, p in out.persons.items() if n not in gone and (p.node is not None or p.customer is not None)}
+        stood = self.realm.shared
+        add, drop = shared - stood, stood & (gone | out.persons.keys()) - shared
+        if not add and not drop:
+            return
+        made = locate.aliases(self.db, sorted(add | drop), self.step.store.key)
+        self.db.delete(t.alias, [row for row in made if row[1] in drop], key=("pub8", "record"))
+        self.db.insert(t.alias, ("pub8", "record"), [row for row in made if row[1] in add])
 
     def _point(self, handle: Handle, customer: int, several: bool) -> None:
         held = self.realm.held[handle]

@@ -7,10 +7,12 @@ import threading
 from klientela.failpoints import failpoint
 from klientela.flow.derive import Deriver
 from klientela.flow.figures import days_anew
-from klientela.store import facts
+from klientela.store import facts, locate
+from klientela.store import tables as t
 from klientela.store.database import Db, Step, Store
 
 BATCH = 500
+_STRETCH = 20_000
 
 
 def left(db: Db) -> int:
@@ -47,7 +49,26 @@ def some(step: Step, deriver: Deriver) -> int:
         days_anew(step, deriver.ruleset)
         db.run("DELETE FROM work WHERE kind = 'figures'")
         return len(batch)
+    if kind == "aliases":
+        _aliases(step, batch[0])
+        return len(batch)
     loaded = [item for _, item in sorted(facts.load(db, batch).items()) if item.fact is not None]
     deriver.page(step, loaded if kind == "person" else [], loaded if kind == "order" else [], [], set(), force=True)
     db.many("DELETE FROM work WHERE kind = ? AND subject = ?", [(kind, number) for number in batch])
     return len(batch)
+
+
+def _aliases(step: Step, after: int) -> None:
+    """Write the aliases of one stretch of records, for a store that was made before they were kept."""
+    db = step.db
+    records = [
+        row[0]
+        for row in db.rows(
+            "SELECT id FROM person WHERE id > ? AND (customer IS NOT NULL OR node IS NOT NULL) ORDER BY id LIMIT ?",
+            (after, _STRETCH),
+        )
+    ]
+    db.upsert(t.alias, ("pub8", "record"), locate.aliases(db, records, step.store.key), ("pub8", "record"))
+    db.run("DELETE FROM work WHERE kind = 'aliases'")
+    if len(records) == _STRETCH:
+        db.insert(t.work, ("kind", "subject", "reason"), [("aliases", records[-1], "upgrade")])

@@ -82,6 +82,7 @@ class Realm:
     sources: dict[int, SourceRow]
     held: dict[Handle, Held] = field(default_factory=dict)
     persons: dict[int, Person] = field(default_factory=dict)
+    shared: set[int] = field(default_factory=set)  # of the persons read, those that stood together with others
     carriers: dict[int, dict[Handle, str]] = field(default_factory=dict)  # key hash -> handle -> name
     members_read: int = 0
     has_links: bool = False
@@ -109,6 +110,8 @@ class Realm:
                 (self.db.pack(wanted),),
             ):
                 self.persons[row[0]] = Person(*row)
+                if row[5] is not None or row[6] is not None:
+                    self.shared.add(row[0])
 
     def load_carriers(self, keys: Iterable[int]) -> None:
         """Who carries these keys."""

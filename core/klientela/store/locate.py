@@ -48,6 +48,15 @@ def customers_of(db: Db, records: Iterable[int]) -> dict[int, int]:
     )
 
 
+def aliases(db: Db, records: Iterable[int], key: bytes) -> list[tuple[int, int]]:
+    """Rows of `alias` for some records: the first half of their public ids, and they themselves; sorted."""
+    rows = db.rows(
+        f"SELECT r.id, s.uid, r.entity, r.ext FROM record r JOIN source s ON s.id = r.source WHERE r.id {db.among}",
+        (db.pack(records),),
+    )
+    return sorted((ids.pub8(ids.public_id(uid, ENTITIES[entity], ext, key)), n) for n, uid, entity, ext in rows)
+
+
 def record_keys(db: Db, records: Iterable[int]) -> dict[int, str]:
     """Records as people write them: `source/entity/external_id`, with the source's name of today."""
     return {
@@ -73,11 +82,12 @@ def _by_id(db: Db, key: bytes, public: bytes) -> int | None:
     ):
         if ids.public_id(uid, ENTITIES[entity], ext, key) == public:
             return int(number)
-    return _by_reading(db, key, public) if db.one("SELECT 1 FROM alias LIMIT 1") is None else None
+    waiting = db.one("SELECT 1 FROM work WHERE kind = 'aliases' LIMIT 1") is not None
+    return _by_reading(db, key, public) if waiting else None
 
 
 def _by_reading(db: Db, key: bytes, public: bytes) -> int | None:
-    """Where no aliases are kept: the ids of all records that are not alone, one by one."""
+    """While the aliases of an older store are not all written: the ids of all records that are not alone."""
     for number, uid, entity, ext in db.stream(
         "SELECT p.id, s.uid, r.entity, r.ext FROM person p JOIN record r ON r.id = p.id "
         "JOIN source s ON s.id = r.source WHERE p.customer IS NOT NULL OR p.node IS NOT NULL"
@@ -107,4 +117,4 @@ def _by_key(db: Db, text: str) -> Found:
     return Found(customer, row[0])
 
 
-__all__ = ["Found", "customers_of", "locate", "record_keys"]
+__all__ = ["Found", "aliases", "customers_of", "locate", "record_keys"]

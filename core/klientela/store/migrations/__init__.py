@@ -12,12 +12,12 @@ from klientela.errors import StoreError
 if TYPE_CHECKING:
     from klientela.store.database import Store
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest step; a test holds it against the files in versions/."""
 
 
-def upgrade(store: Store) -> None:
-    """Run the steps a store lacks. StoreError for a store from a newer klientela."""
+def upgrade(store: Store, to: str = HEAD) -> None:
+    """Run the steps a store lacks; `to` an older one in tests only. StoreError for a store from a newer klientela."""
     current = _current(store)
     if current == HEAD:
         return
@@ -35,7 +35,7 @@ def upgrade(store: Store) -> None:
         _backup(store, current)
 
     def steps(revision: Any, _context: Any) -> Any:
-        return script._upgrade_revs("head", revision)
+        return script._upgrade_revs(to, revision)
 
     with store.engine.connect() as connection:
         if store.dialect == "sqlite":
