@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from klientela.errors import Interrupted, RecordRejected
+from klientela.errors import DeliveryRefused, Interrupted, RecordRejected
 from klientela.model.instants import MINUTE, Instant
 from klientela.model.records import Record, Rejected
+from klientela.notices import Delivery, Notice
 
 if TYPE_CHECKING:
     from klientela.http import Http
@@ -141,6 +142,7 @@ class Source:
     guests: ClassVar[GuestPolicy] = "merge"  # the default policy (R12)
     capabilities: ClassVar[Capabilities] = Capabilities()
     sandbox: ClassVar[str | None] = None  # "module:factory" of its sandbox shop
+    webhooks: ClassVar[bool] = False  # it overrides `receive` and `apply`
 
     def __init__(
         self, name: str, settings: Any, *, shop: Shop | None = None, stop: threading.Event | None = None
@@ -149,6 +151,7 @@ class Source:
         self.settings = settings
         self.shop = shop or Shop()
         self.stop = stop or threading.Event()
+        self.remarks: list[str] = []  # sentences about the last reading that `check` could not know; told with the run
 
     def streams(self) -> Sequence[Stream]:
         """The lists to read, in this order."""
@@ -168,6 +171,22 @@ class Source:
         None, the default: that cannot be done from the payload alone; the next full sync brings it again.
         """
         return None
+
+    def receive(self, delivery: Delivery) -> Notice | None:
+        """Prove that a webhook delivery comes from the shop, in constant time and without asking anybody.
+
+        The answer is kept in the inbox and acknowledged at once; None is acknowledged too and forgotten: nothing of
+        ours. DeliveryRefused when it cannot be proven. Never trusts the order of arrival, nor a delivery's time.
+        """
+        raise DeliveryRefused(f"{self.name} takes no webhooks", hint="the shop is read by polling")
+
+    def apply(self, notice: Notice) -> Iterable[Record]:
+        """Translate a kept notice into what it says, like a page's items; may ask the shop where it says too little.
+
+        Facts without a channel get `webhook:TOPIC`. A partial payload leaves fields UNSET and wipes nothing (R0b).
+        RecordRejected puts the notice into the quarantine; SourceBroken and SourceRefused keep it for later.
+        """
+        raise NotImplementedError
 
     def close(self) -> None:
         """Let go of connections."""

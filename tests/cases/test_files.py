@@ -39,10 +39,10 @@ def test_T49_lenient_reports_the_column_and_takes_the_rows(store: Store, tmp_pat
     use(store)
     file = tmp_path / "people.csv"
     file.write_text("FirstName,LastName,Email,Loyalty\nMax,Muster,m@x.de,gold\n", encoding="utf-8")
-    report, source = pull(store, file)
+    report, _ = pull(store, file)
     assert report.status == "ok", report.error
     assert names(store) == ["Max Muster"]
-    assert "Loyalty" in " ".join([*report.remarks, *source.remarks])
+    assert " ".join(report.remarks).count("Loyalty") == 1, "told, and told once"
 
 
 def test_T50_another_programs_file_reads_right(store: Store, tmp_path: Path) -> None:
@@ -82,6 +82,41 @@ def test_T51_bad_rows_wait_with_a_reason_and_the_fixed_file_brings_only_them(sto
     with store.reading() as db:
         assert db.rows("SELECT reason FROM quarantine") == []
     assert len(rows(store)) == 10
+
+
+def _waiting(store: Store) -> list[tuple[Any, ...]]:
+    with store.reading() as db:
+        return db.rows("SELECT line, reason FROM quarantine ORDER BY line")
+
+
+def test_a_mended_row_leaves_the_quarantine_also_where_it_has_no_id_or_says_what_it_said_before(
+    store: Store, tmp_path: Path
+) -> None:
+    use(store)
+    file = tmp_path / "people.csv"
+    for text, rejected in (
+        ("Id,Email\n1,a@x.de\n,foo\n", 1),
+        ("Id,Email\n1,nothing\n,b@x.de\n", 1),  # mended, though nobody can know which record it was; and a fresh one
+        ("Id,Email\n1,a@x.de\n,b@x.de\n", 0),  # as it was: no news
+        ("Id,Email\n1,a@x.de\n,foo\n", 1),
+        ("Id,Email\n9,c@x.de\n1,a@x.de\n,foo\n", 1),  # the same row, further down
+        ("Id,Email\n1,a@x.de\n", 0),  # removed
+    ):
+        file.write_text(text, encoding="utf-8")
+        report, _ = pull(store, file, columns={"external_id": "Id"})
+        assert (report.status, report.rejected, len(_waiting(store))) == ("ok", rejected, rejected), text
+
+
+def test_a_row_that_repeats_an_id_waits_where_that_is_an_error_and_is_told_where_not(
+    store: Store, tmp_path: Path
+) -> None:
+    use(store)
+    file = tmp_path / "people.csv"
+    file.write_text("Id,Email\n1,a@x.de\n1,b@x.de\n", encoding="utf-8")
+    report, _ = pull(store, file, columns={"external_id": "Id"})
+    assert "1 row repeats the id of another row and was left out" in report.remarks
+    report, _ = pull(store, file, columns={"external_id": "Id"}, on_duplicate="error")
+    assert (report.rejected, _waiting(store)) == (1, [(3, "the row repeats the id of line 2")])
 
 
 def test_an_unchanged_file_costs_one_look(store: Store, tmp_path: Path) -> None:

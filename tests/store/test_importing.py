@@ -76,6 +76,7 @@ def test_r50_the_same_file_twice_changes_no_customer(store: Store, tmp_path: Pat
         before = db.rows("SELECT * FROM customer ORDER BY id"), db.rows("SELECT * FROM tally ORDER BY id")
     again = load(store, file)
     assert (again.customers, again.batch) == ([], 2)
+    assert (again.counts["changed"], again.counts["unchanged"]) == (0, 2)
     with store.reading() as db:
         assert (db.rows("SELECT * FROM customer ORDER BY id"), db.rows("SELECT * FROM tally ORDER BY id")) == before
         assert db.rows("SELECT count(*) FROM claim WHERE to_seq IS NULL") == [(2,)]  # R50b: said by the new batch too
@@ -95,6 +96,15 @@ def test_later_imports_outrank_earlier_ones_and_the_source_itself_outranks_both(
     with store.reading() as db:
         assert db.rows("SELECT first_name FROM customer") == [("Clara",)]
     assert rebuild(store, check=True).differences == []
+
+
+def test_a_file_that_turns_an_import_back_is_a_change(store: Store, tmp_path: Path) -> None:
+    use(store)
+    for name in ("Anna", "Berta", "Anna"):
+        made = load(store, write(tmp_path, ROWS + f"1,{name},Alt,a@x.example\n"))
+    assert (made.counts["changed"], made.counts["unchanged"]) == (1, 0)
+    with store.reading() as db:
+        assert db.rows("SELECT first_name FROM customer") == [("Anna",)]
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(store: Store, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def import_source(
                 yield page
 
     def finish(result: Imported) -> None:
-        result.ignored += getattr(source, "remarks", ())
+        result.ignored += source.remarks
         if fix_file is not None and result.rejected and not dry_run and isinstance(source, Mender):
             result.fix_file = str(_write_fix_file(source, fix_file, result.rejected))
 

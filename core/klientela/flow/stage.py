@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -61,6 +61,7 @@ class Stage:
         self.import_channel = import_channel
         self.channels: dict[str | None, int] = {}
         self.ranks: dict[int, int] = {}
+        self.refused: set[str] = set()  # digests of what this reading could not take
 
     def channel(self, step: Step, name: str | None) -> int:
         """The id of the channel a record came by."""
@@ -91,7 +92,7 @@ class Stage:
             self._gone(step, lost, news)
         if rejects:
             news.rejected = len(rejects)
-            quarantine(step, self.source.id, self.stream, rejects)
+            self.refused |= quarantine(step, self.source.id, self.stream, rejects)
         if positions and page.raws is not None:
             self._keep(step, page, positions)
         return news
@@ -119,6 +120,7 @@ class Stage:
         closed: list[tuple[Any, ...]] = []
         extra: dict[tuple[int, int], tuple[Any, ...]] = {}
         others = self._others(step, register)
+        before = facts.load(step.db, [row.id for row in register.values()]) if self.import_channel is not None else {}
         for fact, body, digest, place in items:
             ext = fact.external_id
             row = register.get(ext)
@@ -161,6 +163,8 @@ class Stage:
         if changed:
             self._write(step, entity, changed, closed, extra)
             self._pass_on(step, entity, changed, latest, news)
+            if before:
+                _recount(news, before)
 
     def _new(
         self,
@@ -417,14 +421,23 @@ def _key(record: Any) -> str | None:
     return key if isinstance(key, str) else None
 
 
+def _recount(news: News, before: dict[int, Loaded]) -> None:
+    """A batch whose claims leave a record as it was has changed nothing (R50), though they are stored."""
+    for item in (*news.persons, *news.orders, *news.checkouts):
+        old = before.get(item.id)
+        if old is not None and old.fact is not None and facts.alike(old, item):
+            news.changed -= 1
+            news.unchanged += 1
+
+
 def _payload(page: Page, place: int, record: Any) -> str:
     if page.raws is not None and place < len(page.raws) and page.raws[place]:
         return page.raws[place].decode("utf-8", "replace")
     return repr(record)
 
 
-def quarantine(step: Step, source: int, stream: str, rejects: list[Rejected]) -> None:
-    """Keep what cannot be taken, with the reason; the same reject seen again changes nothing."""
+def quarantine(step: Step, source: int, stream: str, rejects: list[Rejected]) -> set[str]:
+    """Keep what cannot be taken, with the reason; the same reject seen again changes nothing. Returns their digests."""
     db = step.db
     made = {}
     for item in rejects:
@@ -461,16 +474,31 @@ def quarantine(step: Step, source: int, stream: str, rejects: list[Rejected]) ->
             ),
             [(number, source, *row, 1, step.at, step.at) for number, row in zip(numbers, rows, strict=True)],
         )
+    return set(made)
 
 
-def clear_quarantine(step: Step, source: int, stream: str, keys: list[str]) -> None:
-    """Forget rejects whose records have come well since."""
+def clear_quarantine(step: Step, source: int, stream: str, keys: list[str], keep: Set[str] = frozenset()) -> None:
+    """Forget rejects whose records have come well since; not those of this very reading (`keep`: their digests)."""
     db = step.db
-    if keys and db.one("SELECT 1 FROM quarantine WHERE source = ? LIMIT 1", (source,)):
-        db.run(
-            f"DELETE FROM quarantine WHERE source = ? AND stream = ? AND key {db.among_text}",
-            (source, stream, db.pack(keys)),
-        )
+    if not keys or not db.one("SELECT 1 FROM quarantine WHERE source = ? LIMIT 1", (source,)):
+        return
+    found = db.rows(
+        f"SELECT id, digest FROM quarantine WHERE source = ? AND stream = ? AND key {db.among_text}",
+        (source, stream, db.pack(keys)),
+    )
+    _forget(step, found, keep)
 
 
-__all__ = ["Claim", "News", "Stage", "clear_quarantine", "mark_gone", "quarantine"]
+def clear_quarantine_but(step: Step, source: int, stream: str, keep: Set[str]) -> None:
+    """After a reading of everything: forget what did not come again, for somebody mended or removed it."""
+    query = "SELECT id, digest FROM quarantine WHERE source = ? AND stream = ?"
+    _forget(step, step.db.rows(query, (source, stream)), keep)
+
+
+def _forget(step: Step, found: Iterable[tuple[int, str]], keep: Set[str]) -> None:
+    numbers = [number for number, digest in found if digest not in keep]
+    if numbers:
+        step.db.run(f"DELETE FROM quarantine WHERE id {step.db.among}", (step.db.pack(numbers),))
+
+
+__all__ = ["Claim", "News", "Stage", "clear_quarantine", "clear_quarantine_but", "mark_gone", "quarantine"]

@@ -22,7 +22,7 @@ from klientela.failpoints import failpoint
 from klientela.flow import work
 from klientela.flow.derive import Derived, Deriver
 from klientela.flow.fetch import asking, fetch
-from klientela.flow.stage import Stage, clear_quarantine, mark_gone
+from klientela.flow.stage import Stage, clear_quarantine, clear_quarantine_but, mark_gone
 from klientela.model.instants import DAY, Instant, iso
 from klientela.source import Page, Source, Stream, Window
 from klientela.store import facts, operation
@@ -270,7 +270,9 @@ class _Run:
         if stream.snapshot and not came and position is None:
             known = self._known(stream)
             self._believable(stream.name, known, known)
-        self._close(stage, stream, cursor, buffer, mark, gone)
+        self._close(stage, stream, cursor, buffer, mark, gone, whole=stream.snapshot and position is None)
+        self.report.remarks += self.source.remarks
+        self.source.remarks = []
         self._sweep(stream)
         failpoint("stream.finished")
 
@@ -333,7 +335,7 @@ class _Run:
             setattr(report, name, getattr(report, name) + getattr(news, name))
         if news:
             arrived = [item.ext for item in (*news.persons, *news.orders, *news.checkouts)]
-            clear_quarantine(step, self.row.id, stream.name, arrived)
+            clear_quarantine(step, self.row.id, stream.name, arrived, stage.refused)
 
     def _count(self, derived: Derived) -> None:
         self.report.merged += derived.merged
@@ -357,12 +359,22 @@ class _Run:
         )
 
     def _close(
-        self, stage: Stage, stream: Stream, cursor: _Cursor, buffer: list[Page], mark: str | None, gone: list[int]
+        self,
+        stage: Stage,
+        stream: Stream,
+        cursor: _Cursor,
+        buffer: list[Page],
+        mark: str | None,
+        gone: list[int],
+        *,
+        whole: bool,
     ) -> None:
         """Store what is left and close the window: the next one begins where the newest version stood."""
         with self.store.step(f"sync {self.source.name} {stream.name}", run=self.number) as step:
             self.lease.check(step.db)
             self._pages(step, stage, stream, cursor, buffer)
+            if whole:
+                clear_quarantine_but(step, self.row.id, stream.name, stage.refused)
             if gone:
                 mark_gone(step, gone)
                 self.report.changed += len(gone)

@@ -207,6 +207,13 @@ class Loaded(Struct, frozen=True, gc=False):
     fact: Any  # None for a record without any claim
 
 
+def alike(one: Loaded, other: Loaded) -> bool:
+    """Whether two states of a record say the same of it, by whatever channels."""
+    return one.gone == other.gone and all(
+        getattr(one.fact, name) == getattr(other.fact, name) for name in _FIELDS[type(one.fact)]
+    )
+
+
 def load(db: Db, ids: Iterable[int]) -> dict[int, Loaded]:
     """The effective facts of some records."""
     wanted = list(ids)

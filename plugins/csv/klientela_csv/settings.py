@@ -28,7 +28,10 @@ class CsvSettings(SourceSettings):
     delimiter: str | None = Field(None, description="one of , ; tab |, when the header does not tell")
     encoding: str | None = Field(None, description="e.g. utf-8, cp1252, cp1250, when the bytes do not tell")
     decimal: Decimal | None = Field(None, description="the decimal separator of amounts: , or .")
-    on_duplicate: OnDuplicate = Field("first", description="which row of one id holds: first, last or none (R50)")
+    on_duplicate: OnDuplicate = Field(
+        "first",
+        description="which row of one id holds: first or last; error: the first, the others wait in the quarantine (R50)",
+    )
     numbers: str | None = Field(None, description="namespace of the customer numbers; the source itself if unset")
     complete: bool = Field(False, description="rows that are missing are gone at the source (R50c)")
 

@@ -69,7 +69,7 @@ class CsvSource(Source):
         self._entity: Entity = entity
         self._subscribe = subscribe
         self._edits = edits
-        self.remarks: list[str] = []
+        self._told: set[str] = set()  # the remarks that `check` has made already
 
     # --- what the core asks ---------------------------------------------------------------------------------------
 
@@ -91,6 +91,7 @@ class CsvSource(Source):
         """Open every file and say how it will be read. SourceBroken or Misconfigured when that cannot be."""
         opened = self._open(self._look())
         notes = [one.describe() for one in opened[:20]]
+        self._told = {_ignored(one) for one in opened[:20]}
         if len(opened) > 20:
             notes.append(f"and {len(opened) - 20} more files")
         return Checked(title=self._settings.path, notes=notes)
@@ -269,13 +270,12 @@ class CsvSource(Source):
         return taken
 
     def _remark(self, opened: Sequence[Opened], duplicates: Duplicates) -> None:
-        self.remarks = [
-            f"{one.look.path.name}: these columns are not known and were ignored: {listed(one.header.ignored, 50)}"
-            for one in opened
-            if one.header.ignored
-        ]
+        said = [_ignored(one) for one in opened if one.header.ignored]
+        self.remarks = [one for one in said if one not in self._told]
         if duplicates.left_out:
-            self.remarks.append(f"{duplicates.left_out} rows repeat the id of another row and were left out")
+            rows = "row repeats" if duplicates.left_out == 1 else "rows repeat"
+            left = "was" if duplicates.left_out == 1 else "were"
+            self.remarks.append(f"{duplicates.left_out} {rows} the id of another row and {left} left out")
 
 
 class _Growing:
@@ -297,6 +297,10 @@ class _Growing:
 
     def close(self, position: Position) -> Page:
         return Page(self.records, position, self.raws)
+
+
+def _ignored(one: Opened) -> str:
+    return f"{one.look.path.name}: these columns are not known and were ignored: {listed(one.header.ignored, 50)}"
 
 
 def _entity(record: Person | Order) -> str:
