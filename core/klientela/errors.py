@@ -10,6 +10,7 @@
     │   └── SourceBusy       a run of this source is in progress already
     ├── SourceChanged        another shop answers under this name, or it is suddenly empty (R60, R61)
     ├── RecordRejected       one record cannot be taken; it goes to the quarantine, its page goes on
+    ├── DeliveryRefused      a webhook that cannot prove where it comes from; nothing of it is kept
     ├── StoreError           the database: locked by another daemon, too new, damaged, full
     └── Interrupted          somebody asked us to stop; nothing is half done
 
@@ -96,6 +97,12 @@ class RecordRejected(KlientelaError):
         super().__init__(message, hint=hint)
         self.column = column
         self.line = line
+
+
+class DeliveryRefused(KlientelaError):
+    """A webhook delivery without a valid signature, or one we cannot check; it is answered 401 and not kept."""
+
+    kind = "forged"
 
 
 class StoreError(KlientelaError):

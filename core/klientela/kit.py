@@ -17,6 +17,7 @@ from msgspec import UNSET, UnsetType
 from pydantic import Field, SecretStr
 
 from klientela.errors import (
+    DeliveryRefused,
     Interrupted,
     KlientelaError,
     Misconfigured,
@@ -40,8 +41,10 @@ from klientela.model.records import (
     Origin,
     Person,
     Record,
+    Redact,
     Rejected,
 )
+from klientela.notices import Delivery, Notice
 from klientela.source import (
     Capabilities,
     Checked,
@@ -67,6 +70,8 @@ __all__ = [
     "Checked",
     "Checkout",
     "Consent",
+    "Delivery",
+    "DeliveryRefused",
     "Field",
     "Gone",
     "GuestPolicy",
@@ -76,6 +81,7 @@ __all__ = [
     "KlientelaError",
     "Line",
     "Misconfigured",
+    "Notice",
     "Number",
     "Order",
     "Origin",
@@ -84,6 +90,7 @@ __all__ = [
     "Position",
     "Record",
     "RecordRejected",
+    "Redact",
     "Rejected",
     "Reply",
     "SecretStr",

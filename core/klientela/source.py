@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from klientela.errors import DeliveryRefused, Interrupted, RecordRejected
 from klientela.model.instants import MINUTE, Instant
-from klientela.model.records import Record, Rejected
+from klientela.model.records import Record, Redact, Rejected
 from klientela.notices import Delivery, Notice
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class Source:
         """
         raise DeliveryRefused(f"{self.name} takes no webhooks", hint="the shop is read by polling")
 
-    def apply(self, notice: Notice) -> Iterable[Record]:
+    def apply(self, notice: Notice) -> Iterable[Record | Redact]:
         """Translate a kept notice into what it says, like a page's items; may ask the shop where it says too little.
 
         Facts without a channel get `webhook:TOPIC`. A partial payload leaves fields UNSET and wipes nothing (R0b).

@@ -190,6 +190,17 @@ class Gone(Struct, frozen=True, kw_only=True):
     at: Time | None = None
 
 
+class Redact(Struct, frozen=True, kw_only=True):
+    """The shop asks that a person be erased (R57): its customer, and the orders named. External ids of the source.
+
+    The request is kept and reported; erasing is an operator's decision. `customer` None: everything of the shop.
+    """
+
+    customer: str | None
+    orders: list[str] = []
+    at: Time | None = None
+
+
 class Rejected(Struct, frozen=True, kw_only=True):
     """Something that came and cannot be taken; it is kept in the quarantine with the reason."""
 
