@@ -46,7 +46,7 @@ class Store(Section):
     def _engine(cls, url: str) -> str:
         if not url.startswith(("sqlite:///", "postgresql+psycopg://")) or url == "sqlite:///":
             # the url itself may hold a password and is not repeated
-            raise ValueError("write sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")
+            raise ValueError("write sqlite:///FILE or postgresql+psycopg://HOST/DATABASE")
         return url
 
 
@@ -54,7 +54,18 @@ class ShopSection(Section):
     """The house all sources belong to."""
 
     timezone: str = Field(default="Europe/Berlin", description="calendar dates and 'last 7 days'")
-    currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of the shop's currency")
+    currency: str = Field(
+        default="EUR",
+        json_schema_extra={"pattern": "^[A-Z]{3}$"},
+        description="ISO 4217 code of the shop's currency",
+    )
+
+    @field_validator("currency")
+    @classmethod
+    def _code(cls, code: str) -> str:
+        if len(code) != 3 or not (code.isascii() and code.isalpha() and code.isupper()):
+            raise ValueError(f"{code!r} is no currency; write its three capital letters, like EUR")
+        return code
 
     @field_validator("timezone")
     @classmethod

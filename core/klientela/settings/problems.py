@@ -92,8 +92,35 @@ def _problem(item: dict[str, Any], model: type[BaseModel], prefix: KeyPath) -> P
         return _not_one_of(path, item, _is_secret(model, loc))
     if kind == "value_error":
         return _said_by_validator(path, str(item["ctx"]["error"]), prefix)
-    text = item["msg"][0].lower() + item["msg"][1:]
-    return Problem(path, f"{name} is wrong: {text}", "`klientela config schema` lists every key and its values.")
+    return Problem(path, f"{name} {_plain(item)}", "`klientela config schema` lists every key and its values.")
+
+
+def _plain(item: dict[str, Any]) -> str:
+    """What pydantic found, in words for people who write TOML; the value itself may be a secret and is not repeated."""
+    kind, limit = item["type"], item.get("ctx", {})
+    for beginning, said in _PLAIN:
+        if kind.startswith(beginning):
+            return said
+    if kind == "greater_than_equal":
+        return f"must be at least {limit['ge']}"
+    if kind == "less_than_equal":
+        return f"must be at most {limit['le']}"
+    return f"is wrong: {item['msg'][0].lower()}{item['msg'][1:]}"
+
+
+_PLAIN = (
+    ("int_", "must be a whole number, without quotes"),
+    ("float_", "must be a number, without quotes"),
+    ("bool_", "must be true or false, without quotes"),
+    ("string_type", "must be text in quotes"),
+    ("tuple_", 'must be a list, like ["one", "two"]'),
+    ("list_", 'must be a list, like ["one", "two"]'),
+    ("mapping_", "must be a table of keys"),
+    ("dict_", "must be a table of keys"),
+    ("model_", "must be a table of keys"),
+    ("path_", "must be a path in quotes"),
+)
+"""How a kind of pydantic's problems begins, and what it means; the first that fits."""
 
 
 def _unknown_key(path: KeyPath, loc: KeyPath, model: type[BaseModel], prefix: KeyPath) -> Problem:
