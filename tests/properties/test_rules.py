@@ -30,13 +30,15 @@ KEYS = tuple(Key(kind, 10 * kind + n) for kind in (EMAIL, NUMBER, PHONE, ADDRESS
 
 @st.composite
 def _cases(draw: st.DrawFn) -> tuple[list[Node], list[Link], list[tuple[int, int]], set[int], str]:
-    count = draw(st.integers(1, 8))
+    count = draw(st.one_of(st.integers(1, 4), st.integers(5, 8)))
+    known = draw(st.sampled_from((NAMES, NAMES[:3], NAMES[1:2])))
+    shared = draw(st.sampled_from((KEYS, KEYS[:4], KEYS[-3:], KEYS[-1:])))
     nodes = []
     for handle in range(1, count + 1):
         canon = Canon(draw(st.integers(0, 3)), draw(st.sampled_from("ab")), "customer", str(handle))
-        held = tuple(sorted(draw(st.sets(st.sampled_from(KEYS), max_size=3))))
+        held = tuple(sorted(draw(st.sets(st.sampled_from(shared), max_size=3))))
         account = draw(st.sampled_from((None, None, "a", "b")))
-        nodes.append(Node(handle, canon, draw(st.sampled_from(NAMES)), held, account))
+        nodes.append(Node(handle, canon, draw(st.sampled_from(known)), held, account))
     handles = st.integers(1, count)
     pairs = st.tuples(handles, handles).filter(lambda pair: pair[0] != pair[1])
     reasons = st.sampled_from(("operator", "upstream", "same_order"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -159,16 +160,16 @@ class _Dice:
     """What a record says, out of two numbers: a draw for each field would cost more than the test itself.
 
     `seed` chooses every value, a bit of `keep` lets a field be said at all, so that a failure shrinks to few fields.
+    Of `twins` the fields that matching looks at are one of two sets, the others as free as ever.
     """
 
-    def __init__(self, draw: st.DrawFn) -> None:
-        self.random = Random(draw(st.one_of(st.integers(0, 5), st.integers(0, 2**16))))  # twins are likely
+    def __init__(self, draw: st.DrawFn, twins: bool = False) -> None:
+        self.random = self.known = Random(draw(st.integers(0, 2**16)))
         self.keep = draw(st.one_of(st.integers(0, 2**24 - 1), st.just(2**24 - 1)))
-        self.who = self.random.choice(PEOPLE)
-
-    def likely(self, mine: Sequence[Any], any_: Sequence[Any]) -> Any:
-        """Mostly one of the person's own values."""
-        return self.of(self.random.choice(mine if self.random.random() < 0.7 else any_))
+        self.twins = twins
+        if twins:
+            self.known = Random(draw(st.sampled_from((7, 7, 8))))
+        self.who = self.known.choice(PEOPLE[:-1] if twins else PEOPLE)
 
     def of(self, *values: Any) -> Any:
         """One of the values, or UNSET."""
@@ -176,68 +177,91 @@ class _Dice:
         value = self.random.choice(values)
         return value if kept else UNSET
 
+    def key(self, *values: Any) -> Any:
+        """The same for a field that matching looks at."""
+        self.keep, kept = divmod(self.keep, 2)
+        value = self.known.choice(values)
+        return value if kept or self.twins else UNSET
+
+    def likely(self, mine: Sequence[Any], any_: Sequence[Any]) -> Any:
+        """Mostly one of the person's own values."""
+        return self.key(self.known.choice(mine if self.known.random() < 0.7 else any_))
+
+    def name(self) -> tuple[str | None, str | None]:
+        """Mostly one of the person's own names."""
+        return self.known.choice(self.who[0] if self.known.random() < 0.8 else NAMES)
+
     def some(self, values: Sequence[Any], most: int = 2) -> Any:
         """A list of up to `most` of the values, or UNSET."""
         return self.of([self.random.choice(values) for _ in range(self.random.randint(0, most))])
 
+    def places(self, most: int) -> Any:
+        """Mostly the person's own addresses, or UNSET."""
+        mine = self.who[3] if self.known.random() < 0.7 else PLACES
+        return self.key([self.known.choice(mine) for _ in range(self.known.randint(0, most))])
+
 
 @st.composite
-def _person(draw: st.DrawFn, ext: str, entity: str, version: int | None, channel: str | None) -> Person:
-    dice = _Dice(draw)
-    names, mails, phones, places = dice.who
-    first, last = dice.random.choice(names if dice.random.random() < 0.8 else NAMES)
+def _person(
+    draw: st.DrawFn, ext: str, entity: str, version: int | None, channel: str | None, twins: bool = False
+) -> Person:
+    dice = _Dice(draw, twins)
+    _, mails, phones, _ = dice.who
+    first, last = dice.name()
     full = channel != "embedded"  # a person inside an order says less
     return Person(
         external_id=ext,
         entity=entity,  # type: ignore[arg-type]
         version=version,
         channel=channel,
-        first_name=dice.of(first),
-        last_name=dice.of(last),
+        first_name=dice.key(first),
+        last_name=dice.key(last),
         email=dice.likely(mails, MAILS),
-        kind=dice.of("account", "account", "guest", "contact") if full else UNSET,
+        kind=dice.of(*(("guest", "contact") if twins else ("account", "account", "guest", "contact")))
+        if full
+        else UNSET,
         phone=dice.likely(phones, PHONES),
-        addresses=dice.some(places if dice.random.random() < 0.7 else PLACES),
-        numbers=dice.of(UNSET, [], [NUMBERS[0]], [NUMBERS[1]], [NUMBERS[2], NUMBERS[3]], [NUMBERS[4]]),
+        addresses=dice.places(2),
+        numbers=dice.key(UNSET, [], [NUMBERS[0]], [NUMBERS[1]], [NUMBERS[2], NUMBERS[3]], [NUMBERS[4]]),
         created_at=dice.of(*TIMES) if full else UNSET,
-        company=dice.of(UNSET, None, "ACME"),
-        tags=dice.of(UNSET, [], ["vip"], ["b2b", "vip"]),
-        consents=dice.some(CONSENTS),
+        company=dice.of(UNSET, None, "ACME", "Acme GmbH"),
+        tags=dice.of(UNSET, UNSET, [], ["vip"], ["b2b", "vip"]),
+        consents=UNSET if twins else dice.some(CONSENTS),
         email_verified=dice.of(UNSET, True, False),
-        emails=dice.some([mail for mail in MAILS if mail]) if full else UNSET,
-        phones=dice.of(UNSET, ["0171 5550123"]),
+        emails=dice.key(*([mail] for mail in MAILS if mail)) if full and not twins else UNSET,
+        phones=dice.key(UNSET, ["0171 5550123"]),
         crm_id=dice.of(UNSET, "C1", "C2"),
         modules=dice.of(UNSET, UNSET, ["shop"]),
     )
 
 
 @st.composite
-def _order(draw: st.DrawFn, ext: str, version: int | None, channel: str | None) -> Order:
-    dice = _Dice(draw)
-    names, mails, phones, places = dice.who
-    first, last = dice.random.choice(names if dice.random.random() < 0.8 else NAMES)
+def _order(draw: st.DrawFn, ext: str, version: int | None, channel: str | None, twins: bool = False) -> Order:
+    dice = _Dice(draw, twins)
+    _, mails, phones, _ = dice.who
+    first, last = dice.name()
     return Order(
         external_id=ext,
         version=version,
         channel=channel,
-        customer=dice.of(None, "1", "1", "2", "3"),
-        guest=dice.of(UNSET, True, False),
+        customer=dice.of(*((None, None, None, "1") if twins else ("1", "1", "2", "2", "3", None))),
+        guest=dice.of(UNSET, True, True, False),
         total=dice.of(0, 1000, 2500),
         email=dice.likely(mails, MAILS),
-        first_name=dice.of(first),
-        last_name=dice.of(last),
+        first_name=dice.key(first),
+        last_name=dice.key(last),
         placed_at=dice.of(*TIMES),
-        state=dice.of(*STATES),
+        state=dice.of(UNSET, "open", "paid", *STATES),
         test=dice.of(False, False, True),
         currency=dice.of("EUR", "EUR", "CHF"),
         phone=dice.likely(phones, PHONES),
-        addresses=dice.some(places if dice.random.random() < 0.7 else PLACES, 1),
+        addresses=dice.places(1),
         company=dice.of(UNSET, UNSET, "ACME"),
         kind=dice.of(UNSET, "guest", "contact"),
         number=dice.of(None, "#1", "#2"),
-        refunded=dice.of(UNSET, 0, 1000, 9999),
-        current_total=dice.of(UNSET, None, 0, 500),
-        credits=dice.of(*(UNSET,) * 5, "9"),
+        refunded=dice.of(UNSET, UNSET, 0, 1000, 9999),
+        current_total=dice.of(UNSET, UNSET, None, 0, 500),
+        credits=dice.of(*(UNSET,) * 8, "9"),
     )
 
 
@@ -281,24 +305,47 @@ def _versions(draw: st.DrawFn, kind: str) -> list[tuple[str | None, int | None]]
     return kept
 
 
-def _sized(what: st.SearchStrategy[Any], most: int, least: int = 0) -> st.SearchStrategy[list[Any]]:
-    """Few or many, all different: left to themselves lists are short."""
-    few = st.lists(what, min_size=least, max_size=most, unique=True)
-    return st.one_of(few, st.lists(what, min_size=most - 1, max_size=most, unique=True))
+@st.composite
+def _picked(draw: st.DrawFn, pool: Sequence[Any], most: int, least: int = 0) -> list[Any]:
+    """Some of a pool, often as many as may be: left to themselves lists are short."""
+    most = min(most, len(pool))
+    count = draw(st.one_of(st.integers(min(least, most), most), st.just(most)))
+    return Random(draw(st.integers(0, 2**16))).sample(pool, count)
+
+
+@dataclass(frozen=True)
+class Focus:
+    """What a world is mostly about: in one that holds a little of everything, the rare things hardly meet."""
+
+    persons: tuple[Sequence[str], Sequence[str], Sequence[str]]  # sources, entities, external ids
+    orders: tuple[Sequence[str], Sequence[str]]  # sources, external ids
+    people: int = 99  # so many at most
+    bought: int = 99
+    twins: bool = False
+    guests: tuple[Any, ...] = ("merge", "merge", "per_order", "per_source")
+
+
+FOCUS = (
+    Focus((SOURCES, ("customer", "contact", "manual"), "1234"), (SOURCES, "123456")),
+    Focus((SOURCES, ("customer",), "123456"), (SOURCES[:1], "12"), bought=1),
+    Focus((SOURCES[:2], ("customer",), "1234"), (SOURCES[:2], "123"), twins=True),
+    Focus(
+        (SOURCES[:1], ("customer",), "12"),
+        (SOURCES[:1], "1234"),
+        guests=("per_order", "per_order", "per_source", "merge"),
+    ),
+)
 
 
 @st.composite
-def _claims(draw: st.DrawFn, most: int) -> tuple[tuple[str, Record], ...]:
+def _claims(draw: st.DrawFn, most: int, focus: Focus) -> tuple[tuple[str, Record], ...]:
     found: list[tuple[str, Record]] = []
-    wanted = st.tuples(
-        _some(SOURCES[:2] + SOURCES), _some(("customer", "customer", "customer", "contact", "manual")), _some("1234")
-    )
-    for source, entity, ext in draw(_sized(wanted, most, least=1)):
+    for source, entity, ext in draw(_picked(list(product(*focus.persons)), min(most, focus.people), 1)):
         for channel, version in draw(_versions("person")):
-            found.append((source, draw(_person(ext, entity, version, channel))))
-    for source, ext in draw(_sized(st.tuples(_some(SOURCES), _some("123456")), most)):
+            found.append((source, draw(_person(ext, entity, version, channel, focus.twins))))
+    for source, ext in draw(_picked(list(product(*focus.orders)), min(most, focus.bought))):
         for channel, version in draw(_versions("order")):
-            found.append((source, draw(_order(ext, version, channel))))
+            found.append((source, draw(_order(ext, version, channel, focus.twins))))
     for source in draw(_some(((), (), ("alfa",), ("beta",)))):
         found.append((source, draw(_cart("1", draw(_some((None, 5)))))))
     return tuple(found)
@@ -308,8 +355,8 @@ def _claims(draw: st.DrawFn, most: int) -> tuple[tuple[str, Record], ...]:
 
 
 @st.composite
-def rulesets(draw: st.DrawFn) -> Ruleset:
-    """Any ruleset for the sources above."""
+def rulesets(draw: st.DrawFn, guests: tuple[Any, ...] = FOCUS[0].guests) -> Ruleset:
+    """Any ruleset for the sources above; `guests` are the policies, the likely ones more than once."""
     dice = _Dice(draw)
 
     def of(default: Any, *others: Any) -> Any:
@@ -318,7 +365,7 @@ def rulesets(draw: st.DrawFn) -> Ruleset:
 
     sources = {
         name: SourceRules(
-            guests=of("merge", "merge", "per_order", "per_source", "per_order"),
+            guests=of(guests[0], *guests),
             guest_rule=of(None, None, "state", "customer_null", "never"),
             priority=of(100, 1),
             default_status=of("registered", "registered", "guest"),
@@ -397,8 +444,9 @@ def _insert(turns: list[Turn], draw: st.DrawFn, more: Sequence[Turn]) -> None:
 @st.composite
 def plans(draw: st.DrawFn, most: int = 6) -> Plan:
     """A world and two ways to it: one with all detours, one straight."""
-    claims = draw(_claims(most))
-    ruleset = draw(rulesets())
+    focus = draw(_some(FOCUS))
+    claims = draw(_claims(most, focus))
+    ruleset = draw(rulesets(focus.guests))
     decisions = draw(_decisions(_keys(claims), 3))
     ways = (
         draw(_way(claims, decisions, ruleset, detours=True)),
