@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -17,6 +18,18 @@ WRONG_USAGE = 2
 FAILED = 1
 STOPPED = 130  # 128 + SIGINT, as shells have it
 
+_AT_THE_SYSTEM = {
+    errno.EACCES: "Give the user that runs klientela the right to it, or name another place.",
+    errno.EPERM: "Give the user that runs klientela the right to it, or name another place.",
+    errno.EROFS: "Name a place that may be written to.",
+    errno.ENOENT: "Check the path.",
+    errno.ENOTDIR: "Check the path.",
+    errno.EISDIR: "Name a file, not a folder.",
+    errno.ENOSPC: "Free some space and try again.",
+    errno.EADDRINUSE: "Another program uses that port; choose another.",
+}
+"""What to do about an error of the operating system."""
+
 
 def describe(error: BaseException) -> dict[str, str | None]:
     """The error as contract.md shows it in JSON: kind, message, hint; of strangers' errors only their kind is told."""
@@ -29,7 +42,8 @@ def describe(error: BaseException) -> dict[str, str | None]:
         }
     if isinstance(error, OSError) and error.strerror:
         file = f": {error.filename}" if error.filename else ""
-        return {"kind": "system", "message": redact.clean(f"{error.strerror.lower()}{file}"), "hint": None}
+        hint = _AT_THE_SYSTEM.get(error.errno or 0)
+        return {"kind": "system", "message": redact.clean(f"{error.strerror.lower()}{file}"), "hint": hint}
     return {"kind": "unexpected", "message": f"something unexpected happened ({type(error).__name__})", "hint": None}
 
 

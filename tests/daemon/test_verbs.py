@@ -235,6 +235,8 @@ def test_exports(run: Any, house: Path) -> None:
     assert (house / "klientela.db").stat().st_mode & 0o077 == 0
     assert run("export", "--format", "pdf")[0] == 2
     assert run("export", "-o", "none/list.csv")[0] == 2
+    code, _, said = run("export", "-o", ".")
+    assert (code, said.splitlines()[0]) == (2, "error: . is a folder")
     assert run("export", "--view", "nope")[0] == 2
 
 

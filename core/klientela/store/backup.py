@@ -89,7 +89,9 @@ def _opened(source: Path) -> Any:
     try:
         return source.open("rb")
     except OSError as error:
-        raise Misconfigured(f"the backup {source} cannot be read: {(error.strerror or '').lower()}") from error
+        raise Misconfigured(
+            f"the backup {source} cannot be read: {(error.strerror or '').lower()}", hint="Check the path."
+        ) from error
 
 
 # SQLite -----------------------------------------------------------------------------------------------------------

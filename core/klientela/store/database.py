@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -77,10 +78,17 @@ class Db:
         """The first row of a query, or None."""
         return self._cursor.execute(self._sql(sql), params).fetchone()  # type: ignore[no-any-return]
 
+    def blobs(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a query that brings much binary data: on PostgreSQL as it is, not as hexadecimal text."""
+        if self.sqlite:
+            return self.rows(sql, params)
+        return self._cursor.execute(self._sql(sql), params, binary=True).fetchall()  # type: ignore[no-any-return]
+
     def stream(self, sql: str, params: Sequence[Any] = (), size: int = 1000) -> Iterator[Row]:
         """The rows of a query, a batch at a time: constant memory."""
         if self.sqlite:
-            yield from self.connection.execute(sql, params)
+            # chained: given up half-way, a generator would close the cursor, perhaps after its connection
+            yield from chain(self.connection.execute(sql, params))
             return
         name = f"s{secrets.token_hex(4)}"
         with self.connection.cursor(name=name) as cursor:
@@ -373,7 +381,13 @@ def _second_daemon() -> StoreError:
 
 
 def _translate(error: Exception) -> StoreError:
-    text = str(error).lower()
+    # the driver's own words, and of these the first line: further ones quote values, or are SQLAlchemy's
+    said = next(iter(str(getattr(error, "orig", None) or error).splitlines()), type(error).__name__)
+    text = said.lower()
+    if "connect" in text or "resolve host" in text:
+        return StoreError(
+            f"the database server cannot be used: {said}", hint="check store.url and that the server is running"
+        )
     if "locked" in text or "busy" in text:
         return StoreError("the database is locked by another program", hint="wait for it to finish and try again")
     if "full" in text:
@@ -382,9 +396,10 @@ def _translate(error: Exception) -> StoreError:
         return StoreError("the database file is damaged", hint="restore the last backup with `klientela restore FILE`")
     if "readonly" in text or "read-only" in text or "unable to open" in text:
         return StoreError(
-            f"the database cannot be opened for writing ({error})", hint="check the path and its permissions"
+            f"the database cannot be opened for writing: {said}",
+            hint="check the path, and the rights to the file and its folder",
         )
-    return StoreError(f"the database refused a statement ({error})", hint="run `klientela doctor`")
+    return StoreError(f"the database refused a statement: {said}", hint="run `klientela doctor`")
 
 
 _PRAGMAS = (
@@ -442,15 +457,25 @@ def make_engine(url: str) -> sa.Engine:
     )
 
 
-def _instance_key(path: Path | None) -> bytes:
-    """The instance's secret key: read, or made once with owner-only permissions."""
+def _instance_key(path: Path | None, standing: bool) -> bytes:
+    """The instance's secret key: read, or made once with owner-only permissions; never for a store that has one."""
     if path is None:
         return secrets.token_bytes(32)
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32) + "\n", encoding="ascii")
     try:
+        if not path.exists():
+            if standing:
+                raise Misconfigured(
+                    f"the key file {path} of this store is missing",
+                    hint="put it back from where it is kept beside the backups; ids and tombstones hang on it",
+                )
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32) + "\n", encoding="ascii")
         return bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except OSError as error:
+        raise Misconfigured(
+            f"the key file {path} cannot be used: {(error.strerror or str(error)).lower()}",
+            hint="give the user that runs klientela the right to read it, and to write it the first time",
+        ) from error
     except ValueError as error:
         raise Misconfigured(
             f"{path} does not hold an instance key", hint="restore it from a backup; ids and tombstones hang on it"
@@ -470,8 +495,9 @@ def open_store(url: str, *, key_file: Path | None = None, create: bool = True) -
         raise StoreError(f"there is no store at {store.path}", hint="run `klientela sync` or `klientela run` first")
     try:
         upgrade(store)
-        store.key = _instance_key(key_file)
-        _check_key(store, key_file)
+        fingerprint = _fingerprint_of_key(store)
+        store.key = _instance_key(key_file, fingerprint is not None)
+        _check_key(store, key_file, fingerprint)
         _first_rules(store)
     except (sqlite3.Error, sa.exc.SQLAlchemyError) as error:
         store.close()
@@ -482,16 +508,20 @@ def open_store(url: str, *, key_file: Path | None = None, create: bool = True) -
     return store
 
 
-def _check_key(store: Store, key_file: Path | None) -> None:
+def _fingerprint_of_key(store: Store) -> str | None:
+    with store.reading() as db:
+        row = db.one("SELECT value FROM meta WHERE name = 'key'")
+    return row[0] if row else None
+
+
+def _check_key(store: Store, key_file: Path | None, fingerprint: str | None) -> None:
     if key_file is None:
         return
     mine = sha256(b"klientela instance" + store.key).hexdigest()[:16]
-    with store.reading() as db:
-        row = db.one("SELECT value FROM meta WHERE name = 'key'")
-    if row is None:
+    if fingerprint is None:
         with store.step("instance key") as step:
             step.db.run("INSERT INTO meta (name, value) VALUES ('key', ?)", (mine,))
-    elif row[0] != mine:
+    elif fingerprint != mine:
         raise Misconfigured(
             f"{key_file} is not the key this store was made with",
             hint="restore the key file that belongs to it; ids and tombstones hang on it",

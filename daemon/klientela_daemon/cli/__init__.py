@@ -138,7 +138,7 @@ def _usage(error: typer.TyperException, as_json: bool) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message())  # noqa: T201
         return failures.WRONG_USAGE
-    message = error.format_message()
+    message = error.format_message().replace("Value error, ", "")
     path = context.command_path if context is not None else "klientela"
     hint = f"`{path} --help` shows how it is used."
     failures.tell(

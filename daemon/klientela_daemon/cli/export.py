@@ -42,6 +42,8 @@ def verb(
 
 def _write(out: Path, pieces: Iterator[str]) -> None:
     """Whole or not at all, and readable by its owner alone: it holds personal data."""
+    if out.is_dir():
+        raise Misconfigured(f"{out} is a folder", hint="Name a file in it with -o.")
     part = out.with_name(f".{out.name}.part")
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
