@@ -17,11 +17,12 @@ from klientela.errors import KlientelaError, Misconfigured
 from klientela.flow.derive import Deriver
 from klientela.flow.edits import refusals
 from klientela.flow.fetch import fetch
+from klientela.flow.loading import indexed
 from klientela.flow.stage import News, Stage
 from klientela.model.records import Person, Record, Rejected
 from klientela.source import Page, Source, Window
 from klientela.store import facts, ids
-from klientela.store.database import Db, Step, Store, late_indexes
+from klientela.store.database import Db, Step, Store
 from klientela.store.facts import SourceRow
 from klientela.store.ledger import Line, write
 from klientela.store.locate import customers_of
@@ -169,7 +170,7 @@ def _import(
     except _DryRun:
         result.seq = None
     else:
-        _indexes(store)
+        indexed(store)
     return result
 
 
@@ -351,16 +352,6 @@ def _write_fix_file(source: Mender, path: Path, rejected: Sequence[Rejected]) ->
             hint="Nothing was imported; say where to write it, or import without it.",
         ) from error
     return free
-
-
-def _indexes(store: Store) -> None:
-    """The list needs its indexes also where nothing was ever synced."""
-    with store.reading() as db:
-        if db.one("SELECT value FROM meta WHERE name = 'indexes'") is not None:
-            return
-    late_indexes(store)
-    with store.step("indexes") as step:
-        step.db.run("INSERT INTO meta (name, value) VALUES ('indexes', '1') ON CONFLICT DO NOTHING")
 
 
 __all__ = ["TAKERS", "Imported", "Into", "import_records", "import_source", "without_grants"]

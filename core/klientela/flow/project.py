@@ -58,6 +58,8 @@ class Projected:
     def identity(self) -> None:
         """Persons, nodes, marks, components, limits."""
         db, out, realm = self.db, self.out, self.realm
+        pointing = [change for change in out.changes if len(change.members) > 1]
+        realm.load_persons({handle for change in pointing for handle in change.members if handle > 0})
         for change in out.changes:
             several = len(change.members) > 1
             for handle in change.members:

@@ -48,7 +48,9 @@ class Resolver:
         changed = self._sort_out(cases)
         self._load_keys(changed)
         self.decided = self._named_by_decisions([case.loaded.id for case in changed])
-        for case in self._but_strangers(sorted(changed, key=lambda c: c.loaded.id)):
+        known = self._but_strangers(sorted(changed, key=lambda c: c.loaded.id))
+        self._load_twins(known)
+        for case in known:
             self._detach(case)
             self._attach(case)
         self._recount()
@@ -249,15 +251,31 @@ class Resolver:
         self.out.joined_node[number] = (twin.handle, other)
         return twin
 
-    def _twin(self, name: str, keys: tuple[Key, ...]) -> Held | None:
+    def _load_twins(self, cases: list[Case]) -> None:
+        """Read at once what each of them would look at by itself."""
+        twins: set[Handle] = set()
+        for case in cases:
+            published = case.published
+            if case.loaded.fact is not None and _sharable(published.name, published.keys, published.account):
+                twins |= self._alike(published.name, published.keys)
+        self.realm.load_held(twins)
+        self.realm.load_persons([handle for handle in twins if handle > 0])
+
+    def _alike(self, name: str, keys: tuple[Key, ...]) -> set[Handle]:
+        """Who carries all these keys under this name."""
         carriers = self.realm.carriers
         common: set[Handle] | None = None
         for key in keys:
             same = {handle for handle, other in carriers[key.hash].items() if other == name}
             common = same if common is None else common & same
             if not common:
-                return None
-        candidates = sorted(common or ())
+                break
+        return common or set()
+
+    def _twin(self, name: str, keys: tuple[Key, ...]) -> Held | None:
+        candidates = sorted(self._alike(name, keys))
+        if not candidates:
+            return None
         self.realm.load_held(candidates)
         decided = self._named_by_decisions([h for h in candidates if h > 0])
         for handle in candidates:

@@ -22,11 +22,12 @@ from klientela.failpoints import failpoint
 from klientela.flow import work
 from klientela.flow.derive import Derived, Deriver
 from klientela.flow.fetch import asking, fetch
+from klientela.flow.loading import Loading
 from klientela.flow.stage import Stage, clear_quarantine, clear_quarantine_but, mark_gone
 from klientela.model.instants import DAY, Instant, iso
 from klientela.source import Page, Source, Stream, Window
 from klientela.store import facts, operation
-from klientela.store.database import Db, Step, Store, late_indexes
+from klientela.store.database import Db, Step, Store
 from klientela.store.facts import SourceRow
 
 FAST, SLOW, MOST = 0.100, 0.250, 16  # seconds and pages: how a step grows and shrinks
@@ -138,6 +139,7 @@ class _Run:
         self.number = 0
         self.deriver: Deriver | None = None
         self.size = 1  # pages of a step
+        self.loading = Loading(store, row.id)
 
     # -- the run -------------------------------------------------------------------
 
@@ -160,7 +162,7 @@ class _Run:
                 self._stream(stream)
             self._not_suddenly_empty()
             work.drain(self.store, stop=self.stop)
-            self._indexes()
+            self.loading.end()
         except KlientelaError as error:
             report.status = "partial" if report.pages else "failed"
             report.error = error.as_dict()
@@ -224,20 +226,9 @@ class _Run:
 
     def _prepare(self) -> None:
         with self.store.reading() as db:
-            built = db.one("SELECT value FROM meta WHERE name = 'indexes'")
-            empty = db.one("SELECT 1 FROM record LIMIT 1") is None
             rules = self.store.ruleset(db)
-        if built is None and (not empty or rules.of(self.row.uid).guests != "merge"):
-            self._indexes()
+        self.loading.begin(orders=rules.of(self.row.uid).guests != "merge")
         work.drain(self.store, stop=self.stop)
-
-    def _indexes(self) -> None:
-        with self.store.reading() as db:
-            if db.one("SELECT value FROM meta WHERE name = 'indexes'") is not None:
-                return
-        late_indexes(self.store)
-        with self.store.step("indexes") as step:
-            step.db.run("INSERT INTO meta (name, value) VALUES ('indexes', '1') ON CONFLICT DO NOTHING")
 
     # -- one stream --------------------------------------------------------------------
 
@@ -265,6 +256,7 @@ class _Run:
                 seen.update(hash(r.external_id) for r in page.records if hasattr(r, "external_id"))
             if len(buffer) >= self.size:
                 self._commit(stage, stream, cursor, buffer)
+                self.loading.watch(self.report.new)
                 buffer = []
         gone = self._absent(stream, seen) if seen is not None else []
         if stream.snapshot and not came and position is None:

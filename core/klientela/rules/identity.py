@@ -151,17 +151,27 @@ def cluster(
     groups: dict[Handle, list[Node]] = defaultdict(list)
     for node in nodes:
         groups[forest.find(node.handle)].append(node)
-    apart_pairs = [(a, b) for a, b in cannots if a in by_handle and b in by_handle]
+    held: dict[Handle, list[tuple[Handle, Handle]]] = defaultdict(list)
+    for a, b in cannots:
+        if a in by_handle and b in by_handle and (root := forest.find(a)) == forest.find(b):
+            held[root].append((a, b))
+    linked, grown = _by_root(given, forest), _by_root(tree, forest)
     result = Clustering([], [])
     for root, members in groups.items():
-        held = [pair for pair in apart_pairs if forest.find(pair[0]) == root and forest.find(pair[1]) == root]
-        linked = [e for e in given if forest.find(e.a) == root]
-        if len(members) == 1 or not _constrained(members, held, linked, same_source):
+        apart, ties = held.get(root, []), linked.get(root, [])
+        if len(members) == 1 or not _constrained(members, apart, ties, same_source):
             result.clusters.append([node.handle for node in members])
-            result.edges += [edge for edge in tree if forest.find(edge.a) == root]
+            result.edges += grown.get(root, ())
         else:
-            _constrain(members, linked, held, crowded, same_source, result)
+            _constrain(members, ties, apart, crowded, same_source, result)
     return result
+
+
+def _by_root(edges: Iterable[Edge], forest: _Forest) -> dict[Handle, list[Edge]]:
+    found: dict[Handle, list[Edge]] = defaultdict(list)
+    for edge in edges:
+        found[forest.find(edge.a)].append(edge)
+    return found
 
 
 class _Forest:
