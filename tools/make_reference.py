@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
@@ -18,6 +19,8 @@ from klientela.failpoints import POINTS
 from klientela.hookspecs import klientela_sources
 from klientela.plugins import find
 from klientela.settings import Settings
+from klientela.settings.views import COLUMNS, PRESETS, View
+from klientela_csv import fields
 from klientela_daemon.cli import VERBS
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
@@ -57,10 +60,42 @@ def configuration() -> str:
     """Every table and key of the configuration, and those of each kind of source."""
     parts = [NOTE, "# Configuration\n", "Unknown keys anywhere are errors that name the key, the file and the line.\n"]
     parts += _table(Settings, "")
+    parts += _views()
     for name, kind in sorted(find().types.items()):
         parts.append(f'## `[sources.NAME]` with `type = "{name}"`\n')
         parts.append(_rows(kind.Settings))
+    parts.append("### Our fields, for `[sources.NAME.columns]` of a CSV source\n")
+    parts.append(_csv_fields())
     return "\n".join(parts)
+
+
+def _views() -> list[str]:
+    """What a view may hold, its columns, and the views that are there."""
+    intro = f"{inspect.cleandoc(View.__doc__ or '')} A table of one of the names below changes single keys of it."
+    columns = [f"| `{name}` | {meaning} |" for name, meaning in COLUMNS.items()]
+    presets = []
+    for name, keys in PRESETS.items():
+        shown = [f"`{key}` = {_default(value)}" for key, value in keys.items()]
+        presets.append(f"| `{name}` | {'; '.join(shown)} |")
+    return [
+        f"## `[views.NAME]`\n\n{intro}\n",
+        _rows(View),
+        "| view | what it holds |\n|---|---|\n" + "\n".join(presets) + "\n",
+        "| column | meaning |\n|---|---|\n" + "\n".join(columns) + "\n",
+    ]
+
+
+def _csv_fields() -> str:
+    lists = (
+        ("person", fields.PERSON),
+        ("order", (*fields.ORDER_KEYS, *fields.ORDER_ONLY)),
+        (
+            "further addresses, each part behind " + ", ".join(f"`{prefix}`" for prefix in fields.FURTHER_ADDRESSES),
+            fields.NAMED_ADDRESS,
+        ),
+    )
+    rows = [f"| {what} | {', '.join(f'`{name}`' for name in names)} |" for what, names in lists]
+    return "| of a | fields |\n|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def _table(model: type[BaseModel], path: str) -> list[str]:
@@ -79,10 +114,29 @@ def _rows(model: type[BaseModel]) -> str:
     for name, field in model.model_fields.items():
         if inspect.isclass(field.annotation) and issubclass(field.annotation, BaseModel):
             continue
-        default = "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)!r}`"
-        meaning = (field.description or "").replace("|", "\\|")
-        rows.append(f"| `{name}` | {default} | {meaning} |")
+        default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
+        choices = ", ".join(f"`{choice}`" for choice in _choices(field.annotation))
+        meaning = "; ".join(part for part in (field.description, choices and f"one of {choices}") if part)
+        rows.append(f"| `{name}` | {default} | {meaning.replace('|', chr(92) + '|')} |")
     return "| key | default | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _default(value: Any) -> str:
+    """A value as TOML has it."""
+    if value is None:
+        return ""
+    if isinstance(value, (tuple, list)):
+        return f"`[{', '.join(json.dumps(one) for one in value)}]`"
+    if isinstance(value, (dict, bool, int)):
+        return f"`{json.dumps(value)}`"
+    return f"`{json.dumps(str(value))}`"
+
+
+def _choices(annotation: Any) -> list[str]:
+    """The words of a Literal, also inside a list or beside None."""
+    if get_origin(annotation) is Literal:
+        return [str(one) for one in get_args(annotation)]
+    return [one for inner in get_args(annotation) for one in _choices(inner)]
 
 
 def failures() -> str:

@@ -33,7 +33,7 @@ class SourceSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    type: str
+    type: str = Field(description="the kind of source")
     every: str | None = Field(default=None, description="how often to sync, e.g. 5m, 2h, 1d")
     cron: str | None = Field(default=None, description="or a cron expression, UTC unless timezone is given")
     guests: GuestPolicy | None = Field(default=None, description="guest policy; the plugin's default when left out")

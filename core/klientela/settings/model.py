@@ -76,18 +76,23 @@ class ShopSection(Section):
 class Limits(Section):
     """R20: a value carried by more different names than this joins only records of equal full name."""
 
-    email: int = Field(default=10, ge=1)
-    phone: int = Field(default=10, ge=1)
-    address: int = Field(default=50, ge=1)
+    email: int = Field(default=10, ge=1, description="names on one e-mail address")
+    phone: int = Field(default=10, ge=1, description="names on one phone number")
+    address: int = Field(default=50, ge=1, description="names at one postal address")
 
 
 class Identity(Section):
     """Which rules may join records (rules.md 3.3)."""
 
-    rules: tuple[Rule, ...] = ("email", "number", "phone", "address")
+    rules: tuple[Rule, ...] = Field(
+        default=("email", "number", "phone", "address"),
+        description="what may join records; leave one out to switch it off",
+    )
     same_source: Literal["review", "merge"] = Field(default="review", description="two accounts of one source (R20b)")
     mailbox_folding: bool = Field(default=True, description="one mailbox is one key: +tag and Gmail dots (R15)")
-    retroactive_link: Literal["never", "verified_email", "always"] = Field(default="never", description="R10")
+    retroactive_link: Literal["never", "verified_email", "always"] = Field(
+        default="never", description="whether a guest joins the account with his e-mail in the same source (R10)"
+    )
     blocked: tuple[str, ...] = Field(default=(), description="more values that never match (R19)")
     limits: Limits = Limits()
 
@@ -102,7 +107,9 @@ class Identity(Section):
 class Edit(Section):
     """What operators may change by hand (R38)."""
 
-    policy: Literal["source_locked", "overlay"] = "source_locked"
+    policy: Literal["source_locked", "overlay"] = Field(
+        default="source_locked", description="overlay: a pinned value lies over what a shop delivers"
+    )
 
 
 class Rates(Section):
@@ -114,27 +121,29 @@ class Rates(Section):
 class Web(Section):
     """Where health, metrics, push API and the page listen."""
 
-    host: str = "127.0.0.1"
+    host: str = Field(default="127.0.0.1", description="the address to listen on; 0.0.0.0 is every one of this machine")
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes any free port")
 
 
 class Mail(Section):
     """Messages by SMTP; off while no host is given."""
 
-    host: str | None = None
-    port: int = Field(default=587, ge=1, le=65535)
-    user: str | None = None
-    password: SecretStr | None = None
+    host: str | None = Field(default=None, description="the SMTP server")
+    port: int = Field(default=587, ge=1, le=65535, description="its port")
+    user: str | None = Field(default=None, description="who signs in there")
+    password: SecretStr | None = Field(default=None, description="and with what")
     sender: str | None = Field(default=None, description="the From address")
-    security: Literal["starttls", "tls", "none"] = "starttls"
+    security: Literal["starttls", "tls", "none"] = Field(default="starttls", description="how the line is secured")
 
 
 class Privacy(Section):
     """Files that must outlive a restored database (R56), and retention (R59)."""
 
-    key_file: Path = Path("klientela.key")
-    tombstones: Path = Path("klientela.tombstones")
-    guest_retention_months: int | None = Field(default=None, ge=1)
+    key_file: Path = Field(default=Path("klientela.key"), description="the instance's secret key; made once")
+    tombstones: Path = Field(default=Path("klientela.tombstones"), description="who was erased, as keyed hashes")
+    guest_retention_months: int | None = Field(
+        default=None, ge=1, description="guest rows older than this are pseudonymised (R59)"
+    )
 
 
 class Settings(Section):

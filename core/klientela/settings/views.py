@@ -63,7 +63,10 @@ class View(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    columns: tuple[ColumnName, ...] = ("name", "status", "email", "company", "location", "orders", "ltv", "last_order")
+    columns: tuple[ColumnName, ...] = Field(
+        default=("name", "status", "email", "company", "location", "orders", "ltv", "last_order"),
+        description="what is shown, in this order",
+    )
     sort: str = Field(default="autoletter", description="a declared key list (R52) or KEY[:asc|:desc]")
     totals: Literal["gross", "ltv"] = Field(default="ltv", description="what orders and averages count (R30, R31)")
     include: Literal["all", "orderers_and_manual"] = Field(default="all", description="who is in the list (K6)")

@@ -18,5 +18,5 @@ Search = Annotated[
     typer.Option("--search", metavar="TERMS", help="Name, e-mail, company, city, country, source; all must hit."),
 ]
 Sort = Annotated[str | None, typer.Option("--sort", metavar="KEY[:asc|:desc]", help="Another order than the view's.")]
-SourceName = Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only customers of this source.")]
+SourceName = Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only of this source.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show values in full instead of masked.")]
