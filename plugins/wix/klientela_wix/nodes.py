@@ -103,7 +103,7 @@ class OneCheckout(Struct, rename="camel"):
     abandoned_checkout: Raw
 
 
-class Site(Struct, rename="camel"):
+class Site(Struct, rename="camel", frozen=True):
     """The site an app is installed on."""
 
     site_id: str | None = None
