@@ -133,6 +133,28 @@ def test_a_queue_is_the_same_whatever_came_first(new_store: Any) -> None:
     assert queues[0] == queues[1]
 
 
+def test_of_many_records_an_item_names_the_same_whatever_came_first(new_store: Any) -> None:
+    """Nodes of one record and of several, and a value that more carry than an item names."""
+    people = []
+    for n in range(4):
+        people.append(("main", contact(f"a{n}", "Jonas", "Hartwig", email=f"j{n // 2}@x.example", phone=PHONE)))
+        people.append(("list", contact(f"b{n}", "Jonny", "Hartwich", email=f"h{n // 2}@x.example", phone=PHONE)))
+    people += [
+        ("box", contact(f"c{n:03}", "Anna", f"Nr{chr(97 + n // 26)}{chr(97 + n % 26)}", email="wir@y.example"))
+        for n in range(520)
+    ]
+    queues = []
+    for order in (people, people[::-1]):
+        one = new_store()
+        use(one)
+        for source in sorted({source for source, _ in order}, reverse=order is not people):
+            bring(one, source, [person for name, person in order if name == source])
+        queues.append(items(one, reveal=True))
+    assert [item["kind"] for item in queues[0]] == ["crowded", "names"]
+    assert queues[0] == queues[1]
+    assert queues[0][1]["records"] == ["list/customer/b0", "main/customer/a0"]
+
+
 # -- the audit log ---------------------------------------------------------------------------------------------------
 
 

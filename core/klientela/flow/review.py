@@ -3,7 +3,7 @@ follows from the marks and is stored nowhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations, groupby
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from klientela.rules.values import mask
 from klientela.store import facts, ids
 from klientela.store.database import Db, Store
 from klientela.store.facts import SourceRow
-from klientela.store.identity import unpack_keys
+from klientela.store.identity import unpack_keys, unpack_summary
 from klientela.store.locate import record_keys
 
 _BATCH = 500
@@ -27,11 +27,20 @@ _SENTENCES = {
 
 
 class _Pair(NamedTuple):
-    """Two nodes that might be one person, by their smallest records' numbers, and what they share."""
+    """Two nodes that might be one person, by their handles, and what they share."""
 
     a: int
     b: int
     key: int | None
+
+
+class _Candidate(NamedTuple):
+    """What an item could show: two records, and the key they share with its rule and value."""
+
+    records: list[str]
+    key: int
+    rule: str | None
+    value: str | None
 
 
 def review(store: Store, *, reveal: bool = False) -> dict[str, Any]:
@@ -85,37 +94,43 @@ class _Queue:
                         yield _Pair(a, b, key)
 
     def _pairs(self, kind: str, pairs: Iterator[_Pair]) -> Iterator[dict[str, Any]]:
-        """One item for each pair of customers, in batches."""
+        """One item for each pair of customers: of the records it could name, the smallest by key."""
+        best: dict[tuple[int, int], _Candidate] = {}
         batch: list[_Pair] = []
         for pair in pairs:
             batch.append(pair)
             if len(batch) == _BATCH:
-                yield from self._items(kind, batch)
+                self._weigh(batch, best)
                 batch = []
-        yield from self._items(kind, batch)
+        self._weigh(batch, best)
+        self.seen.update(best)
+        publics = self._publics({customer for pair in best for customer in pair})
+        for two, (records, _, rule, value) in best.items():
+            if two[0] in publics and two[1] in publics:
+                yield self._item(kind, sorted(publics[c] for c in two), records, rule, value)
 
-    def _items(self, kind: str, batch: list[_Pair]) -> Iterator[dict[str, Any]]:
+    def _weigh(self, batch: list[_Pair], best: dict[tuple[int, int], _Candidate]) -> None:
         if not batch:
             return
         places = self._places({handle for pair in batch for handle in pair[:2]})
-        publics = self._publics({customer for customer, _ in places.values()})
         keys = record_keys(self.db, {record for _, record in places.values()})
         for a, b, key in batch:
             if a not in places or b not in places:
                 continue
             (one, first), (two, second) = places[a], places[b]
-            pair = (min(one, two), max(one, two))
-            if one == two or pair in self.seen or pair in self.decided:
+            customers = (min(one, two), max(one, two))
+            if one == two or customers in self.seen or customers in self.decided:
                 continue
-            if one not in publics or two not in publics:
+            records = sorted((keys[first], keys[second]))
+            standing = best.get(customers)
+            if standing is not None and (standing.records, standing.key) <= (records, key or 0):
                 continue
-            self.seen.add(pair)
-            rule, value = self._value(key, (first, second)) if key is not None else (None, None)
-            if key is not None and rule is None:
-                continue
-            yield self._item(
-                kind, sorted((publics[one], publics[two])), sorted((keys[first], keys[second])), rule, value
-            )
+            rule, value = None, None
+            if key is not None:
+                rule, value = self._value(key, {first: keys[first], second: keys[second]})
+                if rule is None:
+                    continue
+            best[customers] = _Candidate(records, key or 0, rule, value)
 
     def _item(
         self, kind: str, customers: list[str], records: list[str], rule: str | None, value: str | None, names: int = 2
@@ -135,21 +150,22 @@ class _Queue:
 
     def _crowded(self) -> Iterator[dict[str, Any]]:
         for (key,) in self.db.rows("SELECT key FROM crowded ORDER BY key"):
-            carriers = self.db.rows("SELECT name, handle FROM mark WHERE key = ? ORDER BY name, handle", (key,))
-            places = self._places([handle for _, handle in carriers[:_BATCH]])
-            publics = self._publics({customer for customer, _ in places.values()})
-            records = sorted(record for _, record in places.values())
-            rule, value = self._value(key, records[:20])
+            carriers = self.db.rows("SELECT name, handle FROM mark WHERE key = ?", (key,))
+            places = self._places([handle for _, handle in carriers])
+            keys = record_keys(self.db, {record for _, record in places.values()})
+            by_key = sorted((keys[record], customer, record) for customer, record in places.values())[:_BATCH]
+            rule, value = self._value(key, {record: name for name, _, record in by_key[:20]})
             if rule is None:
                 continue
             names = len({name for name, _ in carriers if name})
-            keys = record_keys(self.db, records)
-            yield self._item("crowded", sorted(publics.values()), sorted(keys.values()), rule, value, names)
+            publics = self._publics({customer for _, customer, _ in by_key})
+            records = [name for name, _, _ in by_key]
+            yield self._item("crowded", sorted(publics.values()), records, rule, value, names)
 
     # -- looking things up -----------------------------------------------------------------------------------------
 
     def _places(self, handles: Iterable[int]) -> dict[int, tuple[int, int]]:
-        """Node -> its customer and its smallest record."""
+        """Node -> its customer and its canonically smallest record (R22), which no order of arrival changes."""
         db = self.db
         wanted = list(handles)
         lone, shared = [h for h in wanted if h > 0], [h for h in wanted if h < 0]
@@ -159,10 +175,17 @@ class _Queue:
                 f"SELECT id, COALESCE(customer, id) FROM person WHERE id {db.among}", (db.pack(lone),)
             )
         }
-        for number, customer, first in db.rows(
-            f"SELECT id, customer, first FROM node WHERE id {db.among}", (db.pack(shared),)
+        nodes: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
+        for number, customer, blob in db.rows(
+            f"SELECT id, customer, summary FROM node WHERE id {db.among}", (db.pack(shared),)
         ):
-            found[number] = (customer, first)
+            _, uid, entity, ext = unpack_summary(blob).canon
+            nodes.setdefault((uid, entity), {})[ext] = (number, customer)
+        sources = {source.uid: source.id for source in self.sources.values()}
+        for (uid, entity), those in nodes.items():
+            for ext, row in facts.known(db, sources[uid], facts.NUMBER_OF[entity], those).items():
+                number, customer = those[ext]
+                found[number] = (customer, row.id)
         return found
 
     def _publics(self, customers: Iterable[int]) -> dict[int, str]:
@@ -173,10 +196,13 @@ class _Queue:
             )
         }
 
-    def _value(self, key: int, records: Iterable[int]) -> tuple[str | None, str | None]:
-        """Which rule a key is of and the value behind it, by one of its carriers; (None, None) for numbers."""
+    def _value(self, key: int, records: Mapping[int, str]) -> tuple[str | None, str | None]:
+        """Which rule a key is of and the value behind it, by the first of its carriers; (None, None) for numbers.
+
+        `records` maps their numbers to their keys, which say what is first.
+        """
         db = self.db
-        wanted = list(records)
+        wanted = sorted(records, key=records.__getitem__)
         kinds = [
             k.kind
             for (blob,) in db.rows(f"SELECT keys FROM person WHERE id {db.among}", (db.pack(wanted),))
@@ -185,7 +211,8 @@ class _Queue:
         ]
         if not kinds or kinds[0] == NUMBER:
             return None, None
-        for item in facts.load(db, wanted).values():
+        loaded = facts.load(db, wanted)
+        for item in [loaded[number] for number in wanted if number in loaded]:
             if isinstance(item.fact, Person):
                 value = value_of(item.fact, self.sources[item.source].uid, self.ruleset, key)
                 if value is not None:

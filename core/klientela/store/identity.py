@@ -36,6 +36,11 @@ def unpack_keys(blob: bytes) -> tuple[Key, ...]:
     return tuple(Key(*pair) for pair in _PAIR.iter_unpack(blob))
 
 
+def unpack_summary(blob: bytes) -> Summary:
+    """What a shared node keeps of its records."""
+    return _SUMMARY.decode(blob)
+
+
 class Person(Struct, gc=False):
     """A row of `person`."""
 
