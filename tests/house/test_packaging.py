@@ -30,6 +30,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
         "klientela_daemon",
         "klientela_shopify",
         "klientela_csv",
+        "klientela_billbee",
         "klientela_wix",
     }
     assert "klientela/store/migrations/versions/s0001_first_schema.py" in names
