@@ -7,7 +7,7 @@ page, compares, decides, stores. A source never sees the database.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from zoneinfo import ZoneInfo
@@ -133,6 +133,13 @@ class Shop:
 _SettingsClass = type[SourceSettings]  # inside Source `type` is the name of an attribute
 
 
+Recall = Callable[[str, Sequence[str]], Mapping[str, Record]]
+
+
+def _nothing(entity: str, external_ids: Sequence[str]) -> Mapping[str, Record]:
+    return {}
+
+
 class Source:
     """Base of all sources. A plugin sets the class attributes and writes `streams` (and `check`, if it can)."""
 
@@ -151,6 +158,9 @@ class Source:
         self.settings = settings
         self.shop = shop or Shop()
         self.stop = stop or threading.Event()
+        self.recall: Recall = _nothing
+        """What is known of some objects of this source by now, by external id: for shops that only tell *that*
+        something changed and not what it was. A run sets it; it knows nothing outside of one, nor of new objects."""
         self.remarks: list[str] = []  # sentences about the last reading that `check` could not know; told with the run
 
     def streams(self) -> Sequence[Stream]:

@@ -15,7 +15,11 @@ from klientela.store.rows import records_of
 def by_uid(db: Db, wanted: Ruleset) -> Ruleset:
     """The wanted ruleset with its sources named by their uid for ever instead of their label of today."""
     uids = {row.label: row.uid for row in facts.sources(db).values()}
-    return replace(wanted, sources={uids.get(name, name): rules for name, rules in wanted.sources.items()})
+    made = {
+        uids.get(name, name): replace(rules, same_as={shop: uids.get(to, to) for shop, to in rules.same_as.items()})
+        for name, rules in wanted.sources.items()
+    }
+    return replace(wanted, sources=made)
 
 
 def adopt(store: Store, wanted: Ruleset) -> bool:

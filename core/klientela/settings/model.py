@@ -184,7 +184,7 @@ class Settings(Section):
 
         `types` give the default guest policies (R12); `uids` the uid of sources that were renamed, by name (R23).
         """
-        own = self.identity
+        own, uid = self.identity, uids or {}
         return Ruleset(
             rules=tuple(rule for rule in ("email", "number", "phone", "address") if rule in own.rules),
             same_source=own.same_source,
@@ -194,16 +194,18 @@ class Settings(Section):
             limits=(own.limits.email, own.limits.phone, own.limits.address),
             timezone=self.shop.timezone,
             currency=self.shop.currency,
-            sources={(uids or {}).get(name, name): _rules(one, types[one.type]) for name, one in self.sources.items()},
+            sources={uid.get(name, name): _rules(one, types[one.type], uid) for name, one in self.sources.items()},
         )
 
 
-def _rules(settings: SourceSettings, kind: type[Source]) -> SourceRules:
+def _rules(settings: SourceSettings, kind: type[Source], uid: Mapping[str, str]) -> SourceRules:
+    same_as: Mapping[str, str] = getattr(settings, "same_as", None) or {}
     return SourceRules(
         guests=settings.guests or kind.guests,
         guest_rule=getattr(settings, "guest_rule", None),
         priority=settings.priority,
         default_status=settings.default_status,
+        same_as={shop: uid.get(name, name) for shop, name in same_as.items()},
     )
 
 
