@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -156,6 +156,7 @@ class _Run:
         try:
             self._check()
             self._prepare()
+            self.source.recall = self._recall
             with asking(self.source, "its streams"):
                 streams = self.source.streams()
             for stream in streams:
@@ -223,6 +224,13 @@ class _Run:
             with self.store.step("identity") as step:
                 step.db.run("UPDATE source SET identity = ? WHERE id = ?", (found.identity, self.row.id))
         self.source._checked_at = time.monotonic()  # type: ignore[attr-defined]
+
+    def _recall(self, entity: str, exts: Sequence[str]) -> dict[str, Any]:
+        """What is stored of some objects of this source: external id -> record, without those no claim spoke of."""
+        with self.store.reading() as db:
+            register = facts.known(db, self.row.id, facts.NUMBER_OF[entity], exts)
+            loaded = facts.load(db, [row.id for row in register.values()])
+        return {one.ext: one.fact for one in loaded.values() if one.fact is not None}
 
     def _prepare(self) -> None:
         with self.store.reading() as db:
