@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from klientela.rules.text import search_text, sort_key
-from klientela.store import Store, facts, ids, search
+from klientela.store import Store, bitmaps, facts, ids, search
 from klientela.store import tables as t
+from klientela.store.database import Db
 
 SOURCES = (("main", "shopify"), ("my-depot", "billbee"), ("news", "csv"))
 FIRST = ("Anna", "Änne", "Ben", "Bo", None)
@@ -152,118 +153,156 @@ def put(store: Store, rows: Sequence[Row], sources: Sequence[tuple[str, str]] = 
             ("id", "uid", "label", "type", "connected"),
             [(i, n, n, k, 1) for i, (n, k) in enumerate(sources, 1)],
         )
-        figures: dict[str, int] = {}
-        customers, tallies, texts, postings = [], [], [], []
-        for row in rows:
-            facet = search.facet(row.country, row.registered, row.manual, row.sources)
-            number = ids.short_number(row.pub)
-            customers.append(
-                (
-                    row.id,
-                    row.pub,
-                    row.pub8,
-                    row.id,
-                    1,
-                    row.first,
-                    row.last,
-                    row.email,
-                    None,
-                    row.company,
-                    row.city,
-                    row.country,
-                    int(row.registered),
-                    int(row.manual),
-                    int(row.inactive),
-                    number,
-                    row.joined,
-                    row.seen,
-                    json.dumps(row.sources),
-                    f"x{row.id}",
-                    row.hay,
-                    facet,
-                    sort_key(row.display),
-                    sort_key(row.email) if row.email else None,
-                    sort_key(row.company) if row.company else None,
-                    sort_key(row.city) if row.city else None,
-                )
-            )
-            tallies.append(
-                (
-                    row.id,
-                    row.pub8,
-                    sort_key(row.last) if row.last else "\uffff",
-                    int(row.inactive),
-                    search.tally_facet(facet, row.gross_orders),
-                    row.ltv,
-                    row.orders,
-                    row.newest,
-                    _day(row.newest),
-                    row.gross,
-                    row.gross_orders,
-                    row.gross_newest,
-                    _day(row.gross_newest),
-                    0,
-                )
-            )
-            texts.append((row.id, row.hay, facet))
-            postings += [(source, row.id) for source in row.sources]
-            for part in ["inactive"] if row.inactive else ["", *(f"source:{s}" for s in row.sources)]:
-                figures[part] = figures.get(part, 0) + 1
-        db.insert(
-            t.customer,
-            (
-                "id",
-                "pub",
-                "pub8",
-                "anchor",
-                "n",
-                "first_name",
-                "last_name",
-                "email",
-                "phone",
-                "company",
-                "city",
-                "country",
-                "status",
-                "manual",
-                "inactive",
-                "number",
-                "joined",
-                "seen",
-                "sources",
-                "fallback",
-                "hay",
-                "facet",
-                "s_name",
-                "s_email",
-                "s_company",
-                "s_city",
-            ),
-            customers,
+        _write(db, rows)
+
+
+def replace(store: Store, old: Sequence[Row], new: Sequence[Row]) -> None:
+    """Write other rows in the place of some, as the journey would."""
+    with store.step("test") as step:
+        db = step.db
+        numbers = db.pack(row.id for row in old)
+        for table, column in (("customer", "id"), ("tally", "id"), ("posting", "customer")):
+            db.run(f"DELETE FROM {table} WHERE {column} {db.among}", (numbers,))
+        search.remove(db, [(row.id, row.hay, _facet(row)) for row in old])
+        db.upsert(
+            t.figure,
+            ("name", "part", "day", "value"),
+            [("customers", part, 0, -value) for part, value in _figures(old).items()],
+            ("name", "part", "day"),
+            add=("value",),
         )
-        db.insert(
-            t.tally,
+        _write(db, new)
+        bitmaps.touch(db, [row.id for row in (*old, *new)])
+
+
+def _facet(row: Row) -> int:
+    return search.facet(row.country, row.registered, row.manual, row.sources)
+
+
+def _figures(rows: Sequence[Row]) -> dict[str, int]:
+    figures: dict[str, int] = {}
+    for row in rows:
+        for part in ["inactive"] if row.inactive else ["", *(f"source:{s}" for s in row.sources)]:
+            figures[part] = figures.get(part, 0) + 1
+    return figures
+
+
+def _write(db: Db, rows: Sequence[Row]) -> None:
+    customers, tallies, texts, postings = [], [], [], []
+    for row in rows:
+        facet = _facet(row)
+        number = ids.short_number(row.pub)
+        customers.append(
             (
-                "id",
-                "pub8",
-                "s_last",
-                "inactive",
-                "facet",
-                "ltv",
-                "orders",
-                "last",
-                "last_day",
-                "gross",
-                "gross_orders",
-                "gross_last",
-                "gross_day",
-                "tests",
-            ),
-            tallies,
+                row.id,
+                row.pub,
+                row.pub8,
+                row.id,
+                1,
+                row.first,
+                row.last,
+                row.email,
+                None,
+                row.company,
+                row.city,
+                row.country,
+                int(row.registered),
+                int(row.manual),
+                int(row.inactive),
+                number,
+                row.joined,
+                row.seen,
+                json.dumps(row.sources),
+                f"x{row.id}",
+                row.hay,
+                facet,
+                sort_key(row.display),
+                sort_key(row.email) if row.email else None,
+                sort_key(row.company) if row.company else None,
+                sort_key(row.city) if row.city else None,
+            )
         )
-        db.insert(t.posting, ("source", "customer"), sorted(postings))
-        db.insert(t.figure, ("name", "part", "day", "value"), [("customers", p, 0, n) for p, n in figures.items()])
-        search.index(db, texts)
+        tallies.append(
+            (
+                row.id,
+                row.pub8,
+                sort_key(row.last) if row.last else "\uffff",
+                int(row.inactive),
+                search.tally_facet(facet, row.gross_orders),
+                row.ltv,
+                row.orders,
+                row.newest,
+                _day(row.newest),
+                row.gross,
+                row.gross_orders,
+                row.gross_newest,
+                _day(row.gross_newest),
+                0,
+            )
+        )
+        texts.append((row.id, row.hay, facet))
+        postings += [(source, row.id) for source in row.sources]
+    db.insert(
+        t.customer,
+        (
+            "id",
+            "pub",
+            "pub8",
+            "anchor",
+            "n",
+            "first_name",
+            "last_name",
+            "email",
+            "phone",
+            "company",
+            "city",
+            "country",
+            "status",
+            "manual",
+            "inactive",
+            "number",
+            "joined",
+            "seen",
+            "sources",
+            "fallback",
+            "hay",
+            "facet",
+            "s_name",
+            "s_email",
+            "s_company",
+            "s_city",
+        ),
+        customers,
+    )
+    db.insert(
+        t.tally,
+        (
+            "id",
+            "pub8",
+            "s_last",
+            "inactive",
+            "facet",
+            "ltv",
+            "orders",
+            "last",
+            "last_day",
+            "gross",
+            "gross_orders",
+            "gross_last",
+            "gross_day",
+            "tests",
+        ),
+        tallies,
+    )
+    db.insert(t.posting, ("source", "customer"), sorted(postings))
+    db.upsert(
+        t.figure,
+        ("name", "part", "day", "value"),
+        [("customers", part, 0, value) for part, value in _figures(rows).items()],
+        ("name", "part", "day"),
+        add=("value",),
+    )
+    search.index(db, texts)
 
 
 def _day(moment: int | None) -> int | None:

@@ -15,8 +15,22 @@ from klientela.flow import work
 from klientela.flow.rebuild import rebuild
 from klientela.kit import Person
 from klientela.settings.views import View
-from klientela.store import Store, export, ids, ledger, locate, migrations, open_store, tables
+from klientela.store import (
+    Store,
+    bitmaps,
+    export,
+    ids,
+    ledger,
+    locate,
+    mapping,
+    migrations,
+    open_store,
+    tables,
+)
 from klientela.store.database import Db, make_engine
+from klientela.store.housekeeping import MUCH, settle
+from klientela.store.matches import LIMITS
+from klientela.store.overview import listing
 from tests import town
 from tests.shops import bring
 
@@ -138,3 +152,22 @@ def _publics(db: Db, key: bytes) -> dict[str, int]:
     return {
         ids.text(ids.public_id(uid, tables.ENTITIES[entity], ext, key)): customers[n] for n, uid, entity, ext in rows
     }
+
+
+def test_an_older_list_gets_its_bitmaps_when_it_is_looked_after(
+    upgraded: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step makes room for them; the next run fills it, and the list answers out of them as it did before."""
+    view = View(sort="name")
+    queries = (None, "roth", "y.example", "a")
+    with upgraded.reading() as db:
+        assert bitmaps.state(db) is None
+        before = [listing(db, view, search=query) for query in queries]
+    monkeypatch.setattr(bitmaps.LIMITS, "least", dict.fromkeys(("sqlite", "postgresql"), 1))
+    monkeypatch.setattr(LIMITS, "near", -1_000_000)
+    settle(upgraded, MUCH)
+    with upgraded.reading() as db:
+        assert bitmaps.state(db) is not None
+        assert [listing(db, view, search=query) for query in queries] == before
+        assert mapping.check(db) == []
+    assert before[0].total > before[1].total > 0

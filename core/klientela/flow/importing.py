@@ -24,6 +24,7 @@ from klientela.source import Page, Source, Window
 from klientela.store import facts, ids
 from klientela.store.database import Db, Step, Store
 from klientela.store.facts import SourceRow
+from klientela.store.housekeeping import settle
 from klientela.store.ledger import Line, write
 from klientela.store.locate import customers_of
 from klientela.store.rows import records_of
@@ -171,6 +172,7 @@ def _import(
         result.seq = None
     else:
         indexed(store)
+        settle(store, result.counts["new"] + result.counts["changed"])
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from klientela.flow import listrow, tally
@@ -12,7 +13,7 @@ from klientela.rules.identity import Handle
 from klientela.rules.precedence import Summary, merge
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.totals import Settled
-from klientela.store import locate, search
+from klientela.store import bitmaps, locate, search
 from klientela.store import tables as t
 from klientela.store.database import Step
 from klientela.store.identity import Realm, write_nodes
@@ -166,6 +167,8 @@ class Projected:
         self._write_tallies(now, tallies, keys)
         db.insert(t.tally, ("id", "pub8", "s_last", "facet"), born_tallies)
         self._postings_and_search(gone, fresh_rows, changed_rows)
+        several = (gone, now, (row[0] for row in fresh_rows), (row[-1] for row in changed_rows), added.customers)
+        bitmaps.touch(db, chain.from_iterable(several))
         self._count_rows(gone, fresh_rows, changed_rows)
         self._count_tallies(gone, now, tallies, added)
         self._count_orders(moved)

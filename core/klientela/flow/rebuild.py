@@ -12,7 +12,7 @@ from typing import Any
 
 from klientela.flow import rules, work
 from klientela.flow.derive import Deriver
-from klientela.store import facts, ids, search
+from klientela.store import bitmaps, facts, ids, mapping, search
 from klientela.store import tables as t
 from klientela.store.comparison import differences
 from klientela.store.database import Db, Step, Store
@@ -47,7 +47,11 @@ def rebuild(store: Store, *, check: bool = False, actor: str = "operator", progr
     transaction, during which other writers wait; audit lines are written only where customers' members really change.
     `progress` is told how many records are left.
     """
-    return _check(store, progress) if check else _replace(store, actor, progress)
+    if check:
+        return _check(store, progress)
+    done = _replace(store, actor, progress)
+    mapping.upkeep(store)
+    return done
 
 
 def _check(store: Store, progress: Progress | None) -> Rebuilt:
@@ -59,6 +63,7 @@ def _check(store: Store, progress: Progress | None) -> Rebuilt:
             _derive(other, progress)
             with other.reading() as anew:
                 found = list(islice(differences(store, db, anew), MOST))
+        found += mapping.check(db)
     with store.step("rebuild --check") as step:  # the index's own check is a writing statement that writes nothing
         found += search.check(step.db)
     return Rebuilt(not found, found[:MOST])
@@ -85,6 +90,7 @@ def _replace(store: Store, actor: str, progress: Progress | None) -> Rebuilt:
         for table in t.DERIVED:
             db.run(f"DELETE FROM {table.name}")
         search.clear(db)
+        bitmaps.clear(db)
         db.run("DELETE FROM work")
         rules.everything(step, "rebuild")
         deriver = Deriver(db, store.ruleset(db), quiet=True)

@@ -29,6 +29,7 @@ from klientela.source import Page, Source, Stream, Window
 from klientela.store import facts, operation
 from klientela.store.database import Db, Step, Store
 from klientela.store.facts import SourceRow
+from klientela.store.housekeeping import settle
 
 FAST, SLOW, MOST = 0.100, 0.250, 16  # seconds and pages: how a step grows and shrinks
 SWEEP_EVERY = 7 * DAY
@@ -164,6 +165,7 @@ class _Run:
             self._not_suddenly_empty()
             work.drain(self.store, stop=self.stop)
             self.loading.end()
+            settle(self.store, report.new + report.changed)
         except KlientelaError as error:
             report.status = "partial" if report.pages else "failed"
             report.error = error.as_dict()

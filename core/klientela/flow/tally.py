@@ -143,6 +143,7 @@ class Added(NamedTuple):
     ltv: int
     once: int  # customers who have orders now and had none
     again: int  # customers who have several now and had one or none
+    customers: list[int]  # whose figures it changed
 
 
 def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, days: Days) -> Added:
@@ -165,7 +166,9 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
             plain[owner] = [item]
     rows, money = [], []
     all_ltv = once = again = 0
+    customers = []
     for number, facet, had, last, gross_last in _standing(db, sorted(plain)):
+        customers.append(number)
         ltv = orders = gross = gross_orders = 0
         for item in plain.pop(number):
             order, old = item.new, item.old
@@ -203,7 +206,7 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
     db.update(t.tally, ("ltv", "gross"), money, add=("ltv", "gross"))
     for items in plain.values():  # owners that are no customer by themselves
         left += items
-    return Added(left, all_ltv, once, again)
+    return Added(left, all_ltv, once, again, customers)
 
 
 def _only_adds(item: Moved, currency: str) -> bool:

@@ -430,8 +430,13 @@ def make_engine(url: str) -> sa.Engine:
             folder = Path(parsed.database).parent
             if not folder.is_dir():
                 raise Misconfigured(f"the folder {folder} of the database does not exist", hint="create it first")
+        # the connection used last comes first: its page cache is warm, and the caches of the others stay small
         engine = sa.create_engine(
-            url, poolclass=sa.pool.QueuePool, pool_size=4, connect_args={"check_same_thread": False}
+            url,
+            poolclass=sa.pool.QueuePool,
+            pool_size=4,
+            pool_use_lifo=True,
+            connect_args={"check_same_thread": False},
         )
 
         @sa.event.listens_for(engine, "connect")
@@ -446,6 +451,7 @@ def make_engine(url: str) -> sa.Engine:
             return sa.create_engine(
                 parsed.set(drivername="postgresql+psycopg"),
                 pool_size=4,
+                pool_use_lifo=True,
                 connect_args={"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3},
             )
         except ModuleNotFoundError as error:

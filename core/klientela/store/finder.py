@@ -1,7 +1,9 @@
 """The page of an order: by walking its index, or by sorting what matches; bounded in time whatever the store's size.
 
-Three roads lead to a page, and which one is taken never changes the answer:
+Four roads lead to a page, and which one is taken never changes the answer:
 
+- a large list has bitmaps (picker.py), which answer everything but the first and the last pages of a whole order;
+- the other three are for lists without them:
 - nothing is searched: walk the order's index from its nearer end, facets are in it, no table is read;
 - at most `LIMITS.few` customers match: they are found by their index and sorted;
 - more match: walk the order's index with the filter, for so many rows as make it likely; where the matches turn out to
@@ -10,26 +12,23 @@ Three roads lead to a page, and which one is taken never changes the answer:
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from klientela.store.matches import FIND, LIMITS, SCAN, WALKING, Matches
+from klientela.store.matches import FIND, LIMITS, SCAN, WALKING, Found
+from klientela.store.picker import Picker
 from klientela.store.search import LISTED
 from klientela.store.sorting import Sort
 
 
-class Found(NamedTuple):
-    """The ids of a page and how many customers match."""
-
-    ids: list[int]
-    total: int
-    capped: bool
-
-
-class Finder(Matches):
+class Finder(Picker):
     """Finds the customers that match, in an order."""
 
     def page(self, order: Sort, offset: int, size: int) -> Found:
         """The ids at `offset` of an order, and the total."""
+        if not self._near(offset):
+            found = self.picked(order, offset, size)
+            if found is not None:
+                return found
         if self.wanted.terms:
             return self._searched(order, offset, size)
         total = self._known()
@@ -41,6 +40,12 @@ class Finder(Matches):
         if total <= LIMITS.few and self.wanted.source is not None:
             return Found(self._sorted(order, self.matching(total), offset, size), total, capped=False)
         return Found(self._walked(order, offset, size, total), total, capped=False)
+
+    def _near(self, offset: int) -> bool:
+        """Whether a few entries of the order's index are the page."""
+        wanted = self.wanted
+        filtered = wanted.terms or wanted.listed or wanted.source is not None
+        return not filtered and min(offset, self.everybody - offset) <= LIMITS.near
 
     # -- not searched -------------------------------------------------------------------------------------------------
 

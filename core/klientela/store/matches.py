@@ -27,6 +27,10 @@ class Limits:
     """Rows of an order that are looked up among all matches."""
     named: int = 2_000
     """Rows found by the text of a term that also names a country or a source, up to which they are named one by one."""
+    read: int = 1_000
+    """Rows that bitmaps are unsure of which are all read at once."""
+    near: int = 5_000
+    """Rows from an end of an order that are walked rather than counted by bitmaps."""
 
 
 LIMITS = Limits()
@@ -39,6 +43,14 @@ class Wanted(NamedTuple):
     listed: bool  # only orderers and manual customers (K6)
     source: int | None
     terms: tuple[Term, ...]
+
+
+class Found(NamedTuple):
+    """The ids of a page and how many customers match."""
+
+    ids: list[int]
+    total: int
+    capped: bool
 
 
 class _Hits(NamedTuple):

@@ -34,6 +34,8 @@ class Sort(NamedTuple):
     table: str
     segments: tuple[Segment, ...]
     final: str  # ORDER BY for rows in hand, from any source
+    axis: str = ""  # the order's name in the bitmaps, and whether this is that order turned around
+    turned: bool = False
 
 
 def _order(ways: Ways, backwards: bool = False) -> str:
@@ -88,18 +90,19 @@ def sort_of(sort: str, totals: str = "ltv") -> Sort:
     if name == "last_order" and totals == "gross":
         name = "cockpit"
     if name == "autoletter":
-        return _declared(name, _LIST, way == "asc", nullable=False)
+        return _declared("list", _LIST, way == "asc", nullable=False)
     if name == "cockpit":
         return _declared(name, _COCKPIT, way == "asc", nullable=True)
     header = _HEADERS[name]
     column = "gross_orders" if name == "orders" and totals == "gross" else header.column
     sign = {"": header.way, "asc": 1, "desc": -1}[way]
     ways: Ways = ((column, sign),) if column == "pub8" else ((column, sign), ("pub8", sign))
-    return _sort(name, header.table, ways, header.nullable)
+    return _sort(name, header.table, ways, header.nullable)._replace(axis=column, turned=sign < 0)
 
 
 def _declared(name: str, ways: Ways, turned: bool, *, nullable: bool) -> Sort:
-    return _sort(name, "tally", tuple((c, -w) for c, w in ways) if turned else ways, nullable)
+    made = _sort(name, "tally", tuple((c, -w) for c, w in ways) if turned else ways, nullable)
+    return made._replace(axis=name, turned=turned)
 
 
 def _sort(name: str, table: str, ways: Ways, nullable: bool) -> Sort:

@@ -271,7 +271,7 @@ tally = _table(  # the figures of a row, narrow; both policies, the shop's curre
     Column("tests", Integer, nullable=False, server_default="0"),
     Column("other", Text),  # JSON {currency: [ltv, gross]} of other currencies, or null
 )
-alias = _table(  # public ids that are not a customer's own: of every member record but the anchor
+alias = _table(  # public ids of all records that share a customer with others
     "alias",
     Column("pub8", Big, primary_key=True, autoincrement=False),
     Column("record", Big, primary_key=True, autoincrement=False),
@@ -291,6 +291,13 @@ figure = _table(  # counts and sums moved by delta
     Column("value", Big, nullable=False),
     rowid=False,
 )
+bitmap = _table(  # of a large list: store/bitmaps.py; an index, so it stands in no comparison of rows but is checked
+    "bitmap",
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("name", Key, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+unmapped = _table("unmapped", _id())  # customers that changed since they were put into the bitmaps
 
 # E. log
 audit = _table(

@@ -1,0 +1,273 @@
+"""Keeping the bitmaps of a large list: made once, then changed customers are put into them now and then."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from klientela.failpoints import failpoint
+from klientela.store import bitmaps
+from klientela.store import tables as t
+from klientela.store.bitmaps import AXES, BITS, BUCKETS, LIMITS, SPAN, Marker, Scale, Side, State, Values
+from klientela.store.database import Db, Store
+
+_USED = 5 * BUCKETS // 8
+"""Buckets that a new scale has; the numbers left over are for keys beyond its ends."""
+_SAMPLE = 40_000
+_FULL = 4
+"""A bucket at an end that holds so many times the average is divided; a list that grew so many times is mapped anew."""
+
+Progress = Callable[[int], None]
+
+
+def upkeep(store: Store, progress: Progress | None = None) -> None:
+    """Make the bitmaps of a list that has become large, or put changed customers into them when there are many.
+
+    Bounded transactions of their own: whoever reads in between uses the bitmaps only when they are complete. `progress`
+    is told how many parts are left.
+    """
+    with store.reading() as db:
+        now = bitmaps.state(db)
+        customers = _customers(db)
+        waiting = db.one("SELECT count(*) FROM (SELECT 1 FROM unmapped LIMIT ?) AS u", (LIMITS.merge,))
+    if now is not None and customers > _FULL * now.customers:
+        with store.step("bitmaps") as step:
+            bitmaps.clear(step.db)
+        now = None
+    if now is None:
+        if customers < LIMITS.least[store.dialect]:
+            return
+        now = _begin(store, customers)
+    while now.upto is not None:
+        now = _go_on(store, now)
+        if progress and now.upto is not None:
+            progress(now.last + 1 - now.upto)
+    if waiting is not None and waiting[0] >= LIMITS.merge:
+        _merge(store)
+
+
+def _customers(db: Db) -> int:
+    row = db.one("SELECT sum(value) FROM figure WHERE name = 'customers' AND day = 0 AND part IN ('', 'inactive')")
+    return int(row[0] or 0) if row else 0
+
+
+# -- making them ----------------------------------------------------------------------------------------------------
+
+
+def _begin(store: Store, customers: int) -> State:
+    """Look at some customers to learn which words are frequent and where the buckets of each order begin."""
+    with store.step("bitmaps") as step:
+        db = step.db
+        row = db.one("SELECT max(id) FROM customer")
+        last = ((row and row[0]) or 0) // SPAN
+        sample = bitmaps.facts(db, "c.id % ? = 0", (max(1, customers // _SAMPLE) | 1,))
+        least = LIMITS.frequent * len(sample)
+        grams = _frequent((gram for one in sample for gram in bitmaps.grams(one[bitmaps.HAY])), least, LIMITS.grams)
+        words = _frequent((word for one in sample for word in bitmaps.words_of(one[bitmaps.HAY])), least, LIMITS.words)
+        for axis, (lead, key) in AXES.items():
+            there = _side(sorted(key(one) for one in sample if one[lead] is not None))
+            missing = _side(sorted(key(one) for one in sample if one[lead] is None))
+            bitmaps.keep_scale(db, Scale(axis, there, missing))
+        now = State(0, last, customers, grams, words)
+        bitmaps.keep_state(db, now)
+    return now
+
+
+def _frequent(texts: Iterable[str], least: float, most: int) -> frozenset[str]:
+    return frozenset(text for text, count in Counter(texts).most_common(most) if count >= least)
+
+
+def _side(keys: list[Any], most: int = _USED) -> Side:
+    """Buckets of about equal size."""
+    count = max(1, min(most, len(keys) // 4))
+    bounds = [keys[place * len(keys) // count] for place in range(1, count)]
+    return Side((BUCKETS - count) // 2, bounds)
+
+
+def _go_on(store: Store, now: State) -> State:
+    """Map the next part."""
+    assert now.upto is not None  # noqa: S101 - asked by the caller
+    part = now.upto
+    with store.step("bitmaps") as step:
+        db = step.db
+        made = _of_rows(Marker(now, bitmaps.scales(db, AXES)), part, _part(db, part))
+        db.run("DELETE FROM bitmap WHERE part = ?", (part,))
+        db.insert(
+            t.bitmap, ("name", "body"), [(n, bitmaps.pack(bits)) for n, bits in sorted(made.items())], {"part": part}
+        )
+        now = now._replace(upto=None if part == now.last else part + 1)
+        bitmaps.keep_state(db, now)
+    failpoint("bitmaps.part")
+    return now
+
+
+def _part(db: Db, part: int) -> list[Values]:
+    return bitmaps.facts(db, "c.id >= ? AND c.id < ?", (part * SPAN, (part + 1) * SPAN))
+
+
+def _of_rows(marker: Marker, part: int, rows: Iterable[Values]) -> dict[str, int]:
+    """The bitmaps of one part with these customers alone."""
+    places: dict[str, list[int]] = {}
+    first = part * SPAN
+    for row in rows:
+        place = row[0] - first
+        for name in marker.names(row):
+            if name in places:
+                places[name].append(place)
+            else:
+                places[name] = [place]
+    return {name: bitmaps.bits_of(where) for name, where in places.items()}
+
+
+# -- changed customers ----------------------------------------------------------------------------------------------
+
+
+def _merge(store: Store) -> None:
+    """Put the changed customers into the bitmaps."""
+    with store.step("bitmaps") as step:
+        db = step.db
+        now = bitmaps.state(db)
+        if now is None or now.upto is not None:
+            return
+        by_axis = bitmaps.scales(db, AXES)
+        marker = Marker(now, by_axis)
+        changed = [row[0] for row in db.rows("SELECT id FROM unmapped ORDER BY id")]
+        ends: Counter[tuple[str, bool, int]] = Counter()
+        for part, numbers in groupby(changed, key=lambda number: number // SPAN):
+            asked = list(numbers)
+            rows = bitmaps.facts(db, f"c.id {db.among}", (db.pack(asked),))
+            made = _of_rows(marker, part, rows)
+            _put(db, part, bitmaps.bits_of(number - part * SPAN for number in asked), made)
+            ends.update(_at_ends(by_axis, rows))
+            now = now._replace(last=max(now.last, part))
+        db.run("DELETE FROM unmapped")
+        bitmaps.keep_state(db, now)
+        share = max(1, now.customers // _USED)
+        for (axis, missing, bucket), came in ends.items():
+            if came * _FULL >= LIMITS.merge // _USED:
+                _divide(db, now, by_axis[axis], missing, bucket, share)
+    failpoint("bitmaps.merged")
+
+
+def _put(db: Db, part: int, mask: int, made: Mapping[str, int], names: Iterable[str] | None = None) -> None:
+    """Replace the bits under the mask in one part, of all bitmaps or of those named."""
+    if names is None:
+        stored = db.blobs("SELECT name, body FROM bitmap WHERE part = ?", (part,))
+    else:
+        among = f"SELECT name, body FROM bitmap WHERE part = ? AND name {db.among_text}"
+        stored = db.blobs(among, (part, db.pack(names)))
+    written = []
+    known = set()
+    for name, body in stored:
+        known.add(name)
+        old = bitmaps.unpack(body)
+        new = old ^ (old & mask) | made.get(name, 0)
+        if new != old:
+            written.append((part, name, bitmaps.pack(new)))
+    written += [(part, name, bitmaps.pack(bits)) for name, bits in made.items() if name not in known]
+    db.upsert(t.bitmap, ("part", "name", "body"), sorted(written), ("part", "name"))
+
+
+# -- orders that grow -----------------------------------------------------------------------------------------------
+
+
+def _at_ends(by_axis: Mapping[str, Scale], rows: list[Values]) -> Iterator[tuple[str, bool, int]]:
+    """The buckets at the ends of an order that customers fall into."""
+    for axis, scale in by_axis.items():
+        for row in rows:
+            missing, bucket = scale.place(row)
+            side = scale.side(missing)
+            if bucket in (side.first, side.last):
+                yield axis, missing, bucket
+
+
+def _divide(db: Db, now: State, scale: Scale, missing: bool, bucket: int, share: int) -> None:
+    """Divide a bucket at an end that has become too large; where no numbers are left, divide the whole order anew."""
+    side = scale.side(missing)
+    if bucket not in (side.first, side.last):
+        return  # divided a moment ago
+    all_of_it = _members(db, now, scale.axis, missing)
+    here = _within(db, now, scale.axis, bucket, all_of_it)
+    size = here.bit_count()
+    if size < _FULL * share:
+        return
+    count = size // share
+    rows = _rows_of(db, here)
+    bounds = [keys[place * len(keys) // count] for keys in [sorted(map(scale.key, rows))] for place in range(1, count)]
+    if bucket == side.last and side.last + count <= BUCKETS:
+        side.bounds += bounds
+    elif bucket == side.first and side.first >= count:
+        side.bounds, side.first = bounds + side.bounds, side.first - len(bounds)
+    else:
+        here = all_of_it
+        anew = _side(sorted(map(scale.key, _rows_of(db, here))))
+        side.first, side.bounds = anew.first, anew.bounds
+    bitmaps.keep_scale(db, scale)
+    _map_again(db, scale, missing, here)
+
+
+def _members(db: Db, now: State, axis: str, missing: bool) -> int:
+    found = bitmaps.load(db, ("live", "inactive", f"{axis}/null"), now.last)
+    everybody = found["live"] | found["inactive"]
+    without = found[f"{axis}/null"]
+    return without if missing else everybody ^ without
+
+
+def _within(db: Db, now: State, axis: str, bucket: int, bits: int) -> int:
+    for name, those in bitmaps.load(db, [f"{axis}/{bit}" for bit in range(BITS)], now.last).items():
+        ones = bits & those
+        bits = ones if bucket >> int(name.rpartition("/")[2]) & 1 else bits ^ ones
+    return bits
+
+
+def _rows_of(db: Db, bits: int) -> list[Values]:
+    return bitmaps.facts(db, f"c.id {db.among}", (db.pack(bitmaps.numbers(bits)),))
+
+
+def _map_again(db: Db, scale: Scale, missing: bool, bits: int) -> None:
+    """Put customers, of one side of an order, into the buckets that are right now."""
+    names = [f"{scale.axis}/{bit}" for bit in range(BITS)]
+    for part, numbers in groupby(bitmaps.numbers(bits), key=lambda number: number // SPAN):
+        asked = list(numbers)
+        places: dict[str, list[int]] = {}
+        for row in bitmaps.facts(db, f"c.id {db.among}", (db.pack(asked),)):
+            for name in bitmaps.bucket_names(scale.axis, scale.place(row)[1]):
+                places.setdefault(name, []).append(row[0] - part * SPAN)
+        mask = bitmaps.bits_of(number - part * SPAN for number in asked)
+        _put(db, part, mask, {name: bitmaps.bits_of(where) for name, where in places.items()}, names)
+
+
+# -- looking after them ---------------------------------------------------------------------------------------------
+
+
+def check(db: Db) -> list[str]:
+    """What is wrong with the bitmaps, as sentences: every bit is held against the customer it speaks of."""
+    now = bitmaps.state(db)
+    if now is None or now.upto is not None:
+        return []
+    marker = Marker(now, bitmaps.scales(db, AXES))
+    waiting = {row[0] for row in db.rows("SELECT id FROM unmapped")}
+    wrong = set()
+    row = db.one("SELECT max(id) FROM customer")
+    for part in range(max(now.last, ((row and row[0]) or 0) // SPAN) + 1):
+        due = _of_rows(marker, part, (one for one in _part(db, part) if one[0] not in waiting))
+        unsure = bitmaps.bits_of(n - part * SPAN for n in waiting if n // SPAN == part)
+        stored = {
+            name: bitmaps.unpack(body)
+            for name, body in db.blobs("SELECT name, body FROM bitmap WHERE part = ?", (part,))
+        }
+        for name in {*due, *stored}:
+            bits = stored.get(name, 0)
+            if bits ^ (bits & unsure) != due.get(name, 0):
+                wrong.add(name)
+    if not wrong:
+        return []
+    some = ", ".join(sorted(wrong)[:3])
+    return [
+        f"{len(wrong)} bitmaps of the list do not say what its rows say ({some}): `klientela rebuild` makes them anew"
+    ]
+
+
+__all__ = ["check", "upkeep"]

@@ -1,0 +1,252 @@
+"""The page of an order out of bitmaps: what matches is a few ANDs, and where a page begins in an order a few counts.
+
+The bits of a term's text may name too many: each three characters of it stand in the row, not always side by side.
+Then rows are read to be sure. The answer is always that of `Finder`'s other roads; this one does not care where in the
+order the matches hide, nor how far down the page is.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from klientela.store import bitmaps
+from klientela.store import search as searching
+from klientela.store.bitmaps import BITS, HAY, INACTIVE, State
+from klientela.store.matches import FIND, LIMITS, Found, Matches
+from klientela.store.search import LISTED, Term
+from klientela.store.sorting import Sort
+
+
+class _Late(NamedTuple):
+    """A match among the customers that changed since: where it stands in the order."""
+
+    missing: bool
+    bucket: int
+    id: int
+
+
+class _Run(NamedTuple):
+    """Customers that follow each other in the order, in no order among themselves: bits, and late ones."""
+
+    bits: int
+    late: list[int]
+
+
+class _Walk:
+    """The matches in an order, run by run; what is skipped is counted, not looked at."""
+
+    def __init__(self, axis: list[int], late: list[_Late], *, turned: bool, skip: int, enough: int) -> None:
+        self.axis = axis  # the bits of the bucket numbers, the lowest first
+        self.late = sorted(late)
+        self.turned = turned
+        self.skip = skip
+        self.enough = enough
+        self.begun = False
+
+    def runs(self, bits: int, missing: bool) -> Iterator[_Run]:
+        """Those that have the leading key, or those that lack it."""
+        late = [one for one in self.late if one.missing == missing]
+        at = [one.bucket for one in late]
+        stack = [(bits, 0, BITS)]
+        while stack:
+            some, first, left = stack.pop()
+            begin, end = bisect_left(at, first), bisect_left(at, first + (1 << left))
+            found = some.bit_count()
+            count = found + end - begin
+            if not count:
+                continue
+            if not self.begun and self.skip >= count:
+                self.skip -= count
+            elif not left or count <= self.enough:
+                self.begun = True
+                yield _Run(some, [one.id for one in late[begin:end]])
+            else:
+                ones = some & self.axis[left - 1]
+                low = (some ^ ones, first, left - 1)
+                high = (ones, first + (1 << (left - 1)), left - 1)
+                stack += (low, high) if self.turned else (high, low)
+
+
+class Picker(Matches):
+    """Answers questions out of the bitmaps."""
+
+    def picked(self, order: Sort, offset: int, size: int) -> Found | None:
+        """The ids at `offset` of an order, and the total; None where bitmaps cannot tell."""
+        now = bitmaps.state(self.db)
+        if now is None or now.upto is not None:
+            return None
+        changed = [row[0] for row in self.db.rows("SELECT id FROM unmapped LIMIT ?", (bitmaps.LIMITS.most + 1,))]
+        if len(changed) > bitmaps.LIMITS.most:
+            return None
+        sure, unsure, terms = self._candidates(now)
+        late: list[_Late] = []
+        if changed:
+            mask = self._bits(changed)
+            sure, unsure = sure ^ (sure & mask), unsure ^ (unsure & mask)
+            late = self._late(order, changed)
+        total = sure.bit_count() + len(late)
+        if unsure and (total <= LIMITS.few or unsure.bit_count() <= LIMITS.read):
+            need = max(LIMITS.read, LIMITS.few + 1 - total)
+            read, ids = self._read(unsure, terms, need)
+            sure, unsure = sure | self._bits(ids), unsure ^ (unsure & read)
+            total += len(ids)
+        capped = total > LIMITS.few and not self._told
+        ids = self._down(order, now, (sure, unsure, terms), late, offset, size) if offset < total or unsure else []
+        return Found(ids, LIMITS.few if capped else total, capped=capped)
+
+    @property
+    def _told(self) -> bool:
+        """Whether any number of rows is told in full, as the figures or one walk know it."""
+        wanted = self.wanted
+        filters = wanted.listed + (wanted.source is not None)
+        return not wanted.terms and (not filters or (filters == 1 and not wanted.inactive))
+
+    # -- what matches -------------------------------------------------------------------------------------------------
+
+    def _candidates(self, now: State) -> tuple[int, int, list[Term]]:
+        """The bits of those that surely match, of those that may, and the terms that these must be asked about."""
+        wanted = self.wanted
+        every = {"inactive" if wanted.inactive else "live"}
+        if wanted.listed:
+            every.add("listed")
+        if wanted.source is not None:
+            every.add(f"source:{wanted.source}")
+        texts = {term.text: bitmaps.grams_of_term(term.text) for term in wanted.terms}
+        rare = self._rare([term for term in wanted.terms if not all(map(now.maps, texts[term.text]))])
+        plans = [_plan(term, now, texts[term.text]) for term in wanted.terms]
+        stored = bitmaps.load(self.db, every.union(*(names for plan in plans for names in plan)), now.last)
+        may = stored[every.pop()]
+        for name in every:
+            may &= stored[name]
+        sure = may
+        unsure = []
+        for term, (needed, enough, others) in zip(wanted.terms, plans, strict=True):
+            hits, surely = may, 0
+            if term.text in rare:
+                hits = surely = rare[term.text]
+            else:
+                for name in needed:
+                    hits &= stored[name]
+                for name in enough:
+                    surely |= stored[name]
+                if len(texts[term.text]) == 1 and needed:
+                    surely = hits
+                else:
+                    unsure.append(term)
+            for name in others:
+                hits |= stored[name]
+                surely |= stored[name]
+            may, sure = may & hits, sure & surely
+        sure &= may
+        return sure, may ^ sure, unsure
+
+    def _rare(self, terms: list[Term]) -> dict[str, int]:
+        """The bits of those terms whose text few rows hold, found by the search index; plain terms together."""
+        plain = [term for term in terms if term.plain]
+        found = {}
+        for group in [plain, *([term] for term in terms if not term.plain)]:
+            if not group:
+                continue
+            self._mode(FIND)
+            if self.db.sqlite:
+                sql, params = "SELECT rowid FROM search WHERE search MATCH ?", [" AND ".join(x.phrase for x in group)]
+            else:
+                sql = f"SELECT id FROM customer WHERE {' AND '.join('hay LIKE ?' for _ in group)}"
+                params = [term.like for term in group]
+            ids = [row[0] for row in self.db.rows(f"{sql} LIMIT ?", (*params, 2 * LIMITS.few + 1))]
+            if len(ids) <= 2 * LIMITS.few:
+                found.update(dict.fromkeys((term.text for term in group), self._bits(ids)))
+        return found
+
+    def _bits(self, ids: Sequence[int]) -> int:
+        return bitmaps.bits_of(ids, max(ids) + 1) if ids else 0
+
+    def _late(self, order: Sort, changed: list[int]) -> list[_Late]:
+        """The matches among the customers that changed since, row by row."""
+        wanted = self.wanted
+        scale = bitmaps.scales(self.db, [order.axis])[order.axis]
+        found = []
+        self._mode(FIND)
+        for row in bitmaps.facts(self.db, f"c.id {self.db.among}", (self.db.pack(changed),)):
+            sources = bitmaps.sources_of(row)
+            if (
+                row[INACTIVE] == self.inactive
+                and (not wanted.listed or row[bitmaps.FACET] & LISTED)
+                and (wanted.source is None or wanted.source in sources)
+                and all(term.hits(row[HAY], row[bitmaps.COUNTRY], sources) for term in wanted.terms)
+            ):
+                found.append(_Late(*scale.place(row), row[0]))
+        return found
+
+    def _read(self, bits: int, terms: list[Term], need: int) -> tuple[int, list[int]]:
+        """Ask customers until so many are sure to match: which were asked, and who matches."""
+        asked = 0
+        found: list[int] = []
+        for some in bitmaps.batches(bits, need + need // 64 + 100):
+            found += self._sure(some, terms)
+            asked |= self._bits(some)
+            if len(found) >= need:
+                break
+        return asked, found
+
+    def _sure(self, ids: list[int], terms: list[Term]) -> list[int]:
+        """Those of some customers that all terms hit."""
+        if not terms or not ids:
+            return ids
+        where, params = self._terms("c", "c", terms, source=False)
+        these = "json_each(?) AS j" if self.db.sqlite else "unnest(?::bigint[]) AS j (value)"
+        self._mode(FIND)
+        sql = f"SELECT c.id FROM {these} {self._then} customer c ON c.id = j.value WHERE TRUE{where}"
+        return [row[0] for row in self.db.rows(sql, (self.db.pack(ids), *params))]
+
+    # -- where it stands ----------------------------------------------------------------------------------------------
+
+    def _down(
+        self, order: Sort, now: State, found: tuple[int, int, list[Term]], late: list[_Late], offset: int, size: int
+    ) -> list[int]:
+        """A page of an order of what matches; where that is unsure, everything before the page is made sure too."""
+        sure, unsure, terms = found
+        nullable = len(order.segments) > 1
+        names = [f"{order.axis}/{bit}" for bit in range(BITS)]
+        stored = bitmaps.load(self.db, [*names, *([f"{order.axis}/null"] if nullable else [])], now.last)
+        bits = sure | unsure
+        without = bits & stored[f"{order.axis}/null"] if nullable else 0
+        walk = _Walk(
+            [stored[name] for name in names],
+            late,
+            turned=order.turned,
+            skip=0 if unsure else offset,
+            enough=max(400, size + (offset if unsure else 0)),
+        )
+        ids: list[int] = []
+        waiting: list[int] = []
+        for missing, those in ((False, bits ^ without), (True, without)):
+            for run in walk.runs(those, missing):
+                skip = offset if unsure else walk.skip
+                if unsure:
+                    doubtful = run.bits & unsure
+                    waiting += bitmaps.numbers(doubtful)
+                    ids += bitmaps.numbers(run.bits ^ doubtful)
+                else:
+                    ids += bitmaps.numbers(run.bits)
+                ids += run.late
+                if waiting and len(ids) + len(waiting) >= skip + size:
+                    ids += self._sure(waiting, terms)
+                    waiting = []
+                if len(ids) >= skip + size:
+                    return self._sorted(order, ids, skip, size)
+        ids += self._sure(waiting, terms)
+        return self._sorted(order, ids, offset if unsure else walk.skip, size)
+
+
+def _plan(term: Term, now: State, grams: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """The bitmaps that a term's text must be in, those of which each is enough, and what else it may hit by."""
+    needed = [f"text:{gram}" for gram in grams if now.maps(gram)]
+    enough = [f"word:{word}" for word in sorted(now.words) if term.needle in word]
+    countries = [f"country:{searching.country_code(code)}" for code in term.countries]
+    return needed, enough, [*countries, *(f"source:{source}" for source in term.sources)]
+
+
+__all__ = ["Picker"]
