@@ -75,3 +75,17 @@ def test_a_new_source_takes_its_settings_at_once_and_an_old_one_waits(store: Sto
     with store.reading() as db:
         standing = store.ruleset(db)
     assert (standing.of("S").guests, standing.of("N").guests) == ("per_order", "per_source")
+
+
+def test_who_is_only_kept_apart_is_no_other_customer(store: Store) -> None:
+    """Two accounts of one shop that a rule more would join: an item for review, and both are who they were."""
+    ruleset = use(store, rules=("email",))
+    bring(store, "A", [
+        Person(external_id=n, kind="account", first_name="Eva", last_name="Igel", email=f"e{n}@x.de", addresses=[HOME])
+        for n in "12"
+    ])  # fmt: skip
+    seq = _apply(store, replace(ruleset, rules=("email", "address")))
+    assert seq is not None
+    with store.reading() as db:
+        assert db.rows("SELECT kind FROM audit WHERE seq > ?", (seq,)) == [("kept_apart",)]
+    assert rules.touched(store, seq) == []

@@ -105,7 +105,7 @@ def touched(store: Store, seq: int) -> list[dict[str, Any]]:
     with store.reading() as db:
         named = {
             ids.pub8(bytes(public))
-            for row in db.rows("SELECT customer, other FROM audit WHERE seq > ?", (seq,))
+            for row in db.rows("SELECT customer, other FROM audit WHERE seq > ? AND kind <> 'kept_apart'", (seq,))
             for public in row
             if public is not None
         }

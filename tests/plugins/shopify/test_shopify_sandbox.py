@@ -43,6 +43,7 @@ def ask(box: Sandbox, question: str, **variables: Any) -> dict[str, Any]:
 def test_the_same_seed_is_the_same_shop() -> None:
     assert Sandbox(seed=5, customers=80).truth() == Sandbox(seed=5, customers=80).truth()
     assert Sandbox(seed=5, customers=80).truth() != Sandbox(seed=6, customers=80).truth()
+    assert Sandbox(seed=5).gid != Sandbox(seed=6).gid
 
 
 def test_the_same_seed_lives_the_same_life() -> None:
@@ -442,5 +443,7 @@ def test_a_shop_for_the_command() -> None:
         assert web.get("/_sandbox/faults").json()["always"] == {"429": 0.5}
         faults = web.post("/_sandbox/mischief", json={}).json()["faults"]
         assert faults == {"drift": 0.1, "late": 1.0, "throttled": 0.25}
-    with pytest.raises(Misconfigured, match="nope"):
+    with pytest.raises(Misconfigured, match="nope") as caught:
         create(faults=["nope"])
+    assert caught.value.hint
+    assert {"429", "drift"} <= set(caught.value.hint.replace(",", " ").split())

@@ -16,8 +16,8 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from klientela.kit import SECOND
-from klientela.testing import DEFAULT_RATE, Faults, parse_fault
+from klientela.kit import SECOND, Misconfigured
+from klientela.testing import DEFAULT_RATE, Fault, Faults, parse_fault
 from klientela_shopify.sandbox import life
 from klientela_shopify.sandbox.cost import Purse
 from klientela_shopify.sandbox.mischief import FAULTS, LATE, STEADY, Mischief
@@ -47,6 +47,7 @@ class Sandbox(Shop):
         name: str = "Sandbox Shop",
     ) -> None:
         super().__init__(start=start, running=running, name=name)
+        self.gid = f"gid://shopify/Shop/{58_033_176_764 + seed}"  # another seed is another shop (R60)
         self.token = TOKEN
         self.client_id = CLIENT_ID
         self.client_secret = CLIENT_SECRET
@@ -96,8 +97,16 @@ def create(customers: int = 200, seed: int = 1, faults: Sequence[str] = ()) -> A
         if kind in FAULTS:
             sandbox.fault(kind, float(rate) if rate else 1.0 if kind in STEADY else DEFAULT_RATE)
         else:
-            sandbox.faults.always(parse_fault(fault))
+            sandbox.faults.always(_of_the_wire(fault))
     return sandbox.app
 
 
 __all__ = ["CLIENT_ID", "CLIENT_SECRET", "FAULTS", "TOKEN", "Sandbox", "create"]
+
+
+def _of_the_wire(text: str) -> Fault:
+    try:
+        return parse_fault(text)
+    except Misconfigured as error:
+        hint = f"{error.hint}; inside well-formed answers: {', '.join(FAULTS)}" if error.hint else None
+        raise Misconfigured(error.message, hint=hint) from error
