@@ -247,13 +247,15 @@ class Store:
         self._rulesets: dict[int, Ruleset] = {}
         # threads of one process take turns here; left to SQLite's busy handler they sleep ten times as long as needed
         self._turn = threading.RLock()
+        # one connection writes: what another writes makes its page cache worthless, and each would grow one of its own
+        self._writer = engine.pool.recreate()
 
     # -- reading and writing -------------------------------------------------
 
     @contextmanager
     def reading(self) -> Iterator[Db]:
         """A consistent snapshot for reading."""
-        with self._connection() as connection:
+        with self._connection(self.engine.pool) as connection:
             db = Db(connection, self.dialect)
             # one snapshot for all queries of a reading, also on PostgreSQL, whose default is one for each query
             db.run("BEGIN" if db.sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -266,7 +268,7 @@ class Store:
     @contextmanager
     def step(self, cause: str, *, actor: str = "daemon", run: int | None = None) -> Iterator[Step]:
         """One write transaction: everything in it is stored, or nothing."""
-        with self._turn, self._connection() as connection:
+        with self._turn, self._connection(self._writer) as connection:
             db = Db(connection, self.dialect)
             self._begin(db)
             failpoint("step.began")
@@ -283,8 +285,11 @@ class Store:
             failpoint("step.after_commit")
 
     @contextmanager
-    def _connection(self) -> Iterator[Any]:
-        proxy = self.engine.raw_connection()
+    def _connection(self, pool: sa.Pool) -> Iterator[Any]:
+        try:
+            proxy = pool.connect()
+        except self._errors as error:
+            raise _translate(error) from error
         try:
             yield proxy.driver_connection
         except self._errors as error:
@@ -362,6 +367,7 @@ class Store:
                     self._lock.invalidate()  # a session lock ends with its session
                 self._lock.close()
             self._lock = None
+        self._writer.dispose()
         self.engine.dispose()
 
     def __enter__(self) -> Self:
@@ -551,9 +557,28 @@ def late_indexes(store: Store) -> None:
     """Build the indexes that wait for the first load of an empty store; a no-op where they exist."""
     from klientela.store.search import late as late_search
 
-    with store.step("indexes") as step:
-        for index in tables.LATE:
-            step.db.run(index.ddl(store.dialect))
-        for statement in late_search(store.dialect):
-            step.db.run(statement)
+    for statement in (*(index.ddl(store.dialect) for index in tables.LATE), *late_search(store.dialect)):
+        try:
+            _build(store, statement, "FILE")
+        except StoreError:
+            if store.dialect != "sqlite":
+                raise
+            _build(store, statement, "MEMORY")  # there may be no folder for temporary files
     failpoint("indexes.built")
+
+
+def _build(store: Store, statement: str, sort_in: str) -> None:
+    """Build one index in a step of its own, so that the log of the database need not hold all of them at once."""
+    with store.step("indexes") as step:
+        if not step.db.sqlite:
+            step.db.run(statement)
+            return
+        # a sort in memory takes as much of it as the index is large; one in files as much as the page cache may have
+        step.db.run(f"PRAGMA temp_store = {sort_in}")
+        step.db.run("PRAGMA cache_size = -4096")
+        try:
+            step.db.run(statement)
+        finally:
+            for pragma in _PRAGMAS:
+                if "cache_size" in pragma or "temp_store" in pragma:
+                    step.db.run(pragma)
