@@ -18,7 +18,7 @@ from klientela.kit import Address, Checkout, Gone, Line, Number, Order, Page, Pe
 from klientela.rules import precedence
 from klientela.rules.publish import is_account
 from klientela.rules.ruleset import Ruleset, SourceRules
-from klientela.store import facts, open_store
+from klientela.store import bitmaps, facts, mapping, open_store
 from klientela.store import tables as t
 from klientela.store.facts import Loaded
 from klientela.store.identity import Held, member
@@ -229,9 +229,29 @@ def test_no_road_changes_the_state(loads: list[list[Any]], size: int, ruleset: R
         patch.setattr(Resolver, "_but_strangers", lambda self, changed: changed)
         patch.setattr(listrow.Rows, "plain", lambda self, held, public: None)
         patch.setattr(Projected, "_born", lambda self, change, fresh, owners: False)
-        patch.setattr(tally, "add_up", lambda db, moved, touched, currency, days: tally.Added(moved, 0, 0, 0))
+        patch.setattr(tally, "add_up", lambda db, moved, touched, currency, days: tally.Added(moved, 0, 0, 0, []))
         slow = _state(loads, size, ruleset)
     assert fast == slow
+
+
+@given(st.lists(st.lists(_things(), min_size=1, max_size=12), min_size=2, max_size=4), st.integers(1, 7), RULES)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whoever_changes_on_any_road_is_noted_for_the_bitmaps(
+    loads: list[list[Any]], size: int, ruleset: Ruleset
+) -> None:
+    """Every bit of a customer that is not noted as changed says what its row says."""
+    with TemporaryDirectory() as folder, open_store(f"sqlite:///{folder}/k.db") as store:
+        assert rules.adopt(store, ruleset)
+        bring(store, "main", [Person(external_id="first", kind="account", last_name="First")])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(bitmaps.LIMITS, "least", {"sqlite": 1})
+            patch.setattr(bitmaps.LIMITS, "merge", 4)
+            for load in loads:
+                mapping.upkeep(store)
+                bring(store, "main", load, size=size)
+                with store.reading() as db:
+                    assert bitmaps.state(db) is not None
+                    assert mapping.check(db) == []
 
 
 def _state(loads: list[list[Any]], size: int, ruleset: Ruleset) -> dict[str, list[Any]]:

@@ -158,12 +158,17 @@ def batches(bits: int, size: int) -> Iterator[list[int]]:
         yield found
 
 
-def bits_of(places: Iterable[int], width: int = SPAN) -> int:
-    """A number with these bits set, all below `width`: eight bytes of one bit each are pushed together at a time."""
+def bits_of(places: Sequence[int], width: int = SPAN) -> int:
+    """A number with these bits set, all below `width`."""
+    if len(places) * 32 < width:
+        few = bytearray((width + 7) // 8)
+        for place in places:
+            few[place >> 3] |= 1 << (place & 7)
+        return int.from_bytes(few, "little")
     marked = bytearray(width + -width % 8)
     for place in places:
         marked[place] = 1
-    wide = int.from_bytes(marked, "little")
+    wide = int.from_bytes(marked, "little")  # a byte for each: eight at a time are pushed together
     wide |= wide >> 7
     wide |= wide >> 14
     wide |= wide >> 28
@@ -189,6 +194,11 @@ def unpack(body: bytes) -> int:
     for place in array("H", body):
         marked[place >> 3] |= 1 << (place & 7)
     return int.from_bytes(marked, "little")
+
+
+def has_none(body: bytes, places: set[int]) -> bool:
+    """Whether a part that is stored as places surely has none of these."""
+    return len(body) != SPAN // 8 and places.isdisjoint(array("H", body))
 
 
 # -- what a customer is ---------------------------------------------------------------------------------------------
@@ -248,10 +258,20 @@ def sources_of(row: Values) -> list[int]:
     return list(map(int, text[1:-1].split(","))) if len(text) > 2 else []
 
 
+_LONG = 1000
+
+
+def _threes(length: int) -> list[slice]:
+    return [slice(place, place + 3) for place in range(length - 2)]
+
+
+_THREE = _threes(_LONG)
+
+
 def grams(hay: str) -> set[str]:
     """All combinations of three characters in a searched text, two blanks before each word."""
     text = hay.replace(" ", "  ")
-    return {text[place : place + 3] for place in range(len(text) - 2)}
+    return set(map(text.__getitem__, _THREE[: len(text) - 2] if len(text) < _LONG else _threes(len(text))))
 
 
 def grams_of_term(text: str) -> list[str]:
@@ -261,12 +281,12 @@ def grams_of_term(text: str) -> list[str]:
     return sorted({whole[place : place + 3] for place in range(len(whole) - 2)})
 
 
-_NO_LETTERS = str.maketrans(dict.fromkeys("@.-_+&,;/()'\"", " "))
+_WORD = re.compile(r"[^\W_]{4,}")
 
 
 def words_of(hay: str) -> set[str]:
     """The words of a searched text that are long enough to need a bitmap of their own."""
-    return {word for word in hay.translate(_NO_LETTERS).split() if len(word) > 3}
+    return set(_WORD.findall(hay))
 
 
 def _begins(gram: str) -> bool:
@@ -330,11 +350,22 @@ def bucket_names(axis: str, bucket: int) -> list[str]:
     return [f"{axis}/{bit}" for bit in range(BITS) if bucket >> bit & 1]
 
 
+class _Names(dict[str, str]):
+    """The bitmap of three characters, or nothing; found out once for each."""
+
+    def __init__(self, now: State) -> None:
+        self._now = now
+
+    def __missing__(self, gram: str) -> str:
+        name = self[gram] = f"text:{gram}" if self._now.maps(gram) else ""
+        return name
+
+
 class Marker:
     """Says of which bitmaps a customer is a part."""
 
     def __init__(self, now: State, by_axis: Mapping[str, Scale]) -> None:
-        self._grams = {gram: f"text:{gram}" for gram in now.grams}
+        self._grams = _Names(now)
         self._words = now.words
         self._scales = tuple(by_axis.values())
         self._buckets = {axis: [bucket_names(axis, bucket) for bucket in range(BUCKETS)] for axis in by_axis}
@@ -348,12 +379,7 @@ class Marker:
             found.append(f"country:{row[COUNTRY]}")
         found += [f"source:{number}" for number in sources_of(row)]
         hay: str = row[HAY]
-        known = self._grams
-        for gram in grams(hay):
-            if gram in known:
-                found.append(known[gram])
-            elif gram[0] == " " and _begins(gram):
-                found.append(f"text:{gram}")
+        found += filter(None, map(self._grams.__getitem__, grams(hay)))
         found += [f"word:{word}" for word in self._words & words_of(hay)]
         for scale in self._scales:
             missing, bucket = scale.place(row)

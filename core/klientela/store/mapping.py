@@ -139,7 +139,7 @@ def _merge(store: Store) -> None:
             asked = list(numbers)
             rows = bitmaps.facts(db, f"c.id {db.among}", (db.pack(asked),))
             made = _of_rows(marker, part, rows)
-            _put(db, part, bitmaps.bits_of(number - part * SPAN for number in asked), made)
+            _put(db, part, asked, made)
             ends.update(_at_ends(by_axis, rows))
             now = now._replace(last=max(now.last, part))
         db.run("DELETE FROM unmapped")
@@ -151,21 +151,25 @@ def _merge(store: Store) -> None:
     failpoint("bitmaps.merged")
 
 
-def _put(db: Db, part: int, mask: int, made: Mapping[str, int], names: Iterable[str] | None = None) -> None:
-    """Replace the bits under the mask in one part, of all bitmaps or of those named."""
+def _put(db: Db, part: int, asked: list[int], made: Mapping[str, int], names: Iterable[str] | None = None) -> None:
+    """Replace the bits of the asked customers in one part, of all bitmaps or of those named."""
     if names is None:
         stored = db.blobs("SELECT name, body FROM bitmap WHERE part = ?", (part,))
     else:
         among = f"SELECT name, body FROM bitmap WHERE part = ? AND name {db.among_text}"
         stored = db.blobs(among, (part, db.pack(names)))
+    places = {number - part * SPAN for number in asked}
+    mask = bitmaps.bits_of(sorted(places))
     written = []
     known = set()
     for name, body in stored:
         known.add(name)
+        due = made.get(name, 0)
+        if not due and bitmaps.has_none(body, places):
+            continue
         old = bitmaps.unpack(body)
-        new = old ^ (old & mask) | made.get(name, 0)
-        if new != old:
-            written.append((part, name, bitmaps.pack(new)))
+        if old & mask != due:
+            written.append((part, name, bitmaps.pack(old ^ (old & mask) | due)))
     written += [(part, name, bitmaps.pack(bits)) for name, bits in made.items() if name not in known]
     db.upsert(t.bitmap, ("part", "name", "body"), sorted(written), ("part", "name"))
 
@@ -235,8 +239,7 @@ def _map_again(db: Db, scale: Scale, missing: bool, bits: int) -> None:
         for row in bitmaps.facts(db, f"c.id {db.among}", (db.pack(asked),)):
             for name in bitmaps.bucket_names(scale.axis, scale.place(row)[1]):
                 places.setdefault(name, []).append(row[0] - part * SPAN)
-        mask = bitmaps.bits_of(number - part * SPAN for number in asked)
-        _put(db, part, mask, {name: bitmaps.bits_of(where) for name, where in places.items()}, names)
+        _put(db, part, asked, {name: bitmaps.bits_of(where) for name, where in places.items()}, names)
 
 
 # -- looking after them ---------------------------------------------------------------------------------------------
@@ -253,7 +256,7 @@ def check(db: Db) -> list[str]:
     row = db.one("SELECT max(id) FROM customer")
     for part in range(max(now.last, ((row and row[0]) or 0) // SPAN) + 1):
         due = _of_rows(marker, part, (one for one in _part(db, part) if one[0] not in waiting))
-        unsure = bitmaps.bits_of(n - part * SPAN for n in waiting if n // SPAN == part)
+        unsure = bitmaps.bits_of([n - part * SPAN for n in waiting if n // SPAN == part])
         stored = {
             name: bitmaps.unpack(body)
             for name, body in db.blobs("SELECT name, body FROM bitmap WHERE part = ?", (part,))
