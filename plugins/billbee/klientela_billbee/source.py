@@ -182,9 +182,9 @@ class BillbeeSource(Source):
             self._originals.learn(rows.rows)
             persons: list[Person] = []
             orders = page(rows.rows, partial(self._order, house, persons), rows.after, key=order_key, raw=bytes)
-            persons += self._joined_buyers(orders.records)
-            if persons:
-                yield Page(list({_name(one): one for one in persons}.values()), before)
+            before_orders = [*{_name(one): one for one in persons}.values(), *self._joined_buyers(orders.records)]
+            if before_orders:
+                yield Page(before_orders, before)
             yield orders
             before = rows.after
         self._tell(house)
@@ -259,21 +259,31 @@ class BillbeeSource(Source):
         order = sale.order
         order.version = at if order.version is None else max(order.version, at)
         order.channel = "orders"  # it is what that list says of it, only sooner
-        return [*sale.persons, *(_merged(told, order, at) if kind == JOINED else ()), order]
+        return [*sale.persons, *(self._merged(told, order, at) if kind == JOINED else ()), order]
 
-    def _joined_buyers(self, records: Sequence[Record]) -> list[Person]:
+    def _merged(self, told: Order, order: Order, at: Instant) -> list[Record]:
+        """The customer an order had lives on as the one it has; mostly the account shows him no more."""
+        old, new = told.customer, order.customer
+        if not isinstance(old, str) or not isinstance(new, str) or old == new:
+            return []
+        found: list[Record] = [Person(external_id=old, version=at, channel=_JOIN, merged_into=new)]
+        if self._api.find(f"customers/{old}") is None:
+            found.append(Gone(entity="customer", external_id=old, at=at))
+        return found
+
+    def _joined_buyers(self, records: Sequence[Record]) -> list[Record]:
         """Upstream merges behind orders that come with another buyer than they had (R18).
 
         An operator may also have given an order to somebody else: only an event of that kind makes it a merge.
         """
         orders = [one for one in records if isinstance(one, Order) and isinstance(one.customer, str)]
         known = self.recall("order", [one.external_id for one in orders])
-        found: list[Person] = []
+        found: list[Record] = []
         for order in orders:
             told = known.get(order.external_id)
             if isinstance(told, Order) and isinstance(told.customer, str) and told.customer != order.customer:
                 at = self._join_of(order.external_id)
-                found += [] if at is None else _merged(told, order, at)
+                found += [] if at is None else self._merged(told, order, at)
         return found
 
     def _join_of(self, order: str) -> Instant | None:
@@ -320,14 +330,6 @@ class BillbeeSource(Source):
         if self.settings.in_the_clear:
             notes.append("base_url is plain http: password, key and all personal data travel unencrypted.")
         return notes
-
-
-def _merged(told: Order, order: Order, at: Instant) -> list[Person]:
-    """The customer an order had lives on as the one it has."""
-    old, new = told.customer, order.customer
-    if not isinstance(old, str) or not isinstance(new, str) or old == new:
-        return []
-    return [Person(external_id=old, version=at, channel=_JOIN, merged_into=new)]
 
 
 def _name(one: Person) -> tuple[str, str | None, Any]:

@@ -55,7 +55,8 @@ class Sandbox(Shop):
         self.bend: Callable[[list[dict[str, Any]]], None] = lambda rows: None  # what a test does to rows on their way
         self._town = Town(seed)
         settle_in(self, self._town, customers)
-        carry(self, carried)
+        if carried := list(carried):
+            carry(self, carried)
         self.server = Server(self)
         self.faults = Faults(self.server.app(), seed=seed, now=lambda: self.clock.now() / SECOND)
         self.app: ASGIApp = self.faults

@@ -160,7 +160,7 @@ def buy(shop: Shop, town: Town, buyer: Customer, placed: Instant) -> Order:
         test=dice.random() < 0.03,
         tags=["Geschenk"] if dice.random() < 0.05 else [],
         created_at=placed,
-        modified_at=placed + dice.randint(0, 72) * HOUR,
+        modified_at=min(shop.clock.now(), placed + dice.randint(0, 72) * HOUR),
     )
 
 
@@ -188,7 +188,7 @@ def buy_at_market(shop: Shop, town: Town, placed: Instant) -> Order:
         state=dice.choice((PAID, SHIPPED, CLOSED)),
         paid_at=placed,
         created_at=placed,
-        modified_at=placed + dice.randint(0, 72) * HOUR,
+        modified_at=min(shop.clock.now(), placed + dice.randint(0, 72) * HOUR),
     )
 
 

@@ -1,0 +1,132 @@
+"""The Billbee source stands what every source must stand, against its pretend account over real HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import pytest
+from billbee_helpers import settings_of
+
+from klientela.kit import MINUTE, SECOND, Instant, Source
+from klientela.store import Store
+from klientela.testing import conformance
+from klientela.testing.conformance import Trouble
+from klientela_billbee.sandbox import API_KEY, PASSWORD, Sandbox
+from klientela_billbee.source import BillbeeSource
+
+Node = dict[str, Any]
+
+
+class ThreeRows(BillbeeSource):
+    """The source, with as many rows on a page as the checks want."""
+
+    size = 3
+
+
+class BillbeeSubject(conformance.HttpSubject):
+    """A pretend account that begins empty."""
+
+    lateness = 5 * MINUTE
+    secrets = (PASSWORD, API_KEY)
+    not_applicable: ClassVar[Mapping[str, str]] = {"mixed_offsets": "Billbee's customers carry no times"}
+
+    def __init__(self) -> None:
+        self.box = Sandbox(start="2026-03-01T07:00:00Z")
+        self.ids: dict[str, int] = {}
+        self.odd: dict[int, Callable[[Node], None]] = {}  # customer -> what is done to its row
+        self.box.bend = self._bend
+        super().__init__(self.box.faults)
+
+    def source(self, stop: threading.Event) -> Source:
+        return ThreeRows("main", settings_of(self.url), stop=stop)
+
+    def put(self, key: str, when: Instant, **fields: str | None) -> str:
+        ahead = when + SECOND - self.box.clock.now()
+        if ahead > 0:
+            self.box.advance_clock(ahead / SECOND)
+        known = self.ids.get(key)
+        named = {"first_name": fields.get("first_name"), "last_name": fields.get("last_name")}
+        homes = None if known else [{"street": "Weg", "number": str(len(self.ids)), "zip": "10115", **named}]
+        one = self.box.customer(known, addresses=homes, **dict[str, Any](fields))
+        self.ids[key] = one.id
+        return str(one.id)
+
+    def delete(self, key: str) -> None:
+        self.box.delete(self.box.customers[self.ids[key]])
+
+    def trouble(self, kind: Trouble, key: str = "") -> None:
+        if kind in conformance.WIRE:
+            super().trouble(kind)
+        elif kind == "refused":
+            self.box.password = "another"
+        elif kind == "mention":
+            self.box.order(customer=self.ids[key], order_email="other@example.com", total="12.50")
+            self.odd[self.ids[key]] = _mentioned
+        elif key:
+            self.odd[self.ids[key]] = _ODD[kind]
+        else:
+            self.box.fault(kind)
+
+    def calm(self) -> None:
+        super().calm()
+        self.odd.clear()
+        self.box.password = PASSWORD
+        for kind in list(self.box.mischief.rates):
+            self.box.fault(kind, 0)
+
+    def _bend(self, rows: list[Node]) -> None:
+        for row in rows:
+            if row.get("Id") in self.odd and "Name" in row:
+                self.odd[row["Id"]](row)
+            elif row.get("Customer") and self.odd.get(row["Customer"]["Id"]) is _mentioned:
+                row["Customer"] = {"Id": row["Customer"]["Id"], "Email": "other@example.com"}
+
+
+def _mentioned(node: Node) -> None:
+    """The list of customers goes on saying what is true."""
+
+
+def _unknown_enum(node: Node) -> None:
+    node["Type"] = node["LanguageId"] = 4711
+
+
+def _unknown_field(node: Node) -> None:
+    node["Shiny"] = {"New": [1, 2]}
+
+
+def _missing_field(node: Node) -> None:
+    for name in ("Tel1", "Tel2", "DefaultPhone1", "DefaultPhone2", "MetaData"):
+        del node[name]
+
+
+def _broken_record(node: Node) -> None:
+    node["Email"] = ["unreadable"]
+
+
+_ODD: dict[Trouble, Callable[[Node], None]] = {
+    "unknown_enum": _unknown_enum,
+    "unknown_field": _unknown_field,
+    "missing_field": _missing_field,
+    "broken_record": _broken_record,
+}
+
+
+class TestBillbee(conformance.Suite):
+    subject = BillbeeSubject
+
+
+class TestBillbeeOnPostgres(conformance.Suite):
+    """The same, where stores are PostgreSQL's."""
+
+    subject = BillbeeSubject
+
+    @pytest.fixture(autouse=True)
+    def _stores(self, new_store: Callable[[], Store], store_url: str) -> None:
+        if store_url.startswith("sqlite"):
+            pytest.skip("TestBillbee tries it on SQLite")
+        self._new = new_store
+
+    def new_store(self) -> Store:
+        return self._new()
