@@ -172,7 +172,7 @@ def replace(store: Store, old: Sequence[Row], new: Sequence[Row]) -> None:
             add=("value",),
         )
         _write(db, new)
-        bitmaps.touch(db, [row.id for row in (*old, *new)])
+        bitmaps.touch(db, [row.id for row in (*old, *new)], [])
 
 
 def _facet(row: Row) -> int:

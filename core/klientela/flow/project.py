@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import Any
 
 from klientela.flow import listrow, tally
@@ -167,8 +166,8 @@ class Projected:
         self._write_tallies(now, tallies, keys)
         db.insert(t.tally, ("id", "pub8", "s_last", "facet"), born_tallies)
         self._postings_and_search(gone, fresh_rows, changed_rows)
-        several = (gone, now, (row[0] for row in fresh_rows), (row[-1] for row in changed_rows), added.customers)
-        bitmaps.touch(db, chain.from_iterable(several))
+        rows = (*gone, *(row[0] for row in fresh_rows), *(row[-1] for row in changed_rows))
+        bitmaps.touch(db, rows, (*now, *added.customers))
         self._count_rows(gone, fresh_rows, changed_rows)
         self._count_tallies(gone, now, tallies, added)
         self._count_orders(moved)

@@ -99,11 +99,11 @@ def keep_own(db: Db, name: str, value: Any) -> None:
     db.upsert(t.bitmap, ("name", "part", "body"), [(name, _OWN, msgspec.msgpack.encode(value))], ("name", "part"))
 
 
-def touch(db: Db, customers: Iterable[int]) -> None:
-    """Note customers whose row or figures changed, where there are bitmaps."""
-    changed = sorted(set(customers))
+def touch(db: Db, rows: Iterable[int], figures: Iterable[int]) -> None:
+    """Note customers whose row changed, and those of whom figures did, where there are bitmaps."""
+    changed = [*((number, 1) for number in sorted(set(rows))), *((number, 0) for number in sorted(set(figures)))]
     if changed and db.one(f"SELECT 1 FROM bitmap WHERE name = '{_STATE}' AND part = {_OWN}") is not None:
-        db.upsert(t.unmapped, ("id",), [(number,) for number in changed], ("id",))
+        db.upsert(t.unmapped, ("id", "whole"), changed, ("id", "whole"))
 
 
 def clear(db: Db) -> None:
@@ -244,6 +244,10 @@ AXES: Mapping[str, tuple[int, Callable[[Values], Any]]] = {
 """Each order by its name (`Sort.axis`): the place of its leading key in a row, and its rising key."""
 
 
+OF_FIGURES = ("list", "cockpit", "orders", "last", "gross_orders")
+"""Orders by figures: while nothing else of a customer changed, it stays where it is in all others."""
+
+
 def facts(db: Db, where: str, params: Sequence[Any] = ()) -> list[Values]:
     """Rows that `Marker` reads, of customers `c` with their figures `t`."""
     then = "CROSS JOIN" if db.sqlite else "JOIN"
@@ -366,6 +370,7 @@ class Marker:
 
     def __init__(self, now: State, by_axis: Mapping[str, Scale]) -> None:
         self._grams = _Names(now)
+        self._figures = tuple(scale for axis, scale in by_axis.items() if axis in OF_FIGURES)
         self._words = now.words
         self._scales = tuple(by_axis.values())
         self._buckets = {axis: [bucket_names(axis, bucket) for bucket in range(BUCKETS)] for axis in by_axis}
@@ -381,9 +386,25 @@ class Marker:
         hay: str = row[HAY]
         found += filter(None, map(self._grams.__getitem__, grams(hay)))
         found += [f"word:{word}" for word in self._words & words_of(hay)]
-        for scale in self._scales:
+        found += self._placed(row, self._scales)
+        return found
+
+    def figures(self, row: Values) -> list[str]:
+        """Those of them that figures alone decide."""
+        found = self._placed(row, self._figures)
+        if row[FACET] & LISTED:
+            found.append("listed")
+        return found
+
+    def _placed(self, row: Values, by: Iterable[Scale]) -> list[str]:
+        found = []
+        for scale in by:
             missing, bucket = scale.place(row)
             if missing:
                 found.append(f"{scale.axis}/null")
             found += self._buckets[scale.axis][bucket]
         return found
+
+
+FIGURES = ("listed", *(f"{axis}/{bit}" for axis in OF_FIGURES for bit in (*range(BITS), "null")))
+"""The bitmaps that figures decide."""

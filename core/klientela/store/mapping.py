@@ -107,13 +107,14 @@ def _part(db: Db, part: int) -> list[Values]:
     return bitmaps.facts(db, "c.id >= ? AND c.id < ?", (part * SPAN, (part + 1) * SPAN))
 
 
-def _of_rows(marker: Marker, part: int, rows: Iterable[Values]) -> dict[str, int]:
-    """The bitmaps of one part with these customers alone."""
+def _of_rows(marker: Marker, part: int, rows: Iterable[Values], *, figures: bool = False) -> dict[str, int]:
+    """The bitmaps of one part with these customers alone; only those that figures decide, where that is asked."""
+    names_of = marker.figures if figures else marker.names
     places: dict[str, list[int]] = {}
     first = part * SPAN
     for row in rows:
         place = row[0] - first
-        for name in marker.names(row):
+        for name in names_of(row):
             if name in places:
                 places[name].append(place)
             else:
@@ -133,13 +134,16 @@ def _merge(store: Store) -> None:
             return
         by_axis = bitmaps.scales(db, AXES)
         marker = Marker(now, by_axis)
-        changed = [row[0] for row in db.rows("SELECT id FROM unmapped ORDER BY id")]
+        changed = db.rows("SELECT id, max(whole) FROM unmapped GROUP BY id ORDER BY id")
         ends: Counter[tuple[str, bool, int]] = Counter()
-        for part, numbers in groupby(changed, key=lambda number: number // SPAN):
-            asked = list(numbers)
+        for part, some in groupby(changed, key=lambda row: row[0] // SPAN):
+            asked: dict[int, int] = dict(some)
             rows = bitmaps.facts(db, f"c.id {db.among}", (db.pack(asked),))
-            made = _of_rows(marker, part, rows)
-            _put(db, part, asked, made)
+            for whole in (1, 0):
+                those = [number for number, how in asked.items() if how == whole]
+                if those:
+                    made = _of_rows(marker, part, (row for row in rows if asked[row[0]] == whole), figures=not whole)
+                    _put(db, part, those, made, None if whole else bitmaps.FIGURES)
             ends.update(_at_ends(by_axis, rows))
             now = now._replace(last=max(now.last, part))
         db.run("DELETE FROM unmapped")

@@ -77,7 +77,9 @@ class Picker(Matches):
         now = bitmaps.state(self.db)
         if now is None or now.upto is not None:
             return None
-        changed = [row[0] for row in self.db.rows("SELECT id FROM unmapped LIMIT ?", (bitmaps.LIMITS.most + 1,))]
+        changed = [
+            row[0] for row in self.db.rows("SELECT DISTINCT id FROM unmapped LIMIT ?", (bitmaps.LIMITS.most + 1,))
+        ]
         if len(changed) > bitmaps.LIMITS.most:
             return None
         sure, unsure, terms = self._candidates(now)

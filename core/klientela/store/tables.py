@@ -297,7 +297,11 @@ bitmap = _table(  # of a large list: store/bitmaps.py; an index, so it stands in
     Column("name", Key, primary_key=True),
     Column("body", LargeBinary, nullable=False),
 )
-unmapped = _table("unmapped", _id())  # customers that changed since they were put into the bitmaps
+unmapped = _table(  # customers that changed since they were put into the bitmaps
+    "unmapped",
+    _id(),
+    Column("whole", Flag, primary_key=True, autoincrement=False),  # 0: nothing but figures
+)
 
 # E. log
 audit = _table(

@@ -19,7 +19,7 @@ SQLITE = (
         PRIMARY KEY (part, name)
     )
     """,
-    "CREATE TABLE unmapped (id INTEGER NOT NULL, PRIMARY KEY (id))",
+    "CREATE TABLE unmapped (id INTEGER NOT NULL, whole SMALLINT NOT NULL, PRIMARY KEY (id, whole))",
 )
 HOT = ("customer", "tally", "orders", "record", "person", "node", "mark", "posting")
 POSTGRESQL = (
@@ -34,7 +34,7 @@ POSTGRESQL = (
     # two rows of 4,000 bytes fill a page, as they are: no detour over a second table, no compression
     "ALTER TABLE bitmap ALTER COLUMN body SET STORAGE EXTERNAL",
     "ALTER TABLE bitmap SET (toast_tuple_target = 8160)",
-    "CREATE TABLE unmapped (id BIGINT NOT NULL, PRIMARY KEY (id))",
+    "CREATE TABLE unmapped (id BIGINT NOT NULL, whole SMALLINT NOT NULL, PRIMARY KEY (id, whole))",
     # an index is walked alone only where pages are known to be visible to all: a fifth of a million rows is too late
     *(
         f"ALTER TABLE {table} SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02, "
