@@ -265,6 +265,18 @@ _MAILBOX = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)*$")
 _NOTHING = re.compile(r"[-–—./0\s]*$|null$|none$|n/?a$|k\.\s?a\.$|keine?$|brak$", re.IGNORECASE)
 
 
+def whole_id(cell: str) -> str:
+    """An id or a number as it stands. ValueError for one that a spreadsheet has rounded: it names many at once."""
+    if ("E+" in cell or "e+" in cell) and _ROUNDED.fullmatch(cell.strip()):
+        raise ValueError(
+            f"a spreadsheet has rounded it to {cell.strip()[:20]}; export it anew with this column as text"
+        )
+    return cell
+
+
+_ROUNDED = re.compile(r"\d([.,]\d+)?[eE]\+\d{1,3}")
+
+
 def is_mailbox(cell: str) -> bool:
     """Whether it looks like one e-mail address, or like the word for "none"."""
     value = cell.strip()

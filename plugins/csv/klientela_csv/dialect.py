@@ -75,12 +75,36 @@ _DELIMITER_NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 
 
 def detect(look: Look, settings: CsvSettings) -> Dialect:
-    """The dialect of a file, by its bytes and the operator's overrides."""
+    """The dialect of a file, by its bytes and the operator's overrides. SourceBroken for a file that is no text."""
+    _refuse_others(look.path)
     encoding, bom, clean = _encoding(look, settings.encoding)
     probe = Dialect(encoding, bom, settings.delimiter or ",")
     with probe.open(look.path) as text:
         delimiter = settings.delimiter or _delimiter(text)
     return Dialect(encoding, bom, delimiter, clean, look.survey.nul)
+
+
+_OTHERS = (
+    (b"PK\x03\x04", "an Excel workbook (or another zip archive)"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"%PDF", "a PDF"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"<!doctype", "a web page"),
+    (b"<html", "a web page"),
+)
+"""How files begin that people take for CSV."""
+
+
+def _refuse_others(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    start = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for sign, what in _OTHERS:
+        if start.startswith(sign.lower()):
+            raise SourceBroken(f"{path.name} is {what}, not a CSV file", hint="Export it as CSV, best in UTF-8.")
 
 
 def _encoding(look: Look, said: str | None) -> tuple[str, int, bool]:

@@ -110,6 +110,10 @@ class OrderPlan:
             return [self._persons.person(cells, first.line)]
         if len(order_id) > LONGEST_ID:
             raise RecordRejected(f"the order id is longer than {LONGEST_ID} characters")
+        try:
+            read.whole_id(order_id)
+        except ValueError as error:
+            raise RecordRejected(f"the order id cannot be used: {error}") from None
         person = self._persons.person(cells, first.line)
         order = self._order(order_id, group, person)
         if person.kind == "account" or any(cells[i].strip() for i in self._owner):

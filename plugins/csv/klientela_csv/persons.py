@@ -163,7 +163,7 @@ class PersonPlan:
         return step
 
     def _numbers(self, cell: str) -> list[Number]:
-        return [Number(cell, self._terms.numbers)] if filled(cell) else []
+        return [Number(read.whole_id(cell), self._terms.numbers)] if filled(cell) else []
 
     def _further(self, target: str, names: Sequence[str]) -> Callable[[Cells, dict[str, Any]], None] | None:
         at = [self._header.fields[name] for name in names if name in self._header.fields]
@@ -346,6 +346,10 @@ class Identifier:
         if given := self.strong(cells):
             if len(given) > LONGEST_ID:
                 raise RecordRejected(f"the id is longer than {LONGEST_ID} characters")
+            try:
+                read.whole_id(given.rpartition(":")[2])
+            except ValueError as error:
+                raise RecordRejected(f"the id cannot be used: {error}") from None
             return given
         for i in self._mails:
             if key := read.mail_key(cells[i]):

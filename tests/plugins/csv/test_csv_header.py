@@ -57,6 +57,23 @@ def test_t49_lenient_ignores_the_column_and_says_so(reader: Reader) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"PK\x03\x04" + bytes(60), "an Excel workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "an old Excel workbook"),
+        (b"\xef\xbb\xbf\r\n <!DOCTYPE html><title>Login</title>", "a web page"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"\x1f\x8b\x08", "a gzip archive"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(reader: Reader, content: bytes, what: str) -> None:
+    (reader.folder / "customers.csv").write_bytes(content)
+    with pytest.raises(SourceBroken, match=f"customers.csv is {what}") as caught:
+        reader.records(reader.source())
+    assert caught.value.hint
+
+
 @pytest.mark.parametrize("header", ["FIRSTNAME;LastName;EMAIL;zip;CITY", "firstname;lastname;email;ZIP;city"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("written", ["utf-8", "cp1252"])

@@ -292,6 +292,26 @@ def test_no_bytes_bring_it_down(reader: Reader, mark: bytes, head: bytes, rest: 
     assert lines == sorted(lines)
 
 
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("Id,LastName", "1.23E+11,a"),
+        ("Id,CustomerNumber,LastName", "7," + '"1,23E+11"' + ",a"),
+        ("CustomerNumber,LastName", "1e+5,a"),
+        ("Order ID,Email", "4.5E+12,a@x.de"),
+    ],
+)
+def test_an_id_that_a_spreadsheet_rounded_names_nobody(reader: Reader, header: str, row: str) -> None:
+    """Many ids become one: taken, their rows would be one customer, and no name guards a number (R16)."""
+    (bad,) = reader.read(f"{header}\r\n{row}\r\n")
+    assert isinstance(bad, Rejected)
+    assert "spreadsheet has rounded" in bad.reason
+    assert bad.line == 2
+    for fine in ("E+11", "1E5", "12E+", "A1.2E+3", "1.23E+11x"):
+        (one,) = reader.read(f"Id,LastName\r\n{fine},a\r\n")
+        assert isinstance(one, Person)
+
+
 # --- duplicates (R50) -------------------------------------------------------------------------------------------------
 
 
