@@ -3,7 +3,8 @@
 settings.py   what an operator writes        source.py     what the site offers
 client.py     talking to Wix                 reading.py    paging through its lists
 nodes.py      the shapes of the answers      translate.py  their words into ours
-webhooks.py   signed messages                sandbox/      a pretend site on loopback
+buyers.py     the contacts orders name       webhooks.py   signed messages
+sandbox/      a pretend site on loopback
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from klientela.kit import (
     GuestPolicy,
     Instant,
     Notice,
+    Order,
     Record,
     Redact,
     Shop,
@@ -25,6 +26,7 @@ from klientela.kit import (
     Stream,
 )
 from klientela_wix import reading, translate, webhooks
+from klientela_wix.buyers import Buyers
 from klientela_wix.client import Wix
 from klientela_wix.nodes import CursorPaging, InstanceAnswer
 from klientela_wix.reading import CursorList, OffsetList
@@ -61,6 +63,7 @@ class WixSource(Source):
     ) -> None:
         super().__init__(name, settings, shop=shop, stop=stop)
         self._wix = Wix(settings, stop=self.stop)
+        self._buyers = Buyers(self._wix)
         self._demo: set[str] = set()  # the demo orders of the page at hand
 
     def streams(self) -> Sequence[Stream]:
@@ -172,8 +175,12 @@ class WixSource(Source):
         rows, paging = reading.order_rows(wix, path, question, cursor)
         wanted = self.settings.test_orders == "query" and rows
         self._demo = reading.demo_among(wix, rows) if wanted else set()
+        self._buyers.look(rows, self.recall)
         return rows, paging
 
     def _order(self, raw: Raw) -> list[Record]:
         demo = bool(self._demo) and translate.key(raw) in self._demo
-        return translate.order(raw, test_field=self._field, demo=demo)
+        made = translate.order(raw, test_field=self._field, demo=demo)
+        order = made[0]
+        buyer = order.customer if isinstance(order, Order) and isinstance(order.customer, str) else None
+        return self._buyers.say(made, buyer)

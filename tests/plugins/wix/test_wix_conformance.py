@@ -14,11 +14,11 @@ from klientela.kit import MINUTE, SECOND, Instant, Source
 from klientela.store import Store
 from klientela.testing import conformance
 from klientela.testing.conformance import Trouble
-from klientela_wix.sandbox import API_KEY, SITE_ID, Sandbox
+from klientela_wix.sandbox import API_KEY, Sandbox
 from klientela_wix.settings import WixSettings
 
 Node = dict[str, Any]
-OTHER_SITE = "5a9d0d1e-0000-4000-8000-000000000002"
+OTHER_SITE = "5a9d0d1e-0000-4000-8000-00000000ffff"
 
 
 class ThreeRows(SmallPages):
@@ -36,6 +36,7 @@ class WixSubject(conformance.HttpSubject):
 
     def __init__(self) -> None:
         self.box = Sandbox(start="2026-03-01T07:00:00Z")
+        self.home = self.box.site_id
         self.ids: dict[str, str] = {}
         self.odd: dict[str, Callable[[Node], None]] = {}  # contact id -> what is done to its row
         self.offsets = False
@@ -77,7 +78,7 @@ class WixSubject(conformance.HttpSubject):
     def calm(self) -> None:
         super().calm()
         self.odd, self.offsets = {}, False
-        self.box.api_key, self.box.site_id = API_KEY, SITE_ID
+        self.box.api_key, self.box.site_id = API_KEY, self.home
         for kind in list(self.box.mischief.rates):
             self.box.fault(kind, 0)
 

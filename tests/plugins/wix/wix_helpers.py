@@ -78,7 +78,7 @@ def told(record: Person | Order | Checkout) -> tuple[Any, ...]:
     if isinstance(record, Order):
         return (
             record.version,
-            record.customer,
+            record.customer or None,
             record.guest,
             record.total,
             record.refunded,
@@ -87,7 +87,7 @@ def told(record: Person | Order | Checkout) -> tuple[Any, ...]:
             record.checkout_token,
             len(record.lines) if record.lines is not UNSET else None,
         )
-    return (record.version, record.customer, record.value, record.completed_at, record.token)
+    return (record.version, record.customer or None, record.value, record.completed_at, record.token)
 
 
 def truth(box: Sandbox) -> dict[tuple[str, str], tuple[Any, ...]]:

@@ -16,13 +16,13 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from klientela.kit import SECOND
-from klientela.testing import DEFAULT_RATE, Faults, parse_fault
+from klientela.kit import SECOND, Misconfigured
+from klientela.testing import DEFAULT_RATE, Fault, Faults, parse_fault
 from klientela_wix.sandbox import life, news
 from klientela_wix.sandbox.mischief import FAULTS, LATE, STEADY, Mischief
 from klientela_wix.sandbox.people import Town, settle_in
 from klientela_wix.sandbox.server import Server
-from klientela_wix.sandbox.site import INSTANCE_ID, SITE_ID, START, Site, When, describe
+from klientela_wix.sandbox.site import START, Site, When, describe
 
 API_KEY = "IST.sandbox-key"
 APP_ID = "5a9d0d1e-0000-4000-8000-000000000800"
@@ -45,6 +45,8 @@ class Sandbox(Site):
         name: str = "Sandbox Site",
     ) -> None:
         super().__init__(start=start, running=running, name=name)
+        self.site_id = f"5a9d0d1e-0000-4000-8000-{seed:012x}"  # another seed is another site (R60)
+        self.instance_id = f"5a9d0d1e-0000-4000-9000-{seed:012x}"
         self.api_key = API_KEY
         self.app_id = APP_ID
         self.app_secret = APP_SECRET
@@ -104,8 +106,16 @@ def create(customers: int = 200, seed: int = 1, faults: Sequence[str] = ()) -> A
         if kind in FAULTS:
             sandbox.fault(kind, float(rate) if rate else 1.0 if kind in STEADY else DEFAULT_RATE)
         else:
-            sandbox.faults.always(parse_fault(fault))
+            sandbox.faults.always(_of_the_wire(fault))
     return sandbox.app
 
 
-__all__ = ["API_KEY", "APP_ID", "APP_SECRET", "FAULTS", "INSTANCE_ID", "SITE_ID", "Sandbox", "create"]
+def _of_the_wire(text: str) -> Fault:
+    try:
+        return parse_fault(text)
+    except Misconfigured as error:
+        hint = f"{error.hint}; inside well-formed answers: {', '.join(FAULTS)}" if error.hint else None
+        raise Misconfigured(error.message, hint=hint) from error
+
+
+__all__ = ["API_KEY", "APP_ID", "APP_SECRET", "FAULTS", "Sandbox", "create"]

@@ -54,7 +54,7 @@ def _loses_phone(site: Site, town: Town) -> str | None:
     one = _pick(site, town)
     if one is None or not one.email:
         return None
-    site.contact(one.id, phone=None)
+    site.contact(one.id, phone=None, more_phones=[])
     return f"contact {one.id} has no telephone any more"
 
 

@@ -114,7 +114,7 @@ def settle_in(site: Site, town: Town, customers: int) -> None:
             _leave_cart(site, town, neighbour, opened)
     for _ in range(customers // 40):
         _leave_cart(site, town, None, opened)
-    _merge_some(site, town, customers // 50)
+    _merge_some(site, town, customers // 50, opened)
     if not site.clock.running:  # making the site took no time
         site.clock.advance((present - site.clock.now()) // SECOND)
     site.outbox.clear()
@@ -219,11 +219,12 @@ def _leave_cart(site: Site, town: Town, buyer: Contact | None, opened: Instant) 
         site.order(order.id, created_at=done, purchased_at=done, updated_at=done)
 
 
-def _merge_some(site: Site, town: Town, times: int) -> None:
+def _merge_some(site: Site, town: Town, times: int, opened: Instant) -> None:
     """Somebody tidied up: contacts that were merged, before anybody read them."""
     for _ in range(times):
         free = [one for one in site.contacts.values() if site.member_of(one) is None]
         if len(free) < 2:
             return
         one, other = town.dice.sample(free, 2)
-        site.merge(one, other)
+        stays = site.merge(one, other)
+        stays.updated_at = stays.indexed = opened

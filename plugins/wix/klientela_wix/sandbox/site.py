@@ -270,10 +270,8 @@ class Site:
             if any(self.member_of(one) for one in gone):
                 raise ValueError("members can only be the target of a merge")
             for one in gone:
-                more = [mail for mail in (one.email, *one.more_emails) if mail]
-                stays.more_emails += [m for m in more if m != stays.email and m not in stays.more_emails]
-                phones = [number for number in (one.phone, *one.more_phones) if number]
-                stays.more_phones += [n for n in phones if n != stays.phone and n not in stays.more_phones]
+                stays.email, stays.more_emails = _joined(stays.email, stays.more_emails, one.email, one.more_emails)
+                stays.phone, stays.more_phones = _joined(stays.phone, stays.more_phones, one.phone, one.more_phones)
                 stays.labels = sorted({*stays.labels, *one.labels})
                 del self.contacts[one.id]
                 self.merged[one.id] = stays.id
@@ -359,6 +357,14 @@ KINDS = ("contact", "member", "order", "checkout", "checkout token", "visitor", 
 
 def _id(thing: Thing | str) -> str:
     return thing if isinstance(thing, str) else thing.id
+
+
+def _joined(
+    first: str | None, more: Sequence[str], other: str | None, others: Sequence[str]
+) -> tuple[str | None, list[str]]:
+    """The primary one of two contacts' values, and all others once."""
+    several = list(dict.fromkeys(value for value in (first, *more, other, *others) if value))
+    return (several[0] if several else None), several[1:]
 
 
 def _address(address: Address | Mapping[str, Any]) -> Address:

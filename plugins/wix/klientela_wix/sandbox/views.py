@@ -162,7 +162,10 @@ def _party(one: Address | None) -> Node | None:
 
 def _maker(site: Site, buyer: Node) -> Node:
     """Who made an order: the buyer, else the site's owner."""
-    return next(({key: buyer[key]} for key in ("memberId", "visitorId") if key in buyer), {"userId": site.site_id})
+    for key in ("memberId", "visitorId"):
+        if key in buyer:
+            return {key: buyer[key]}
+    return {"userId": site.site_id}
 
 
 def order(site: Site, one: Order, _fieldset: str = "") -> Node:
@@ -192,7 +195,7 @@ def order(site: Site, one: Order, _fieldset: str = "") -> Node:
         "billingInfo": _party(one.billing),
         "recipientInfo": _party(one.recipient),
         "status": one.status,
-        "createdBy": {key: buyer[key] for key in ("memberId", "visitorId") if key in buyer} or {"userId": site.site_id},
+        "createdBy": _maker(site, buyer),
         "channelInfo": {"type": one.channel},
         "checkoutId": one.checkout_id,
         "balanceSummary": {
