@@ -27,10 +27,11 @@ _order_ref = msgspec.json.Decoder(OrderRef)
 
 
 class Place(Struct, omit_defaults=True):
-    """A position: the page to read next, and how long the list was when the one before it was read."""
+    """A position: the page to read next, how long the list was when the one before it was read, and the direction."""
 
     page: int = 1
     total: int | None = None
+    back: bool = False
 
 
 class Rows(NamedTuple):
@@ -41,9 +42,10 @@ class Rows(NamedTuple):
 
 
 class Pages(NamedTuple):
-    """One page as it came. `last`: the number of the last page; None where the answer does not say."""
+    """One page as it came, and what `Paging` says: its own number, that of the last page, and of all rows."""
 
     rows: list[Raw]
+    number: int | None
     last: int | None
     total: int | None
 
@@ -67,6 +69,8 @@ class Lister:
                 continue
             total = got.total if got.total is not None else total
             names = [bytes(row) for row in got.rows]
+            if got.number not in (None, page):
+                raise _circles()
             if names and names == before:
                 if got.last is None and len(names) < self.size:
                     return  # without Paging some answer any number behind the end with the last page
@@ -91,9 +95,12 @@ class Lister:
                 return
             if first.last <= 1:
                 if first.rows:
-                    yield Rows(first.rows, {"page": 0})
+                    yield Rows(first.rows, {"page": 0, "back": True})
                 return
-            place = Place(first.last, first.total)
+            place = Place(first.last, first.total, back=True)
+        elif not place.back:
+            yield from self.forward(path, params, position)
+            return
         page, total, before = place.page, place.total, None
         while page >= 1:
             got = self._page(path, params, page)
@@ -101,18 +108,18 @@ class Lister:
                 page = min(got.last, page + _pages(_change(got.total, total), self.size))  # rows slipped in after all
                 total, before = got.total, None
                 continue
+            if got.last is not None and page > got.last:
+                page, total, before = got.last, got.total, None  # the window became shorter
+                continue
             names = [bytes(row) for row in got.rows]
-            if names and names == before and not _shrunk(total, got.total):
+            if got.number not in (None, page) or (names and names == before and not _shrunk(total, got.total)):
                 raise _circles()
             if not got.rows and got.last is not None:
-                if page <= got.last:
-                    raise _broken_off()
-                page, total, before = min(page - 1, got.last), got.total, None  # the window became shorter
-                continue
+                raise _broken_off()
             total, before = got.total if got.total is not None else total, names
             page -= 1
             if got.rows:
-                yield Rows(got.rows, {"page": page, **({} if total is None else {"total": total})})
+                yield Rows(got.rows, msgspec.to_builtins(Place(page, total, back=True)))
 
     def ids(self, path: str, key: Callable[[Raw], str]) -> Iterator[Sequence[str]]:
         """All external ids of an open list, read twice where the first reading met fewer than there are."""
@@ -120,7 +127,10 @@ class Lister:
         for _ in range(2):
             total = 0
             for rows in self.forward(path, {}):
-                found = [key(row) for row in rows.rows]
+                try:
+                    found = [key(row) for row in rows.rows]
+                except msgspec.ValidationError as error:
+                    raise SourceBroken(f"Billbee lists {path} without ids", hint="the next run tries again") from error
                 seen.update(found)
                 total = rows.after.get("total") or 0
                 yield found
@@ -157,14 +167,14 @@ def order_key(raw: Raw) -> str:
     return str(_order_ref.decode(raw).bill_bee_order_id)
 
 
-def _ends(paging: PagingNode | None, size: int) -> tuple[int | None, int | None]:
-    """The number of the last page and of all rows, as far as `Paging` says."""
+def _ends(paging: PagingNode | None, size: int) -> tuple[int | None, int | None, int | None]:
+    """The number of the page, of the last page and of all rows, as far as `Paging` says."""
     if paging is None:
-        return None, None
+        return None, None, None
     last, total = paging.total_pages, paging.total_rows
     if last is None and total is not None:
         last = _pages(total, paging.page_size or size)
-    return last, total
+    return paging.page, last, total
 
 
 def _pages(rows: int, size: int) -> int:

@@ -122,6 +122,7 @@ def test_reading_goes_on_where_it_stopped(connect: Connect) -> None:
     whole = pages(source, "orders", window)
     assert len(whole) > 6
     for cut in (2, 4):
+        assert whole[cut].position == {**whole[cut].position, "back": True}
         rest = {one.external_id for page in whole[: cut + 1] for one in page.records if isinstance(one, Order)}
         rest |= {
             one.external_id for one in records(source, "orders", window, whole[cut].position) if isinstance(one, Order)
@@ -134,7 +135,12 @@ def test_lists_without_paging_are_read_to_their_end(connect: Connect) -> None:
     box.fault("unpaged")
     source = connect(box, SmallPages)
     assert len(records(source, "customers")) == len(box.customers)
-    assert set(orders(source, Window(None, source.now()))) == {str(number) for number in box.orders}
+    window = Window(None, source.now())
+    whole = pages(source, "orders", window)
+    first = {one.external_id for page in whole[:4] for one in page.records if isinstance(one, Order)}
+    rest = {one.external_id for one in records(source, "orders", window, whole[3].position) if isinstance(one, Order)}
+    assert 0 < len(first) < len(box.orders)
+    assert first | rest == {str(number) for number in box.orders}
 
 
 def test_a_living_account_is_followed(store: Store, connect: Connect) -> None:
@@ -150,6 +156,22 @@ def test_a_living_account_is_followed(store: Store, connect: Connect) -> None:
         assert {name: one for name, one in known(store).items() if name in truth(box)} == truth(box)
         box.advance(20)
         box.advance_clock(3700)
+
+
+def test_a_living_account_is_followed_by_what_changed(store: Store, connect: Connect) -> None:
+    """Without a full run: only customers who left without a word stay, until the next sweep."""
+    use(store)
+    box = Sandbox(customers=30, seed=6)
+    assert sync(store, connect(box, SmallPages)).status == "ok"
+    for _ in range(6):
+        box.advance(15)
+        box.advance_clock(3700)
+        report = sync(store, connect(box, SmallPages))
+        assert report.status == "ok", report.error
+        true = truth(box)
+        assert {name: one for name, one in known(store).items() if name in true} == true
+        extra = {name for name in known(store) if name not in true}
+        assert all(kind == "customer" for kind, _ in extra)
 
 
 def stored_orders(store: Store) -> set[str]:
