@@ -77,14 +77,14 @@ def tell(said: dict[str, Any], *, as_json: bool) -> None:
         return
     colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     red, dim, off = ("\033[31m", "\033[2m", "\033[0m") if colour else ("", "", "")
-    print(f"{red}error:{off} {said['message']}", file=sys.stderr)  # noqa: T201
+    print(f"{red}error:{off} {redact.harmless(said['message'])}", file=sys.stderr)  # noqa: T201
     if said["hint"]:
-        print(f"{dim}{said['hint']}{off}", file=sys.stderr)  # noqa: T201
+        print(f"{dim}{redact.harmless(said['hint'])}{off}", file=sys.stderr)  # noqa: T201
 
 
 def warn(text: str) -> None:
     """Something the operator should know, on stderr."""
-    print(f"warning: {redact.clean(text)}", file=sys.stderr)  # noqa: T201
+    print(f"warning: {redact.harmless(redact.clean(text))}", file=sys.stderr)  # noqa: T201
 
 
 def _show_trace(error: BaseException) -> None:

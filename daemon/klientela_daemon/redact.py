@@ -50,6 +50,14 @@ def _forms(value: str) -> set[str]:
     return {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], plain}
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """The text without characters that command a terminal: names come from strangers. Line ends and tabs stay."""
+    return _CONTROL.sub("\ufffd", text.replace("\r\n", "\n"))
+
+
 def clean(text: str) -> str:
     """The text without registered secrets, e-mail addresses, phone numbers and credentials."""
     if _secrets is not None:

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from klientela_daemon.redact import harmless
+
 _PLAIN_WIDTH = 240  # no terminal: nobody's lines are folded
 
 
@@ -24,7 +26,7 @@ def console(stderr: bool = False) -> Console:
 
 def say(text: str) -> None:
     """One line for people."""
-    console().print(text)
+    console().print(harmless(text))
 
 
 def emit(document: Any) -> None:
@@ -51,12 +53,17 @@ def table(
     for column in columns:
         shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+        shown.add_row(*("" if cell is None else _cell(str(cell)) for cell in row))
     out = console()
     with out.capture() as printed:
         out.print(shown)
     for line in printed.get().splitlines():  # no blanks at the ends of lines, for what reads us
         sys.stdout.write(line.rstrip() + "\n")
+
+
+def _cell(text: str) -> str:
+    """A row stays one row, whatever a name holds."""
+    return harmless(text).replace("\n", " ").replace("\t", " ")
 
 
 class Bar(Protocol):

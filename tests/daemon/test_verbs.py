@@ -53,6 +53,24 @@ def test_sync_tells_what_it_did(run: Any, house: Path) -> None:
     assert "status" in out
 
 
+def test_a_name_commands_no_terminal_and_breaks_no_table(run: Any, here: Path) -> None:
+    Path("people.csv").write_bytes(
+        b'email,first name,last name,\x1b[31mred\x07\r\na@x.de,\x1b[2JEve\x1b]0;x\x07,"O\r\nP",1\r\n'
+    )
+    configure(LIST)
+    for args in (("sync",), ("customers",), ("customer", "list/customer/mail:a@x.de"), ("check",)):
+        code, out, err = run(*args)
+        assert code == 0
+        assert not set(out + err) & {"\x1b", "\x07", "\r"}, args
+    assert "Eve" in run("customers")[1]
+    assert len(run("customers")[1].splitlines()) == 3  # heads, Eve, how many
+    Path("people.csv").write_bytes(b"\x1b[31mred,\x1b[2Jblue\r\n1,2\r\n")
+    for args in (("sync",), ("import", "people.csv", "--into", "list")):
+        code, out, err = run(*args)
+        assert code != 0
+        assert "\x1b" not in out + err
+
+
 def test_a_failed_source_is_told_and_the_other_goes_on(run: Any, house: Path) -> None:
     shop = '[sources.shop]\ntype = "shopify"\nshop = "s"\naccess_token = "t-o-k"\nbase_url = "http://127.0.0.1:9"\n'
     configure(LIST + shop)

@@ -125,6 +125,7 @@ def show(reports: Sequence[Report]) -> None:
             if report.error.get("hint"):
                 render.say(f"  {report.error['hint']}")
         if report.rejected:
+            records = "record" if report.rejected == 1 else "records"
             render.say(
-                f"{report.source}: {report.rejected} records could not be taken; `klientela quarantine` lists them"
+                f"{report.source}: {report.rejected} {records} could not be taken; `klientela quarantine` lists them"
             )
