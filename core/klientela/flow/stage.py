@@ -117,7 +117,7 @@ class Stage:
                 return
         changed: dict[str, Register] = {}
         latest: dict[str, Any] = {}
-        closed: list[tuple[Any, ...]] = []
+        closed: list[int] = []
         extra: dict[tuple[int, int], tuple[Any, ...]] = {}
         others = self._others(step, register)
         before = facts.load(step.db, [row.id for row in register.values()]) if self.import_channel is not None else {}
@@ -138,7 +138,7 @@ class Stage:
                     continue
                 if row.channel is not None and not row.touched and row.seq != step.seq:
                     # a value that this very step has stored lived for no moment: it is no history
-                    closed.append((row.id, channel, row.seq, step.seq))
+                    closed.append(row.id)
                 row.channel, row.version, row.reading = channel, fact.version, reading
                 row.hash, row.body, row.gone, row.seq = digest, body, 0, step.seq
             else:
@@ -212,26 +212,27 @@ class Stage:
         step: Step,
         entity: int,
         changed: dict[str, Register],
-        closed: list[tuple[Any, ...]],
+        closed: list[int],
         extra: dict[tuple[int, int], tuple[Any, ...]],
     ) -> None:
         db = step.db
         seq = step.seq
         if closed:  # the row still holds the old claim: copy it into the history before it is overwritten
-            db.many(
-                "INSERT INTO claim (record, channel, from_seq, to_seq, version, reading, hash, gone, body) "
-                "SELECT id, ?, ?, ?, version, reading, hash, gone, body FROM record WHERE id = ?",
-                [(channel, from_seq, to_seq, number) for number, channel, from_seq, to_seq in closed],
-            )
+            _close(step, closed)
         if extra:
-            db.many(
-                "DELETE FROM claim WHERE record = ? AND channel = ? AND from_seq = ?",
+            db.delete(
+                t.claim,
                 [(record, channel, seq) for record, channel in extra],
+                key=("record", "channel", "from_seq"),
             )
-            db.many(
-                "UPDATE claim SET to_seq = ? WHERE record = ? AND channel = ? AND to_seq IS NULL",
-                [(seq, record, channel) for record, channel in extra],
-            )
+            records: dict[int, list[int]] = {}
+            for record, channel in extra:
+                records.setdefault(channel, []).append(record)
+            for channel, among in records.items():
+                db.run(
+                    f"UPDATE claim SET to_seq = ? WHERE channel = ? AND to_seq IS NULL AND record {db.among}",
+                    (seq, channel, db.pack(among)),
+                )
             db.insert(
                 t.claim,
                 ("record", "channel", "from_seq", "version", "reading", "hash", "gone", "body"),
@@ -312,13 +313,20 @@ class Stage:
 def mark_gone(step: Step, records: list[int]) -> None:
     """Flag records as gone at the source: the claim so far is closed, its values stay (R0c)."""
     seq = step.seq
-    step.db.many(
+    _close(step, records)
+    step.db.update(t.record, ("gone", "seq"), [(1, seq, number) for number in records])
+
+
+def _close(step: Step, records: list[int]) -> None:
+    """Copy what some records' first channels said until now into the history; nothing of what this step has stored, for
+    that lived for no moment."""
+    db, seq = step.db, step.seq
+    db.run(
         "INSERT INTO claim (record, channel, from_seq, to_seq, version, reading, hash, gone, body) "
         "SELECT id, channel, seq, ?, version, reading, hash, gone, body FROM record "
-        "WHERE id = ? AND channel IS NOT NULL AND seq <> ?",
-        [(seq, number, seq) for number in records],
+        f"WHERE id {db.among} AND channel IS NOT NULL AND seq <> ?",
+        (seq, db.pack(records), seq),
     )
-    step.db.update(t.record, ("gone", "seq"), [(1, seq, number) for number in records])
 
 
 def _older(mine: int | None, standing: int | None) -> bool:

@@ -54,7 +54,7 @@ def some(step: Step, deriver: Deriver) -> int:
         return len(batch)
     loaded = [item for _, item in sorted(facts.load(db, batch).items()) if item.fact is not None]
     deriver.page(step, loaded if kind == "person" else [], loaded if kind == "order" else [], [], set(), force=True)
-    db.many("DELETE FROM work WHERE kind = ? AND subject = ?", [(kind, number) for number in batch])
+    db.run(f"DELETE FROM work WHERE kind = ? AND subject {db.among}", (kind, db.pack(batch)))
     return len(batch)
 
 
