@@ -143,7 +143,7 @@ def _proven(body: bytes, public_key: str, name: str) -> dict[str, Any]:
             leeway=_LEEWAY,
             options={"verify_aud": False, "verify_iss": False, "verify_iat": False},
         )
-    except (jwt.PyJWTError, ValueError, TypeError):
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         pass  # outside: the words may quote what was sent
     raise DeliveryRefused(
         f"a webhook for {name} is not signed with the app's key",
