@@ -1,10 +1,11 @@
 """The list on a million customers: worst and median milliseconds of every search, order and page, on both databases.
 
-    python benchmarks/list_1m.py [CUSTOMERS] [--only sqlite|postgresql] [--keep DIR]
+    python benchmarks/list_1m.py [CUSTOMERS] [--only sqlite|postgresql] [--changed N] [--keep DIR]
 
 The customers are made up and written straight into the tables of the list, with few rare and many common names, towns
 and shops, and with what makes lists slow: a newsletter whose subscribers never ordered, marketplace addresses that one
-old shop brought, orders of equal size. PostgreSQL runs as a private cluster when it is installed.
+old shop brought, orders of equal size. As between two syncs, some customers changed since the bitmaps were made.
+PostgreSQL runs as a private cluster when it is installed.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from typing import Any
 from klientela.model.instants import DAY
 from klientela.rules.text import search_text, sort_key
 from klientela.settings.views import PRESETS, View
-from klientela.store import Store, ids, open_store, search
+from klientela.store import Store, bitmaps, ids, open_store, search
 from klientela.store import tables as t
 from klientela.store.database import late_indexes
+from klientela.store.housekeeping import MUCH, settle
 from klientela.store.overview import listing
 from meter import cluster
 
@@ -248,6 +250,16 @@ def fill(store: Store, count: int) -> None:
     with store.step("benchmark") as step:
         step.db.insert(t.figure, ("name", "part", "day", "value"), [("customers", p, 0, n) for p, n in figures.items()])
     late_indexes(store)
+    begin = time.process_time()
+    settle(store, MUCH)
+    print(f"{store.dialect}: bitmaps made in {time.process_time() - begin:.0f} s of CPU")
+
+
+def change(store: Store, count: int, customers: int) -> None:
+    """Leave so many customers that changed since the bitmaps were made."""
+    some = random.Random(7).sample(range(1, customers + 1), count)
+    with store.step("benchmark") as step:
+        bitmaps.touch(step.db, some[: count // 4], some[count // 4 :])
 
 
 # What is asked ----------------------------------------------------------------------------------------------------
@@ -362,7 +374,7 @@ def measure(store: Store, count: int, times: int) -> None:
         print(f"  {cpu_best:8.1f} {wall_best:8.1f}  {name}")
 
 
-def on(url: str, count: int, times: int) -> None:
+def on(url: str, count: int, times: int, changed: int) -> None:
     """Fill one database if it is empty, and measure."""
     with open_store(url) as store:
         with store.reading() as db:
@@ -371,9 +383,7 @@ def on(url: str, count: int, times: int) -> None:
             begin = time.perf_counter()
             fill(store, count)
             print(f"{store.dialect}: filled in {time.perf_counter() - begin:.0f} s")
-            if store.dialect == "postgresql":
-                with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                    connection.exec_driver_sql("VACUUM (ANALYZE)")
+        change(store, changed, count)
         measure(store, count, times)
 
 
@@ -382,16 +392,17 @@ def main() -> None:
     parser.add_argument("customers", nargs="?", type=int, default=1_000_000)
     parser.add_argument("--only", choices=("sqlite", "postgresql"))
     parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--changed", type=int, default=bitmaps.LIMITS.merge - 1)
     parser.add_argument("--keep", type=Path, help="a folder whose SQLite database is used again")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         if args.only != "postgresql":
             folder = args.keep or Path(temporary)
-            on(f"sqlite:///{folder / f'list{args.customers}.db'}", args.customers, args.times)
+            on(f"sqlite:///{folder / f'list{args.customers}.db'}", args.customers, args.times, args.changed)
         if args.only != "sqlite":
             with cluster(Path(temporary)) as url:
                 if url is not None:
-                    on(url, args.customers, args.times)
+                    on(url, args.customers, args.times, args.changed)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class Limits:
     grams: int = 1_000
     """Three characters that have one, beginnings of words aside."""
     words: int = 300
-    merge: int = 2_000
+    merge: int = 1_000
     """Changed customers that are looked at one by one before they are put into the bitmaps."""
     most: int = 6_000
     """With more of them the bitmaps are not used."""
@@ -254,6 +254,21 @@ def facts(db: Db, where: str, params: Sequence[Any] = ()) -> list[Values]:
     return db.rows(
         f"SELECT {', '.join(_COLUMNS)} FROM customer c {then} tally t ON t.id = c.id WHERE {where}", tuple(params)
     )
+
+
+def columns_of(axis: str) -> tuple[str, ...]:
+    """The columns of an order's key; its table has them all."""
+    return {"list": ("ltv", "last", "s_last", "pub8"), "cockpit": ("gross_day", "s_last", "pub8")}.get(
+        axis, ("pub8",) if axis == "pub8" else (axis, "pub8")
+    )
+
+
+def row_with(columns: Sequence[str], values: Sequence[Any]) -> Values:
+    """A row that has nothing but these columns."""
+    row: list[Any] = [None] * len(_COLUMNS)
+    for column, value in zip(columns, values, strict=True):
+        row[_AT[column]] = value
+    return tuple(row)
 
 
 def sources_of(row: Values) -> list[int]:

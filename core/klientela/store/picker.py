@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from klientela.store import bitmaps
 from klientela.store import search as searching
-from klientela.store.bitmaps import BITS, HAY, INACTIVE, State
+from klientela.store.bitmaps import BITS, State
 from klientela.store.matches import FIND, LIMITS, Found, Matches
-from klientela.store.search import LISTED, Term
+from klientela.store.search import Term
 from klientela.store.sorting import Sort
 
 
@@ -87,7 +87,7 @@ class Picker(Matches):
         if changed:
             mask = self._bits(changed)
             sure, unsure = sure ^ (sure & mask), unsure ^ (unsure & mask)
-            late = self._late(order, changed)
+            late = self._late(order)
         total = sure.bit_count() + len(late)
         if unsure and (total <= LIMITS.few or unsure.bit_count() <= LIMITS.read):
             need = max(LIMITS.read, LIMITS.few + 1 - total)
@@ -165,22 +165,21 @@ class Picker(Matches):
     def _bits(self, ids: Sequence[int]) -> int:
         return bitmaps.bits_of(ids, max(ids) + 1) if ids else 0
 
-    def _late(self, order: Sort, changed: list[int]) -> list[_Late]:
+    def _late(self, order: Sort) -> list[_Late]:
         """The matches among the customers that changed since, row by row."""
-        wanted = self.wanted
         scale = bitmaps.scales(self.db, [order.axis])[order.axis]
-        found = []
+        columns = bitmaps.columns_of(order.axis)
+        texts = "c" if self.wanted.terms and order.table != "customer" else "k"
+        join = f" {self._then} customer c ON c.id = u.id" if texts == "c" else ""
+        where, params = self._terms("k", texts)
         self._mode(FIND)
-        for row in bitmaps.facts(self.db, f"c.id {self.db.among}", (self.db.pack(changed),)):
-            sources = bitmaps.sources_of(row)
-            if (
-                row[INACTIVE] == self.inactive
-                and (not wanted.listed or row[bitmaps.FACET] & LISTED)
-                and (wanted.source is None or wanted.source in sources)
-                and all(term.hits(row[HAY], row[bitmaps.COUNTRY], sources) for term in wanted.terms)
-            ):
-                found.append(_Late(*scale.place(row), row[0]))
-        return found
+        found = self.db.rows(
+            f"SELECT k.id, {', '.join(f'k.{column}' for column in columns)} FROM (SELECT DISTINCT id FROM unmapped) AS u "
+            f"{self._then} {order.table} k ON k.id = u.id{join} "
+            f"WHERE k.inactive = ?{self._listed('k', order.table)}{where}",
+            (self.inactive, *params),
+        )
+        return [_Late(*scale.place(bitmaps.row_with(columns, row[1:])), row[0]) for row in found]
 
     def _read(self, bits: int, terms: list[Term], need: int) -> tuple[int, list[int]]:
         """Ask customers until so many are sure to match: which were asked, and who matches."""
