@@ -111,14 +111,24 @@ class Register(Struct, gc=False):
 
 def known(db: Db, source: int, entity: int, exts: Iterable[str]) -> dict[str, Register]:
     """The register rows of some external ids."""
-    return {
-        row[0]: Register(*row[1:])
-        for row in db.rows(
-            "SELECT ext, id, channel, version, reading, hash, gone, seq, more FROM record "
-            f"WHERE source = ? AND entity = ? AND ext {db.among_text}",
-            (source, entity, db.pack(exts)),
-        )
-    }
+    columns = "ext, id, channel, version, reading, hash, gone, seq, more"
+    return {row[0]: Register(*row[1:]) for row in _by_key(db, columns, source, entity, exts)}
+
+
+def _by_key(db: Db, columns: str, source: int, entity: int, exts: Iterable[str]) -> list[tuple[Any, ...]]:
+    """Columns of the records of some external ids, by the unique index.
+
+    PostgreSQL reads all records of the source instead where it has no statistics yet, as in a first load; LIMIT leaves
+    it no choice.
+    """
+    if db.sqlite:
+        sql = f"SELECT {columns} FROM record WHERE source = ? AND entity = ? AND ext {db.among_text}"
+        return db.rows(sql, (source, entity, db.pack(exts)))
+    return db.rows(
+        f"SELECT r.* FROM unnest(?::text[]) AS wanted (name), LATERAL (SELECT {columns} FROM record "
+        "WHERE source = ? AND entity = ? AND ext = wanted.name LIMIT 1) AS r",
+        (db.pack(exts), source, entity),
+    )
 
 
 def ensure(step: Step, source: int, entity: int, exts: Sequence[str]) -> dict[str, int]:
@@ -126,13 +136,7 @@ def ensure(step: Step, source: int, entity: int, exts: Sequence[str]) -> dict[st
     if not exts:
         return {}
     db = step.db
-    found: dict[str, int] = {
-        row[0]: row[1]
-        for row in db.rows(
-            f"SELECT ext, id FROM record WHERE source = ? AND entity = ? AND ext {db.among_text}",
-            (source, entity, db.pack(exts)),
-        )
-    }
+    found: dict[str, int] = dict(_by_key(db, "ext, id", source, entity, exts))
     missing = [ext for ext in dict.fromkeys(exts) if ext not in found]
     if missing:
         made = dict(zip(missing, step.new_ids("record", len(missing)), strict=True))
