@@ -15,8 +15,8 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from klientela.kit import SECOND
-from klientela.testing import DEFAULT_RATE, Faults, parse_fault
+from klientela.kit import SECOND, Misconfigured
+from klientela.testing import DEFAULT_RATE, Fault, Faults, parse_fault
 from klientela_billbee.sandbox import life
 from klientela_billbee.sandbox.carry import Given, carry
 from klientela_billbee.sandbox.mischief import FAULTS, STEADY, Mischief
@@ -47,7 +47,7 @@ class Sandbox(Shop):
         carried: Iterable[Given] = (),
         limit: int | None = None,
     ) -> None:
-        super().__init__(start=start, running=running)
+        super().__init__(start=start, running=running, number=seed)
         self.user, self.password, self.api_key = USER, PASSWORD, API_KEY
         self.locked = 0  # an error code for everything: 1 the API is off, 16 unpaid, 17 not booked
         self.limit = limit
@@ -88,8 +88,16 @@ def create(customers: int = 200, seed: int = 1, faults: Sequence[str] = ()) -> A
         if kind in FAULTS:
             sandbox.fault(kind, float(rate) if rate else 1.0 if kind in STEADY else DEFAULT_RATE)
         else:
-            sandbox.faults.always(parse_fault(fault))
+            sandbox.faults.always(_of_the_wire(fault))
     return sandbox.app
+
+
+def _of_the_wire(text: str) -> Fault:
+    try:
+        return parse_fault(text)
+    except Misconfigured as error:
+        hint = f"{error.hint}; inside well-formed answers: {', '.join(FAULTS)}" if error.hint else None
+        raise Misconfigured(error.message, hint=hint) from error
 
 
 __all__ = ["API_KEY", "FAULTS", "PASSWORD", "USER", "Sandbox", "create"]

@@ -45,9 +45,10 @@ def _take(shop: Shop, store: Store, known: Order | None, given: Given, relay: bo
     """Whether it was new or changed."""
     state = CANCELLED if given.get("cancelled_at") else ORDERED if given.get("status") in _UNPAID else PAID
     if known is not None:
-        if known.state != state:
-            shop.order(known.id, state=state)
-        return known.state != state
+        if known.state == state:
+            return False
+        shop.order(known.id, state=state)
+        return True
     ident = str(given["id"])
     buyer = given.get("customer")
     email = given.get("email")

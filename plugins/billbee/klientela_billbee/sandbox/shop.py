@@ -67,7 +67,8 @@ class Shop:
     moves the clock of an account that stands still by one second, so that a later window finds it.
     """
 
-    def __init__(self, *, start: When = START, running: bool = False) -> None:
+    def __init__(self, *, start: When = START, running: bool = False, number: int = 1) -> None:
+        """`number`: which account it is, for two with the same shops are the same account (R60)."""
         self.lock = threading.RLock()
         self.clock = Clock(_when(start), running=running)
         self.zone = ZoneInfo("Europe/Berlin")  # of the times it writes and reads without one
@@ -78,7 +79,7 @@ class Shop:
         self.events: dict[int, Event] = {}
         self.revision = 0  # grows with every visible change
         self._ids = {
-            "store": _numbered(100_000_000_092_372),
+            "store": _numbered(100_000_000_091_372 + 1000 * number),
             "customer": _numbered(100_000_150_176_895),
             "number": _numbered(1),
             "address": _numbered(100_000_176_934_711),
