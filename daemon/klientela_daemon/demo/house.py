@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +68,13 @@ def furnish(folder: Path | None, opened: list[Shop], port: int) -> House:
         raise Conflict(f"{config} is no configuration of the demo", hint="Choose another folder with --dir.")
     write_private(config, _config(opened, port))
     here = read(config)
-    members: list[Person] = []
+    members: list[list[Person]] = []
     for shop in opened:
         source = here.plugins.make(shop.name, here.config.settings.sources[shop.name], shop=here.config.shop())
-        members += customers_of(source)
+        members.append(customers_of(source))
         source.close()
-    people.write(place / "customers.csv", members, _SEED)
+    in_turn = (person for row in zip_longest(*members) for person in row if person is not None)
+    people.write(place / "customers.csv", in_turn, _SEED)
     return here
 
 

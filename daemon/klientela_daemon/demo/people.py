@@ -58,7 +58,8 @@ def known(shop: Iterable[Person], dice: random.Random, most: int = 12) -> list[R
 def _spelt(place: int, person: Person, first: str, last: str, dice: random.Random) -> Row | None:
     number = f"L-{1000 + place}"
     home = person.addresses[0] if isinstance(person.addresses, Sequence) and person.addresses else Address()
-    where = (home.street or "", home.zip or "", home.city or "", home.country or "")
+    street_and_number = " ".join(part for part in (home.street, home.house_number) if part)
+    where = (street_and_number, home.zip or "", home.city or "", home.country or "")
     email, phone = _text(person.email), _text(person.phone)
     kind = dice.choice(("registered", "guest"))
     way = place % 4
