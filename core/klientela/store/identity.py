@@ -227,6 +227,7 @@ class Realm:
     def summarise(self, records: Iterable[int]) -> tuple[Summary, int]:
         """The summary of many records and their earliest commit time, read in batches."""
         ids = list(records)
+        self.members_read += len(ids)
         made: Summary | None = None
         for start in range(0, len(ids), 500):
             for item in facts.load(self.db, ids[start : start + 500]).values():
