@@ -31,6 +31,7 @@ class BillbeeSettings(SourceSettings):
     test_payment_types: list[int] = Field(
         default=[TEST_PAYMENT], description="kinds of payment (PaymentMethod) that make an order a test order"
     )
+    test_tags: list[str] = Field(default=[], description="tags that make an order a test order too")
     customers_every: str = Field(
         default="6h",
         description="how often a list of more than 2,500 customers, which has no filter by time, is read anew; "

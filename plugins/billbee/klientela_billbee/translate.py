@@ -48,6 +48,7 @@ _MAIL, _PHONE = 1, 2  # kinds of CustomerMetaData
 _BUSINESS = 1  # kind of customer
 _BILLING = 1  # kind of address
 _STATES: dict[int, OrderState] = {6: "deleted", 8: "cancelled", 14: "offer", 17: "returned"}
+_GOING = frozenset({*range(1, 18), None, UNSET})  # no state is no news
 _PAID = 3
 _SANE = 15  # digits before the point, at most: more is damage, and costs as much to compute with as somebody likes
 _CREDIT_NOTE = re.compile(r"(?P<original>.+)-GS\d*", re.IGNORECASE)
@@ -67,7 +68,9 @@ class House:
     zone: ZoneInfo
     currency: str  # of amounts whose order names none
     tests: Collection[int]  # kinds of payment of test orders
+    test_tags: Collection[str] = ()  # tags of test orders
     strange: list[str] = field(default_factory=list)  # ids of orders whose total is none of those we can explain
+    unheard: set[str] = field(default_factory=set)  # states that nobody has told us of
 
 
 class Sale(NamedTuple):
@@ -118,8 +121,8 @@ def sale(raw: Raw, house: House) -> Sale:
         placed_at=_moment(node.created_at, house.zone),
         currency=currency,
         total=total,
-        state=_state(node),
-        test=_test(node, house.tests),
+        state=_state(node, house),
+        test=_test(node, house),
         lines=_lines(node, currency),
         tags=node.tags if node.tags is not None else [],
         origin=None if credits_ or cancels else _origin(node, shop),
@@ -371,17 +374,22 @@ def _references(node: OrderNode, total: int | UnsetType) -> tuple[str | None, st
     return credits_, None if credits_ else cancels
 
 
-def _state(node: OrderNode) -> OrderState | UnsetType:
+def _state(node: OrderNode, house: House) -> OrderState | UnsetType:
     """Billbee's state in ours. States nobody has heard of are those of an order that goes its way."""
     if node.state is UNSET and node.payed_at is UNSET:
         return UNSET
     if isinstance(node.state, int) and node.state in _STATES:
         return _STATES[node.state]
+    if node.state not in _GOING:
+        house.unheard.add(str(node.state))
     return "paid" if node.payed_at or node.state == _PAID else "open"
 
 
-def _test(node: OrderNode, kinds: Collection[int]) -> bool | UnsetType:
-    return UNSET if node.payment_method is UNSET else node.payment_method in kinds
+def _test(node: OrderNode, house: House) -> bool | UnsetType:
+    """A kind of payment, or a tag of the operator's, makes an order a test order."""
+    if node.tags and not {tag.casefold() for tag in node.tags}.isdisjoint(map(str.casefold, house.test_tags)):
+        return True
+    return UNSET if node.payment_method is UNSET else node.payment_method in house.tests
 
 
 def _lines(node: OrderNode, currency: str) -> list[Line] | UnsetType:

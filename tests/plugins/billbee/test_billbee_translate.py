@@ -163,6 +163,20 @@ def test_test_orders_are_known_by_their_payment() -> None:
     assert translate.sale(raw(order(PaymentMethod=4)), house(4, 42)).order.test is True
 
 
+def test_tags_may_mark_test_orders() -> None:
+    at = House(BERLIN, "EUR", (42,), ("Testlauf",))
+    assert translate.sale(raw(order(PaymentMethod=3, Tags=["testlauf", "x"])), at).order.test is True
+    assert translate.sale(raw(order(PaymentMethod=3, Tags=["x"])), at).order.test is False
+
+
+def test_states_nobody_has_heard_of_are_noted() -> None:
+    at = house()
+    for state in (1, 16, 17, None, 4711, "neu"):
+        translate.sale(raw(order(State=state)), at)
+    translate.sale(raw(order()), at)
+    assert at.unheard == {"4711", "neu"}
+
+
 @pytest.mark.parametrize(
     ("fields", "total", "strange"),
     [
