@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import pytest
 from tests.shops import use
-from wix_helpers import Connect, SmallPages, told, truth
+from wix_helpers import Connect, SmallPages, known, truth
 
 from klientela.flow.sync import sync
-from klientela.store import Store, facts
+from klientela.store import Store
 from klientela_wix.sandbox import Sandbox
 
 WEATHER = ("429", "429-date", "html", "truncated", "truncated-json", "500", "reset")
 MISCHIEF = ("drift", "repeat", "expired", "throttled")
-
-
-def known(store: Store) -> dict[tuple[str, str], Any]:
-    """What the store says of the site's objects that are not gone, in the words of `truth`."""
-    with store.reading() as db:
-        rows = db.rows("SELECT id FROM record WHERE gone = 0 AND channel IS NOT NULL")
-        loaded = facts.load(db, [row[0] for row in rows]).values()
-    return {
-        (facts.entity_name(one.entity), one.ext): told(one.fact) for one in loaded if one.entity != facts.GUEST_ORDER
-    }
 
 
 def calm(box: Sandbox) -> None:

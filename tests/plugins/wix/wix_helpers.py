@@ -12,6 +12,7 @@ import pytest
 from msgspec import Raw
 
 from klientela.kit import UNSET, Checkout, Order, Page, Person, Window
+from klientela.store import Store, facts
 from klientela_wix.reading import CursorList, OffsetList
 from klientela_wix.sandbox import Sandbox
 from klientela_wix.source import WixSource
@@ -88,6 +89,19 @@ def told(record: Person | Order | Checkout) -> tuple[Any, ...]:
             len(record.lines) if record.lines is not UNSET else None,
         )
     return (record.version, record.customer or None, record.value, record.completed_at, record.token)
+
+
+def facts_of(store: Store) -> dict[tuple[str, str], Any]:
+    """What the store knows of the site's objects that are not gone."""
+    with store.reading() as db:
+        rows = db.rows("SELECT id FROM record WHERE gone = 0 AND channel IS NOT NULL")
+        loaded = [one for one in facts.load(db, [row[0] for row in rows]).values() if one.entity != facts.GUEST_ORDER]
+    return {(facts.entity_name(one.entity), one.ext): one.fact for one in loaded}
+
+
+def known(store: Store) -> dict[tuple[str, str], Any]:
+    """The same in the words of `truth`."""
+    return {name: told(fact) for name, fact in facts_of(store).items() if not getattr(fact, "merged_into", None)}
 
 
 def truth(box: Sandbox) -> dict[tuple[str, str], tuple[Any, ...]]:
