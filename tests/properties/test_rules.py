@@ -106,9 +106,11 @@ def _plain(
     edges = []
     for one, two in combinations(nodes, 2):
         low, high = sorted((one, two), key=lambda node: node.canon)
-        for key in set(one.keys) & set(two.keys):
-            if joins(one, two, key, key.hash in crowded):
-                edges.append((STRENGTH[key.kind], low.canon, high.canon, low.handle, high.handle))
+        # two records have one edge, of their strongest key: what barred it bars the weaker ones too
+        shared = [key for key in set(one.keys) & set(two.keys) if joins(one, two, key, key.hash in crowded)]
+        if shared:
+            strength = min(STRENGTH[key.kind] for key in shared)
+            edges.append((strength, low.canon, high.canon, low.handle, high.handle))
     for link in links:
         low, high = sorted((of[link.a], of[link.b]), key=lambda node: node.canon)
         edges.append((-2 if link.reason == "operator" else -1, low.canon, high.canon, low.handle, high.handle))
