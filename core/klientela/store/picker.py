@@ -219,27 +219,54 @@ class Picker(Matches):
             late,
             turned=order.turned,
             skip=0 if unsure else offset,
-            enough=max(400, size + (offset if unsure else 0)),
+            enough=max(400, size, offset // 4 if unsure else 0),
         )
+        sides = ((False, bits ^ without), (True, without))
+        runs = (run for missing, those in sides for run in walk.runs(those, missing))
+        if unsure:
+            return self._surely_down(order, runs, unsure, terms, offset, size)
         ids: list[int] = []
-        waiting: list[int] = []
-        for missing, those in ((False, bits ^ without), (True, without)):
-            for run in walk.runs(those, missing):
-                skip = offset if unsure else walk.skip
-                if unsure:
-                    doubtful = run.bits & unsure
-                    waiting += bitmaps.numbers(doubtful)
-                    ids += bitmaps.numbers(run.bits ^ doubtful)
-                else:
-                    ids += bitmaps.numbers(run.bits)
-                ids += run.late
-                if waiting and len(ids) + len(waiting) >= skip + size:
-                    ids += self._sure(waiting, terms)
-                    waiting = []
-                if len(ids) >= skip + size:
-                    return self._sorted(order, ids, skip, size)
-        ids += self._sure(waiting, terms)
-        return self._sorted(order, ids, offset if unsure else walk.skip, size)
+        for run in runs:
+            ids += bitmaps.numbers(run.bits)
+            ids += run.late
+            if len(ids) >= walk.skip + size:
+                break
+        return self._sorted(order, ids, walk.skip, size)
+
+    def _surely_down(
+        self, order: Sort, runs: Iterator[_Run], unsure: int, terms: list[Term], offset: int, size: int
+    ) -> list[int]:
+        """A page of runs some of whose customers only may match: these are asked, so many at once as the page needs."""
+        ids: list[int] = []
+        waiting: list[tuple[list[int], list[int]]] = []  # of each run who surely matches, and who may
+        might = 0
+        for run in runs:
+            doubtful = run.bits & unsure
+            waiting.append(([*bitmaps.numbers(run.bits ^ doubtful), *run.late], bitmaps.numbers(doubtful)))
+            might += sum(map(len, waiting[-1]))
+            if might < offset + size:
+                continue
+            ids, offset = self._asked(ids, waiting, terms, offset)
+            waiting = []
+            might = len(ids)
+            if might >= offset + size:
+                break
+        ids, offset = self._asked(ids, waiting, terms, offset)
+        return self._sorted(order, ids, offset, size)
+
+    def _asked(
+        self, ids: list[int], waiting: list[tuple[list[int], list[int]]], terms: list[Term], offset: int
+    ) -> tuple[list[int], int]:
+        """Those found and those of further runs that match, without whole runs before the page; what is left to skip."""
+        hits = set(self._sure([number for _, some in waiting for number in some], terms))
+        for sure, some in waiting:
+            found = [*sure, *(number for number in some if number in hits)]
+            if len(ids) <= offset:  # all found so far stand before the page
+                offset -= len(ids)
+                ids = found
+            else:
+                ids += found
+        return ids, offset
 
 
 def _plan(term: Term, now: State, grams: list[str]) -> tuple[list[str], list[str], list[str]]:
