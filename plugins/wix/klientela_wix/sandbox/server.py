@@ -286,7 +286,7 @@ class Server:
         limit = limit_of(paging, shelf.most, shelf.usual)
         offset = (paging or {}).get("offset") or 0
         name, descending = order_of(query.get("sort") or query.get("sorting"), shelf.columns, shelf.sorts)
-        passes = compile_filter(query.get("filter") or {}, shelf.columns)
+        passes = compile_filter(query.get("filter", {}), shelf.columns)
         rows = sort(filter(passes, self._listed(shelf)), shelf.columns[name], descending)
         begin = offset
         if offset and site.mischief.strikes("loop"):
@@ -307,7 +307,7 @@ class Server:
         given = paging.get("cursor")
         if given is None:
             name, descending = order_of(query.get("sort"), shelf.columns, shelf.sorts)
-            state: Answer = {"filter": query.get("filter") or {}, "sort": name, "down": descending, "last": None}
+            state: Answer = {"filter": query.get("filter", {}), "sort": name, "down": descending, "last": None}
         else:
             state = self._state(given, query)
         column = shelf.columns[state["sort"]]

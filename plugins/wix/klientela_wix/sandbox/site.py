@@ -173,8 +173,9 @@ class Site:
                 )
                 self.orders[one.id] = one
                 lines = lines if lines is not None else [Line(price=_money(total or "10.00", one.currency))]
-            elif purchased_at is not None:
-                one.purchased_at = _when(purchased_at)
+            else:
+                one.created_at = _when(created_at, one.created_at)
+                one.purchased_at = _when(purchased_at, one.purchased_at)
             if contact is not None:
                 one.contact = _id(contact)
                 if made and "member" not in fields and "visitor" not in fields:
