@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -63,6 +64,9 @@ def _place(source: Source, trace: TracebackType | None) -> str:
     return here
 
 
+_EXTERNAL_ID: Callable[[Any], Hashable] = attrgetter("external_id")
+
+
 class _Circles:
     """Notices a list that goes round in circles, within a few rounds, however long a round is.
 
@@ -80,7 +84,7 @@ class _Circles:
 
     def check(self, page: Page) -> None:
         """SourceBroken when it comes again and again."""
-        names = tuple(map(_name, page.records))
+        names = _names(page.records)
         if page.position is not None:
             place = hash((json.dumps(page.position), names))
             self._placed[place] += 1
@@ -112,6 +116,13 @@ class _Circles:
             f"the list {self._stream} goes round in circles: the same page came again and again",
             hint="the next run goes on from the last stored page; if it stays so, the shop's paging is broken",
         )
+
+
+def _names(records: Sequence[Any]) -> tuple[Hashable, ...]:
+    try:
+        return tuple(map(_EXTERNAL_ID, records))
+    except AttributeError:  # a Rejected among them
+        return tuple(map(_name, records))
 
 
 def _name(record: Any) -> Hashable:

@@ -337,9 +337,10 @@ def _older(mine: int | None, standing: int | None) -> bool:
 
 def _at_once(records: Sequence[Record]) -> dict[int, list[Item]] | None:
     """The records of a page checked in one go, where all are of one entity and nothing is wrong with any; else None."""
-    if len({type(record) for record in records}) != 1:
+    kinds = set(map(type, records))
+    if len(kinds) != 1:
         return None
-    entities = {_entity_of(record) for record in records}
+    entities = {facts.ORDER} if Order in kinds else {_entity_of(record) for record in records}
     entity = entities.pop()
     if entities or entity not in _TOGETHER:
         return None

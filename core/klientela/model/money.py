@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 # ISO 4217: currencies whose minor unit is not a hundredth.
 _DIGITS = {
@@ -40,6 +41,16 @@ def digits(currency: str) -> int:
 
 def minor(amount: str | int | Decimal, currency: str) -> int:
     """`minor("12.34", "EUR") == 1234`. ValueError for what is no amount, or has too many decimals."""
+    return _of_text(amount, currency) if type(amount) is str else _minor(amount, currency)
+
+
+@lru_cache(maxsize=16_384)
+def _of_text(amount: str, currency: str) -> int:
+    """A shop has few prices and many lines."""
+    return _minor(amount, currency)
+
+
+def _minor(amount: str | int | Decimal, currency: str) -> int:
     if type(amount) is str and amount[-3:-2] == "." and _DIGITS.get(currency, 2) == 2:
         plain = amount[:-3] + amount[-2:]  # the spelling of nearly every API; anything else takes the long way
         if plain.isascii() and plain.isdigit() and len(plain) < 19:
