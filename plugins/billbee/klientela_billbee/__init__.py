@@ -2,7 +2,8 @@
 
 settings.py   what an operator writes        source.py     what the account offers
 client.py     talking to the account         reading.py    paging through its lists
-nodes.py      the shapes of the answers      translate.py  their words into ours
+nodes.py      the shapes of the answers      values.py     text, times and money as they write them
+persons.py    their customers into ours      translate.py  their orders into ours
 papers.py     whose order a credit note or a cancellation speaks of
 sandbox/      a pretend account on loopback
 """

@@ -39,9 +39,11 @@ from klientela_billbee import translate
 from klientela_billbee.client import Billbee
 from klientela_billbee.nodes import AccountNode, EventNode, PlaceNode
 from klientela_billbee.papers import Originals
+from klientela_billbee.persons import person
 from klientela_billbee.reading import Lister, key, order_key
 from klientela_billbee.settings import BillbeeSettings
 from klientela_billbee.translate import House
+from klientela_billbee.values import first_moment
 
 log = logging.getLogger("klientela.billbee")
 
@@ -117,7 +119,7 @@ class BillbeeSource(Source):
         """From the payload alone: a credit note whose order was not read lately keeps that order's number."""
         raw = Raw(payload.encode())
         if stream == "customers":
-            return [translate.person(raw)]
+            return [person(raw)]
         if stream == "orders":
             sale = self._originals.settle(translate.sale(raw, self._house()), ask=False)
             return [sale.order, *sale.persons]
@@ -134,7 +136,7 @@ class BillbeeSource(Source):
         homes = self._addresses()
         for rows in self._lists.forward("customers", {}, position):
             items = [_with_addresses(row, homes) for row in rows.rows]
-            yield page(items, translate.person, rows.after, key=key, raw=bytes)
+            yield page(items, person, rows.after, key=key, raw=bytes)
 
     def _addresses(self) -> Mapping[int, list[bytes]]:
         """The addresses of each customer, as JSON of no more than what is read of them."""
@@ -239,7 +241,7 @@ class BillbeeSource(Source):
         """Order, kind and time of an event; None for one that names no order or cannot be read."""
         try:
             node = _events.decode(raw)
-            at = translate.moment(node.created, self._zone)
+            at = first_moment(self._zone, node.created)
         except ValueError:
             return None
         if node.order_id is None or node.type_id not in (DELETED, JOINED) or at is None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from billbee_helpers import settings_of
+from tests.conftest import fresh_schema
 
 from klientela.kit import MINUTE, SECOND, Instant, Source
-from klientela.store import Store
+from klientela.store import Store, open_store
 from klientela.testing import conformance
 from klientela.testing.conformance import Trouble
 from klientela_billbee.sandbox import API_KEY, PASSWORD, Sandbox
@@ -123,10 +125,8 @@ class TestBillbeeOnPostgres(conformance.Suite):
     subject = BillbeeSubject
 
     @pytest.fixture(autouse=True)
-    def _stores(self, new_store: Callable[[], Store], store_url: str) -> None:
-        if store_url.startswith("sqlite"):
-            pytest.skip("TestBillbee tries it on SQLite")
-        self._new = new_store
+    def _cluster(self, postgres_url: str, tmp_path: Path) -> None:
+        self.cluster, self.folder = postgres_url, tmp_path
 
     def new_store(self) -> Store:
-        return self._new()
+        return open_store(fresh_schema(self.cluster), key_file=self.folder / "klientela.key")

@@ -17,7 +17,7 @@ from tests.conftest import SHARED
 
 from klientela.kit import UNSET, Number, Order, Origin, Person, instant, minor, page
 from klientela.store import facts
-from klientela_billbee import translate
+from klientela_billbee import persons, translate
 from klientela_billbee.nodes import Envelope
 from klientela_billbee.reading import key, order_key
 from klientela_billbee.translate import House, Sale
@@ -44,7 +44,7 @@ def sale(**fields: Any) -> Sale:
 
 
 def person(**fields: Any) -> Person:
-    return translate.person(raw({"Id": 7, **fields}))
+    return persons.person(raw({"Id": 7, **fields}))
 
 
 def items(*prices: float) -> list[Node]:
@@ -76,7 +76,7 @@ def test_addresses_know_where_the_last_name_begins() -> None:
         {"CustomerId": 7, "AddressType": 2, "FirstName": "Bea", "LastName": "Nachbarin", "City": "Kiel"},
         {"CustomerId": 7, "AddressType": 1, "FirstName": "Maria", "LastName": "del Mar Ruiz", "Zip": "10115"},
     ]
-    made = translate.person(raw({"@Addresses": homes, "Id": 7, "Name": "Maria del Mar  Ruiz"}))
+    made = persons.person(raw({"@Addresses": homes, "Id": 7, "Name": "Maria del Mar  Ruiz"}))
     assert (made.first_name, made.last_name) == ("Maria", "del Mar Ruiz")
     assert made.addresses is not UNSET
     assert [home.kind for home in made.addresses] == ["billing", "shipping"]
@@ -84,7 +84,7 @@ def test_addresses_know_where_the_last_name_begins() -> None:
 
 def test_a_business_is_a_company_and_its_contact_a_person() -> None:
     homes = [{"CustomerId": 7, "AddressType": 1, "FirstName": "Anna", "LastName": "Berg", "City": "Kiel"}]
-    made = translate.person(raw({"@Addresses": homes, "Id": 7, "Name": "Berg und Tal OHG", "Type": 1}))
+    made = persons.person(raw({"@Addresses": homes, "Id": 7, "Name": "Berg und Tal OHG", "Type": 1}))
     assert (made.first_name, made.last_name, made.company) == ("Anna", "Berg", "Berg und Tal OHG")
     alone = person(Name="Berg und Tal OHG", Type=1)
     assert (alone.first_name, alone.last_name, alone.company) == (None, None, "Berg und Tal OHG")
@@ -121,7 +121,7 @@ def test_addresses_put_away_are_not_shown() -> None:
         {"CustomerId": 7, "City": "Graz", "ArchivedAt": "2026-01-01T00:00:00", "RestoredAt": "2026-02-01T00:00:00"},
         {"CustomerId": 7, "FirstName": "nowhere"},
     ]
-    made = translate.person(raw({"@Addresses": homes, "Id": 7}))
+    made = persons.person(raw({"@Addresses": homes, "Id": 7}))
     assert made.addresses is not UNSET
     assert [home.city for home in made.addresses] == ["Graz"]
 
@@ -401,7 +401,7 @@ def test_the_official_orders_arrive_without_loss() -> None:
 
 def test_the_official_customers_arrive_without_loss() -> None:
     for node in samples("customer"):
-        made = translate.person(spelled({"@Addresses": samples("place"), **node}))
+        made = persons.person(spelled({"@Addresses": samples("place"), **node}))
         taken(made)
         assert (made.external_id, made.first_name, made.email) == (str(node["Id"]), node["Name"], node["Email"])
         assert (made.phone, made.numbers) == (node["Tel1"], [Number(str(node["Number"]))])
@@ -484,7 +484,7 @@ def test_customers_of_the_same_origin_never_crash(changes: list[tuple[int, str, 
         places = paths(node)
         changed(node, places[number % len(places)], how, other)
     whole = isinstance(node.get("Id"), int) and isinstance(node.get("@Addresses"), list)
-    (one,) = page([spelled(node)], translate.person, key=key, raw=bytes).records
+    (one,) = page([spelled(node)], persons.person, key=key, raw=bytes).records
     if isinstance(one, Person):
         assert one.external_id == str(node["Id"])
         taken(one)
