@@ -81,6 +81,8 @@ class Stream:
     complete     after a snapshot or full reading, records that did not come are gone at the source (R50c)
     fingerprint  one cheap look; the same value as last time means there is nothing to read
     sweep        yields lists of all external ids that exist now, for finding deletions
+    missing      asked about ids that a sweep did not find, before they are flagged: records that say what became of
+                 them, such as a Person that was merged into another; none for what was simply deleted
     rank         R0b, among claims without version: own streams 0, embedded 10
     """
 
@@ -92,6 +94,7 @@ class Stream:
     complete: bool = False
     fingerprint: Callable[[], str | None] | None = None
     sweep: Callable[[], Iterator[Sequence[str]]] | None = None
+    missing: Callable[[Sequence[str]], Iterable[Record]] | None = None
     rank: int = 0
 
 

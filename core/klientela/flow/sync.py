@@ -447,6 +447,7 @@ class _Run:
                 for exts in stream.sweep():
                     seen.update(map(hash, exts))
             gone = self._absent(stream, seen)
+            self._ask_after(stream, gone)
             for start in range(0, len(gone), 500):
                 with self.store.step(f"sweep {self.source.name} {stream.name}", run=self.number) as step:
                     mark_gone(step, gone[start : start + 500])
@@ -458,6 +459,20 @@ class _Run:
                     "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                     (name, str(now)),
                 )
+
+    def _ask_after(self, stream: Stream, gone: Sequence[int]) -> None:
+        """Let a source say what became of the records that its sweep did not find, before they are flagged."""
+        if stream.missing is None:
+            return
+        cursor, stage = self._load(stream), Stage(self.row, stream.name, stream.rank)
+        for start in range(0, len(gone), 100):
+            with self.store.reading() as db:
+                few = db.pack(gone[start : start + 100])
+                exts = [ext for (ext,) in db.rows(f"SELECT ext FROM record WHERE id {db.among} ORDER BY id", (few,))]
+            with asking(self.source, f"what became of missing {stream.name}"):
+                found = list(stream.missing(exts))
+            if found:
+                self._commit(stage, stream, cursor, [Page(found)])
 
 
 __all__ = ["Db", "Iterator", "Report", "sync"]

@@ -1,13 +1,13 @@
-"""The contacts that orders name: who of them is a guest, and whom Wix has merged into somebody else meanwhile.
+"""The contacts that orders name and those that vanished: who is a guest, and whom Wix has merged into somebody else.
 
-An order keeps the id of the contact it was placed with. Where no contact of that id is known, Wix is asked for it: it
-answers a merged-away id with the contact that stayed (R18).
+An order keeps the id of the contact it was placed with. Where no contact of that id is known, and where a sweep finds
+one no more, Wix is asked for it: it answers a merged-away id with the contact that stayed (R18).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import Raw, Struct
@@ -20,6 +20,9 @@ from klientela_wix.nodes import OneContact
 Recall = Callable[[str, Sequence[str]], Mapping[str, Record]]
 
 CONTACT = "/contacts/v4/contacts/"
+MERGED = "merged"
+"""The channel by which Wix says that a contact was merged away."""
+
 _ID = re.compile(r"[0-9A-Za-z-]{1,100}")
 
 
@@ -63,9 +66,21 @@ class Buyers:
         if contact in self._settled or contact in self._nobody:
             return alone
         if contact in self._away:
-            merged = Person(external_id=contact, channel=translate.EMBEDDED, merged_into=self._away[contact])
-            return [*alone, merged]
+            return [*alone, merged_away(contact, self._away[contact])]
         return records
+
+
+def merged_away(contact: str, stays: str) -> Person:
+    """What is said of a contact that was merged into another."""
+    return Person(external_id=contact, channel=MERGED, merged_into=stays)
+
+
+def after(wix: Wix, contacts: Iterable[str]) -> Iterator[Record]:
+    """What became of contacts that are in no list any more: those that were merged away; the others were deleted."""
+    for name in contacts:
+        stays = whereabouts(wix, name) if _ID.fullmatch(name) else None
+        if stays is not None and stays != name:
+            yield merged_away(name, stays)
 
 
 def whereabouts(wix: Wix, contact: str) -> str | None:

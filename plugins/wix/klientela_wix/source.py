@@ -25,7 +25,7 @@ from klientela.kit import (
     SourceRefused,
     Stream,
 )
-from klientela_wix import reading, translate, webhooks
+from klientela_wix import buyers, reading, translate, webhooks
 from klientela_wix.buyers import Buyers
 from klientela_wix.client import Wix
 from klientela_wix.nodes import CursorPaging, InstanceAnswer
@@ -74,7 +74,14 @@ class WixSource(Source):
         """
         contacts, members, orders, checkouts = self._listings()
         wix = self._wix
-        found = [Stream("contacts", partial(reading.by_offset, wix, contacts), sweep=partial(self._sweep, contacts))]
+        found = [
+            Stream(
+                "contacts",
+                partial(reading.by_offset, wix, contacts),
+                sweep=partial(self._sweep, contacts),
+                missing=partial(buyers.after, wix),
+            )
+        ]
         if self.settings.members:
             found.append(
                 Stream(

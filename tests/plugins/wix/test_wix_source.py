@@ -20,7 +20,7 @@ from klientela.kit import (
     Window,
     instant,
 )
-from klientela.store import Store
+from klientela.store import Store, facts
 from klientela_wix import client
 from klientela_wix.sandbox import APP_ID, APP_SECRET, Sandbox
 
@@ -325,7 +325,29 @@ def test_merged_away_buyers_point_to_the_one_that_stayed(store: Store, connect: 
     quiet = sync(store, connect(box), full=True)
     assert (quiet.new, quiet.changed) == (0, 0)
     asked = box.faults.paths[f"/contacts/v4/contacts/{away.id}"]
-    assert asked == 1  # what is known already is not asked for again
+    assert asked == 2  # for its order, and when the sweep missed it; what is known is not asked for again
+
+
+def test_contacts_merged_after_they_were_read_are_found_by_the_sweep(store: Store, connect: Connect) -> None:
+    use(store)
+    box = Sandbox()
+    stays, away, gone = [box.contact(first_name=name, last_name="Berg") for name in ("Ada", "A.", "Udo")]
+    box.order(contact=away, total="20.00")
+    assert sync(store, connect(box)).status == "ok"
+    box.merge(stays, away)
+    box.delete(gone)
+    assert sync(store, connect(box), full=True).status == "ok"
+    with store.reading() as db:
+        told = {
+            ext: (bool(lost), facts.load(db, [number])[number].fact)
+            for number, ext, lost in db.rows("SELECT id, ext, gone FROM record WHERE entity = ?", (facts.CUSTOMER,))
+        }
+    assert {name: lost for name, (lost, _) in told.items()} == {stays.id: False, away.id: True, gone.id: True}
+    fact = told[away.id][1]
+    assert (fact.merged_into, fact.first_name, fact.kind) == (stays.id, "A.", "guest")  # and keeps what it was
+    assert told[gone.id][1].merged_into is UNSET
+    quiet = sync(store, connect(box), full=True)
+    assert (quiet.status, quiet.new, quiet.changed) == ("ok", 0, 0)
 
 
 def test_a_buyer_of_both_kinds_is_registered_and_a_visitor_is_not(store: Store, connect: Connect) -> None:
