@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
 import statistics
 import subprocess
 import sys
@@ -25,7 +26,6 @@ from urllib.request import urlopen
 from meter import Server, cluster, cpu, cpu_of_children, peak_mb, root_of
 
 BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
-PORT = 18731
 PHASES = ("full", "changed", "quiet")
 GOALS = {"full": "ratio <= 2.5", "changed": "ratio <= 1.5", "quiet": "<= 0.05 CPU-s"}
 SMALL = 20  # the memory of the whole is compared with that of one part of this many
@@ -86,26 +86,29 @@ def floor(database: str, port: int) -> float:
 
 
 @contextmanager
-def pages(port: int, customers: int, orders: int) -> Iterator[None]:
-    """The page server, ready."""
+def pages(customers: int, orders: int) -> Iterator[int]:
+    """The page server on a port of its own, ready."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     server = subprocess.Popen(
         [sys.executable, str(BENCH / "page_server.py"), str(port), str(customers), str(orders)], stdout=subprocess.PIPE
     )
     try:
         assert server.stdout is not None
-        server.stdout.readline()
-        yield
+        if server.stdout.readline().strip() != b"ready":
+            sys.exit("The page server of ../shared/bench did not start.")
+        yield port
     finally:
         server.kill()
         server.wait()
 
 
-def floor_round(folder: str) -> dict[str, float]:
+def floor_round(folder: str, port: int) -> dict[str, float]:
     """The floor's three runs."""
     database, found = f"{folder}/floor.db", {}
     for phase, generation in (("full", 0), ("changed", 1), ("quiet", 1)):
-        urlopen(f"http://127.0.0.1:{PORT}/admin/gen?g={generation}").read()
-        found[phase] = floor(database, PORT)
+        urlopen(f"http://127.0.0.1:{port}/admin/gen?g={generation}").read()
+        found[phase] = floor(database, port)
     return found
 
 
@@ -181,17 +184,17 @@ def main() -> None:
 def measure(folder: str, args: argparse.Namespace, postgres: str | None) -> None:
     """All rounds, then the memory."""
     floors, found = [], []
-    with pages(PORT, args.customers, args.orders):
+    with pages(args.customers, args.orders) as port:
         for number in range(args.rounds):
-            floors.append(floor_round(folder))
+            floors.append(floor_round(folder, port))
             with database(folder, postgres, f"k{number}") as url:
-                found.append(journey_round(url, PORT, PHASES, args.profile))
+                found.append(journey_round(url, port, PHASES, args.profile))
             size = sum(path.stat().st_size for path in Path(folder).glob(f"k{number}.db*")) / 2**20
             for path in (*Path(folder).glob("k*.db*"), *Path(folder).glob("floor.db*")):
                 path.unlink()
     show(floors, found, postgres is not None)
-    with pages(PORT, args.customers // SMALL, args.orders // SMALL), database(folder, postgres, "small") as url:
-        small = journey_round(url, PORT, ("full",), False)["full"]["memory"]
+    with pages(args.customers // SMALL, args.orders // SMALL) as port, database(folder, postgres, "small") as url:
+        small = journey_round(url, port, ("full",), False)["full"]["memory"]
     large = statistics.median(one["full"]["memory"] for one in found)
     every = args.customers + args.orders
     print(
