@@ -101,9 +101,10 @@ def keep_own(db: Db, name: str, value: Any) -> None:
 
 def touch(db: Db, rows: Iterable[int], figures: Iterable[int]) -> None:
     """Note customers whose row changed, and those of whom figures did, where there are bitmaps."""
+    if db.one(f"SELECT 1 FROM bitmap WHERE part = {_OWN} AND name = '{_STATE}'") is None:
+        return
     changed = [*((number, 1) for number in sorted(set(rows))), *((number, 0) for number in sorted(set(figures)))]
-    if changed and db.one(f"SELECT 1 FROM bitmap WHERE name = '{_STATE}' AND part = {_OWN}") is not None:
-        db.upsert(t.unmapped, ("id", "whole"), changed, ("id", "whole"))
+    db.upsert(t.unmapped, ("id", "whole"), changed, ("id", "whole"))
 
 
 def clear(db: Db) -> None:
