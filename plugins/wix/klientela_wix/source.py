@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any, ClassVar
 from msgspec import Raw
 
 from klientela.kit import (
+    UNSET,
     Capabilities,
     Checked,
     Delivery,
@@ -31,6 +33,8 @@ from klientela_wix.client import Wix
 from klientela_wix.nodes import CursorPaging, InstanceAnswer
 from klientela_wix.reading import CursorList, OffsetList
 from klientela_wix.settings import WixSettings
+
+log = logging.getLogger("klientela.wix")
 
 _CONTACTS, _MEMBERS, _ORDERS, _CHECKOUTS = 1000, 100, 100, 100  # rows a page: what Wix allows
 _INSTANCE = "/apps/v1/instance"
@@ -64,6 +68,7 @@ class WixSource(Source):
         super().__init__(name, settings, shop=shop, stop=stop)
         self._wix = Wix(settings, stop=self.stop)
         self._buyers = Buyers(self._wix)
+        self._told = False
         self._demo: set[str] = set()  # the demo orders of the page at hand
 
     def streams(self) -> Sequence[Stream]:
@@ -189,5 +194,8 @@ class WixSource(Source):
         demo = bool(self._demo) and translate.key(raw) in self._demo
         made = translate.order(raw, test_field=self._field, demo=demo)
         order = made[0]
+        if isinstance(order, Order) and order.test is not UNSET and not self._told:
+            self._told = True  # whether Wix shows it at all is not documented
+            log.info("%s: orders carry the field demo; it is taken for the mark of a test order", self.name)
         buyer = order.customer if isinstance(order, Order) and isinstance(order.customer, str) else None
         return self._buyers.say(made, buyer)

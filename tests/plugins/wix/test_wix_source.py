@@ -280,6 +280,17 @@ def test_demo_orders_are_asked_for_where_the_field_is_not_shown(connect: Connect
     assert tests(test_orders="query") == {real.id: UNSET, demo.id: True}
 
 
+def test_that_a_site_shows_demo_orders_is_logged_once(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    box = Sandbox()
+    ada = box.contact(first_name="Ada", email="ada@example.com")
+    for demo in (False, True, True):
+        box.order(contact=ada, demo=demo)
+    with caplog.at_level("INFO", logger="klientela.wix"):
+        records(connect(box), "orders")
+    said = [record.getMessage() for record in caplog.records if record.name == "klientela.wix"]
+    assert said == ["main: orders carry the field demo; it is taken for the mark of a test order"]
+
+
 def test_rejected_items_can_be_translated_again(connect: Connect) -> None:
     box = Sandbox(customers=60)
     source = connect(box)

@@ -468,7 +468,7 @@ def test_mutilated_objects_are_translated_or_rejected_one_by_one(data: st.DataOb
         if data.draw(st.booleans()):
             del inner[name]
         else:
-            inner[name] = data.draw(ODD)
+            inner[name] = copy.deepcopy(data.draw(ODD))
     other = next(one for what, one in NODES if what == kind)
     found = page([raw(bent), raw(other)], TRANSLATE[kind], key=translate.key, raw=bytes)
     assert found.records
