@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from klientela.flow import rules, work
-from klientela.kit import Address, Checkout, Consent, Gone, Number, Order, Person, Record
+from klientela.kit import Address, Checkout, Consent, Gone, Number, Order, Origin, Person, Record
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.store import Store
 from tests.shops import bring
@@ -118,6 +118,27 @@ def live(store: Store, *, size: int = 250) -> Store:
     ):
         rules.apply(store, changed)
         work.drain(store)
+    return store
+
+
+def passed_on(store: Store, *, size: int = 250) -> Store:
+    """Then a marketplace comes that passes on orders of the shop, with papers, and merges two of its people."""
+    live(store, size=size)
+    rules.apply(store, Ruleset(**{**_fields(RULES), "sources": {
+        **RULES.sources, "market": SourceRules(guests="merge", same_as={"77": "main"}),
+    }}))  # fmt: skip
+    bring(store, "market", [
+        Person(external_id="m1", first_name="Anna", last_name="Mueller", email="relay@market.example", version=DAY),
+        Person(external_id="m2", first_name="Leo", last_name="Berg", email="leo@x.example", merged_into="m3"),
+        Person(external_id="m3", first_name="Leopold", last_name="Berg", email="leopold@x.example"),
+        Order(external_id="b1", customer="m1", total=1002, currency="EUR", placed_at=2 * DAY,
+              origin=Origin(platform="shop", shop="77", id="o2")),
+        Order(external_id="b2", customer="m3", total=5000, currency="EUR", placed_at=3 * DAY,
+              origin=Origin(platform="other", shop="9", id="x1")),
+        Order(external_id="b3", customer="m3", total=-2000, currency="EUR", placed_at=4 * DAY, credits="b2"),
+        Order(external_id="b4", customer="m3", total=100, currency="EUR", placed_at=4 * DAY, cancels="unknown"),
+    ], size=size)  # fmt: skip
+    work.drain(store)
     return store
 
 

@@ -83,6 +83,10 @@ def stored(store: Store) -> State:
                 for key, name, handle in db.rows("SELECT key, name, handle FROM mark")
                 for record in names.members[handle]
             },
+            "heads": {
+                (names.records[record], names.records[head])
+                for record, head in db.rows("SELECT record, head FROM carrier WHERE record <> head")
+            },
             "crowded": {row[0] for row in db.rows("SELECT key FROM crowded")},
             "comp": _comps(db, names),
             "apart": {
@@ -225,7 +229,11 @@ def expected(world: World, ruleset: Ruleset, store: Store) -> State:
     return {
         "work": [],
         "person": {key: _says_person(state) for key, state in world.persons.items()},
-        "orders": {key: _says_order(one) for key, one in world.orders.items()},
+        "orders": {
+            **{key: _says_order(one) for key, one in world.orders.items()},
+            **{key: _says_carrier(one) for one in world.orders.values() for key in one.carriers[1:]},
+        },
+        "heads": {(key, one.key) for one in world.orders.values() for key in one.carriers[1:]},
         "checkout": {
             key: {
                 "owner": (key[0], "customer", cart.customer) if cart.customer else None,
@@ -274,6 +282,10 @@ def _says_order(one: Any) -> dict[str, Any]:
         "test": int(settled.test),
         "number": one.order.number or None,
     }
+
+
+def _says_carrier(one: Any) -> dict[str, Any]:
+    return {"owner": one.owner, "gross": None, "ltv": None, "why": "other carrier", "test": 0}
 
 
 def _says_customer(one: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from klientela.kit import Address, Checkout, Consent, Gone, Number, Order, Person, Record
+from klientela.kit import Address, Checkout, Consent, Gone, Number, Order, Origin, Person, Record
 from klientela.rules.ruleset import RULES, Ruleset, SourceRules
 from klientela.rules.whole import Decided, RecordKey, Said
 
@@ -54,6 +54,14 @@ PLACES = (
     Address(street="ul. Długa 12/4", zip="00-238", city="Warszawa", country="PL", company="ACME", first_name="Ola"),
     Address(city="Öhringen", phone="0171/5550123"),
 )
+ORIGINS = (
+    Origin(platform="shopify", shop="S1", id="1", name="#1"),
+    Origin(platform="Shopify", shop="S1", id="2", name="2"),
+    Origin(platform="shopify", shop="S1", name="1"),
+    Origin(platform="ebay", shop="S2", id="1"),
+    Origin(platform="ebay", shop="S2", id="3", name="#2"),
+)
+SAME_AS: tuple[dict[str, str], ...] = ({}, {"S1": "alfa"}, {"S1": "alfa", "S2": "beta"}, {"S2": "alfa"})
 PEOPLE = (  # names, mails, phones, places that go together
     (NAMES[1:6], MAILS[1:4], PHONES[1:3], PLACES[:2]),
     (NAMES[6:8], MAILS[4:6], PHONES[1:3], PLACES[:2]),
@@ -75,7 +83,7 @@ STATES = (UNSET, "open", "paid", "cancelled", "returned", "offer", "deleted", "v
 
 def short(thing: Any) -> str:
     """A record or ruleset by what it says, without what it leaves at its default."""
-    if isinstance(thing, (Person, Order, Checkout, Gone, Address, Consent, Number)):
+    if isinstance(thing, (Person, Order, Checkout, Gone, Address, Consent, Number, Origin)):
         said = [f"{n}={short(getattr(thing, n))}" for n in thing.__struct_fields__ if getattr(thing, n) is not UNSET]
         plain = {f"{n}={short(d)}" for n, d in zip(type(thing).__struct_fields__, _defaults(type(thing)), strict=True)}
         return f"{type(thing).__name__}({', '.join(one for one in said if one not in plain)})"
@@ -232,11 +240,14 @@ def _person(
         phones=dice.key(UNSET, ["0171 5550123"]),
         crm_id=dice.of(UNSET, "C1", "C2"),
         modules=dice.of(UNSET, UNSET, ["shop"]),
+        merged_into=dice.of(*(UNSET,) * 8, None, "1", "2", "9"),
     )
 
 
 @st.composite
-def _order(draw: st.DrawFn, ext: str, version: int | None, channel: str | None, twins: bool = False) -> Order:
+def _order(
+    draw: st.DrawFn, ext: str, version: int | None, channel: str | None, twins: bool = False, carried: bool = False
+) -> Order:
     dice = _Dice(draw, twins)
     _, mails, phones, _ = dice.who
     first, last = dice.name()
@@ -261,7 +272,9 @@ def _order(draw: st.DrawFn, ext: str, version: int | None, channel: str | None, 
         number=dice.of(None, "#1", "#2"),
         refunded=dice.of(UNSET, UNSET, 0, 1000, 9999),
         current_total=dice.of(UNSET, UNSET, None, 0, 500),
-        credits=dice.of(*(UNSET,) * 8, "9"),
+        credits=dice.of(*(UNSET,) * 8, "9", *("12" if carried else ())),
+        cancels=dice.of(*(UNSET,) * 16, "9", *("13" if carried else ())),
+        origin=dice.of(UNSET, None, *ORIGINS, *ORIGINS) if carried else UNSET,
     )
 
 
@@ -322,6 +335,7 @@ class Focus:
     people: int = 99  # so many at most
     bought: int = 99
     twins: bool = False
+    carried: bool = False  # all but the first source pass on orders
     guests: tuple[Any, ...] = ("merge", "merge", "per_order", "per_source")
 
 
@@ -334,6 +348,7 @@ FOCUS = (
         (SOURCES[:1], "1234"),
         guests=("per_order", "per_order", "per_source", "merge"),
     ),
+    Focus((SOURCES, ("customer",), "12"), (SOURCES, "123"), people=4, carried=True),
 )
 
 
@@ -345,7 +360,8 @@ def _claims(draw: st.DrawFn, most: int, focus: Focus) -> tuple[tuple[str, Record
             found.append((source, draw(_person(ext, entity, version, channel, focus.twins))))
     for source, ext in draw(_picked(list(product(*focus.orders)), min(most, focus.bought))):
         for channel, version in draw(_versions("order")):
-            found.append((source, draw(_order(ext, version, channel, focus.twins))))
+            carried = focus.carried and source != SOURCES[0]
+            found.append((source, draw(_order(ext, version, channel, focus.twins, carried))))
     for source in draw(_some(((), (), ("alfa",), ("beta",)))):
         found.append((source, draw(_cart("1", draw(_some((None, 5)))))))
     return tuple(found)
@@ -369,6 +385,7 @@ def rulesets(draw: st.DrawFn, guests: tuple[Any, ...] = FOCUS[0].guests) -> Rule
             guest_rule=of(None, None, "state", "customer_null", "never"),
             priority=of(100, 1),
             default_status=of("registered", "registered", "guest"),
+            same_as={} if name == SOURCES[0] else of({}, *SAME_AS),
         )
         for name in SOURCES
     }

@@ -29,6 +29,9 @@ UNEQUAL = {
     "link": ["INSERT INTO link (a, b, reason) VALUES (1, 2, 'upstream')"],
     "orders": ["UPDATE orders SET ltv = 1 WHERE number IS NULL", "DELETE FROM orders",
                "UPDATE orders SET owner = 2 WHERE owner = 1"],
+    "order_key": ["DELETE FROM order_key"],
+    "carrier": ["DELETE FROM carrier", "UPDATE carrier SET head = record"],
+    "paper": ["DELETE FROM paper", "UPDATE paper SET target = 1"],
     "checkout": ["DELETE FROM checkout", "UPDATE checkout SET owner = 2"],
     "customer": ["UPDATE customer SET email = 'other@x.example' WHERE id = 1", "DELETE FROM customer WHERE id = 1",
                  "UPDATE customer SET inactive = 1 WHERE id = 1", "UPDATE customer SET s_name = 'zz' WHERE id = 1"],
@@ -46,7 +49,7 @@ def town_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     if request.param == "postgresql":
         url = fresh_schema(request.getfixturevalue("postgres_url"))
     with open_store(url, key_file=folder / "key") as made:
-        yield town.live(made)
+        yield town.passed_on(made)
 
 
 @pytest.fixture
@@ -69,12 +72,12 @@ def seen(store: Store) -> dict[str, list[tuple[object, ...]]]:
 def test_the_town_has_something_in_every_table(lived: Store) -> None:
     with lived.reading() as db:
         empty = {table.name for table in t.DERIVED if db.one(f"SELECT 1 FROM {table.name}") is None}
-    assert empty <= {"link", "alias"}
+    assert not empty
 
 
 @pytest.mark.parametrize("size", [1, 3, 250])
 def test_incremental_is_rebuild(store: Store, size: int) -> None:
-    town.live(store, size=size)
+    town.passed_on(store, size=size)
     assert rebuild(store, check=True).differences == []
     before, when = lines(store), seen(store)
     made = rebuild(store)

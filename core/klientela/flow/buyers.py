@@ -5,12 +5,12 @@ from __future__ import annotations
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from klientela.flow.values import Buyers, Case, Moved
+from klientela.flow.values import Buyers, Carried, Case, Moved
 from klientela.model.records import Order, Person
 from klientela.rules.guests import guest_person, is_own_row
 from klientela.rules.publish import NEVER, Canon, Published, is_account, publish
 from klientela.rules.ruleset import Ruleset
-from klientela.rules.totals import Settled, settle
+from klientela.rules.totals import OTHER_CARRIER, Settled, settle
 from klientela.store import facts
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
@@ -33,15 +33,22 @@ class Owners:
         self.result = Buyers()
         self.rules_of = {number: ruleset.of(row.uid) for number, row in sources.items()}
         self.accounts: dict[int, bool] = {}
+        self.strict = any(rules.guests != "merge" for rules in self.rules_of.values())
+        self.carried = Carried([])
+        self.carriers: bool | None = None  # whether there is any
         self.touched: set[int | None] = set()  # buyers that an order found, left, or stopped or began to belong to
 
-    def run(self, persons: list[Loaded], orders: list[Loaded], fresh: set[int]) -> Buyers:
-        """`persons` and `orders` have changed; `fresh` are records nobody knew before."""
-        if any(rules.guests != "merge" for rules in self.rules_of.values()):
+    def concerned(self, persons: list[Loaded], orders: list[Loaded], fresh: set[int]) -> list[Loaded]:
+        """The orders to look at when `persons` and `orders` have changed; `fresh` are records nobody knew before."""
+        if self.strict:
             for item in persons:
                 self.accounts[item.id] = item.fact is not None and is_account(item.fact, self.rules_of[item.source])
-        orders = self._with_orders_of(persons, orders, fresh)
-        self._own(orders, fresh)
+        return self._with_orders_of(persons, orders, fresh)
+
+    def run(self, persons: list[Loaded], carried: Carried, fresh: set[int]) -> Buyers:
+        """Whose the `concerned` orders are, as all their carriers tell them."""
+        self.carried = carried
+        self._own(carried.orders, fresh)
         hidden = self._hidden(persons)
         for item in persons:
             if item.id not in self.result.cases:  # what an order just said of its guest row is newer
@@ -53,9 +60,7 @@ class Owners:
         buyers = [
             item.id
             for item in persons
-            if item.entity == facts.CUSTOMER
-            and item.id not in fresh
-            and self._buyer_matters(self.sources[item.source].uid)
+            if item.entity == facts.CUSTOMER and item.id not in fresh and self._buyer_matters(item.source)
         ]
         if not buyers:
             return orders
@@ -68,8 +73,14 @@ class Owners:
         more = facts.load(self.db, [row[0] for row in rows if row[0] not in mine])
         return [*orders, *(item for _, item in sorted(more.items()))]
 
-    def _buyer_matters(self, uid: str) -> bool:
-        return self.ruleset.of(uid).guests != "merge"
+    def _buyer_matters(self, source: int) -> bool:
+        """Whether the state of its buyers can decide whose an order is: here, or where another carrier's policy rules."""
+        return self.rules_of[source].guests != "merge" or (self.strict and self._any_carriers())
+
+    def _any_carriers(self) -> bool:
+        if self.carriers is None:
+            self.carriers = self.db.one("SELECT 1 FROM carrier LIMIT 1") is not None
+        return self.carriers
 
     def _own(self, orders: list[Loaded], fresh: set[int]) -> None:
         if not orders:
@@ -80,12 +91,12 @@ class Owners:
         buyers = self._buyers(orders)
         owners = self._owners(orders, buyers, standing)
         currency = self.ruleset.currency
-        moved, touched = self.result.moved, self.touched
+        moved, touched, under = self.result.moved, self.touched, self.carried.under
         new_rows, passed_on, amended = [], [], []
         for item, buyer, owner in zip(orders, buyers, owners, strict=True):
             number = item.id
             order: Order = item.fact
-            settled = settle(order, currency)
+            settled = settle(order, currency) if number not in under else _counted_elsewhere(order, currency)
             name = None if order.number is UNSET else order.number
             row = (
                 settled.currency, settled.gross, settled.ltv, settled.state, settled.why_not, 1 if settled.test else 0,
@@ -105,6 +116,8 @@ class Owners:
                 touched.update((old_buyer, buyer))
             if old_owner != owner or old != settled:
                 moved.append(Moved(number, old_owner, old, owner, settled))
+        named = {buyer for item, buyer in zip(orders, buyers, strict=True) if item.id in under} if under else set()
+        self.result.tied = {buyer for buyer in touched | named if buyer is not None}
         columns = ("currency", "gross", "ltv", "state", "why", "test", "number")
         db.insert(t.orders, (*columns, "id", "placed", "buyer", "owner"), new_rows)
         db.update(t.orders, ("placed", "buyer", "owner", *columns), passed_on)
@@ -126,13 +139,19 @@ class Owners:
         """The record of each order's buyer; None where the order names none."""
         wanted: dict[int, dict[str, None]] = {}
         for item in orders:
-            name = item.fact.customer
+            name = self._named(item)
             if name:
                 if item.source not in wanted:
                     wanted[item.source] = {}
                 wanted[item.source][name] = None
         found = {source: facts.ensure(self.step, source, facts.CUSTOMER, list(exts)) for source, exts in wanted.items()}
-        return [found[item.source][item.fact.customer] if item.fact.customer else None for item in orders]
+        names = [(item.source, self._named(item)) for item in orders]
+        return [found[source][name] if name else None for source, name in names]
+
+    def _named(self, item: Loaded) -> str | None:
+        """Whom an order's own words name, not those of another carrier."""
+        order: Order = self.carried.heads.get(item.id, item.fact)
+        return order.customer or None
 
     def _owners(
         self,
@@ -141,8 +160,9 @@ class Owners:
         standing: Standing,
     ) -> list[int | None]:
         """Whose each order is: its buyer's, or that of a guest row of its own, or nobody's that we know of."""
+        carried = self.carried
         merging = {number for number, rules in self.rules_of.items() if rules.guests == "merge"}
-        if None not in buyers and merging.issuperset({item.source for item in orders}):
+        if not carried.heads and None not in buyers and merging.issuperset({item.source for item in orders}):
             before = [
                 standing[item.id][1] if item.id in standing else buyer
                 for item, buyer in zip(orders, buyers, strict=True)
@@ -153,19 +173,25 @@ class Owners:
         owners: dict[int, int | None] = {}
         own_row: list[Loaded] = []
         for item, buyer in zip(orders, buyers, strict=True):
+            if item.id in carried.under:
+                continue
             if self._is_own_row(item, buyer):
                 own_row.append(item)
             else:
                 owners[item.id] = buyer
-        if own_row or standing:
-            self._guest_rows(orders, own_row, owners, standing)
+        if own_row:
+            self._guest_rows(own_row, owners)
+        for number, head in carried.under.items():
+            owners[number] = owners.get(head)
+        if standing:
+            self._vanished(orders, owners, standing)
         return [owners.get(item.id) for item in orders]
 
     def _load_accounts(self, orders: list[Loaded], buyers: list[int | None]) -> None:
         wanted = {
             buyer
             for item, buyer in zip(orders, buyers, strict=True)
-            if buyer is not None and buyer not in self.accounts and self._buyer_matters(self.sources[item.source].uid)
+            if buyer is not None and buyer not in self.accounts and self._buyer_matters(item.source)
         }
         if wanted:
             for number, flags in self.db.rows(
@@ -176,18 +202,14 @@ class Owners:
     def _is_own_row(self, item: Loaded, buyer: int | None) -> bool:
         """Whether the order makes a row of its own instead of belonging to its buyer's record."""
         rules = self.rules_of[item.source]
-        if buyer is not None and rules.guests == "merge":
+        policy = self.carried.policies.get(item.id, rules.guests)
+        if buyer is not None and policy == "merge":
             return False
-        return is_own_row(item.fact, rules, rules.guests, buyer is not None and self.accounts.get(buyer, False))
+        own = self.carried.heads.get(item.id, item.fact)
+        return is_own_row(own, rules, policy, buyer is not None and self.accounts.get(buyer, False))
 
-    def _guest_rows(
-        self,
-        orders: list[Loaded],
-        own_row: list[Loaded],
-        owners: dict[int, int | None],
-        standing: Standing,
-    ) -> None:
-        """Register, fill or empty the guest_order records of these orders."""
+    def _guest_rows(self, own_row: list[Loaded], owners: dict[int, int | None]) -> None:
+        """Register and fill the guest_order records of these orders."""
         made = {
             item.id: person
             for item in own_row
@@ -211,7 +233,6 @@ class Owners:
                 loaded = Loaded(number, source, facts.GUEST_ORDER, item.ext, item.version, item.gone, person)
                 self.result.cases[number] = Case(loaded, canon, published)
         self.db.update(t.record, ("version", "body"), bodies)
-        self._vanished(orders, owners, standing)
 
     def _vanished(self, orders: list[Loaded], owners: dict[int, int | None], standing: Standing) -> None:
         """Guest rows that their order left: it has an account now, or another policy rules."""
@@ -220,6 +241,7 @@ class Owners:
             for item in orders
             if (old := standing.get(item.id, (None, None))[1]) is not None and owners.get(item.id) != old
         }
+        left -= set(owners.values())  # another carrier's order may still be its own
         if not left:
             return
         for item in facts.load(self.db, left).values():
@@ -233,9 +255,11 @@ class Owners:
     def _hidden(self, persons: list[Loaded]) -> set[int]:
         """Buyers who are no account and all of whose known orders are owned by per_order guests (R13, R29): they
         publish nothing and make no row. Adds buyers that orders found or left to the persons that must be looked at."""
-        per_order = {number for number, row in self.sources.items() if self.ruleset.of(row.uid).guests == "per_order"}
+        per_order = {number for number, rules in self.rules_of.items() if rules.guests == "per_order"}
         if not per_order:
             return set()
+        if self._any_carriers():
+            per_order = set(self.rules_of)  # the strictest policy of the carriers governs an order
         watched = {i.id for i in persons if i.source in per_order and not self.accounts.get(i.id, False)}
         others = {number for number in self.touched if number is not None} - {item.id for item in persons}
         for item in facts.load(self.db, others).values():
@@ -245,14 +269,18 @@ class Owners:
                     watched.add(item.id)
         if not watched:
             return set()
-        differs = "owner IS NOT buyer" if self.db.sqlite else "owner IS DISTINCT FROM buyer"
+        differs = "o.owner IS NOT o.buyer" if self.db.sqlite else "o.owner IS DISTINCT FROM o.buyer"
         packed = self.db.pack(watched)
         elsewhere: set[int] = set()
         open_ones: set[int] = set()
-        for buyer, owner in self.db.rows(
-            f"SELECT buyer, owner FROM orders WHERE buyer {self.db.among} AND {differs}", (packed,)
+        strict = {number for number, rules in self.rules_of.items() if rules.guests == "per_order"}
+        for buyer, entity, source, policy in self.db.rows(
+            "SELECT o.buyer, r.entity, r.source, c.strict FROM orders o LEFT JOIN record r ON r.id = o.owner "
+            f"LEFT JOIN carrier c ON c.record = o.id WHERE o.buyer {self.db.among} AND {differs}",
+            (packed,),
         ):
-            (elsewhere if owner is not None else open_ones).add(buyer)
+            guest = entity == facts.GUEST_ORDER and (policy if policy is not None else source in strict)
+            (elsewhere if guest else open_ones).add(buyer)
         own = {
             row[0] for row in self.db.rows(f"SELECT DISTINCT owner FROM orders WHERE owner {self.db.among}", (packed,))
         }
@@ -264,6 +292,12 @@ class Owners:
         canon = facts.canon_of(person, source.uid, item.entity, item.ext)
         published = publish(person, source.uid, self.ruleset, hidden=hidden) if person is not None else NOBODY
         self.result.cases[item.id] = Case(item, canon, published)
+
+
+def _counted_elsewhere(order: Order, currency: str) -> Settled:
+    """The figures of a carrier whose order another one's word counts for (R31)."""
+    state = order.state if order.state is not UNSET else "open"
+    return Settled(currency, None, state, False, None, None, OTHER_CARRIER)
 
 
 def canon_created(canon: Canon) -> int | None:

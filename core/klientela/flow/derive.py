@@ -9,8 +9,10 @@ from klientela.failpoints import failpoint
 from klientela.flow.audit import audit
 from klientela.flow.blocked import Blocked
 from klientela.flow.buyers import Owners
+from klientela.flow.carry import carry
 from klientela.flow.project import Projector
 from klientela.flow.resolve import Resolver
+from klientela.flow.tie import tie
 from klientela.model.records import Checkout
 from klientela.rules.ruleset import Ruleset
 from klientela.store import facts
@@ -81,7 +83,8 @@ class Deriver:
             bool(orders)
             and not persons
             and not checkouts
-            and all(item.id in fresh and item.fact.customer for item in orders)
+            and all(item.id in fresh and item.fact.customer and not item.fact.origin for item in orders)
+            and not any(rules.same_as for rules in self.ruleset.sources.values())
             and {self.ruleset.of(self.sources[source].uid).guests for source in {item.source for item in orders}}
             == {"merge"}
         )
@@ -98,9 +101,12 @@ class Deriver:
         newest = step.db.one("SELECT max(id) FROM source")
         if newest is not None and newest[0] not in self.sources:
             self._know_sources(step.db)  # another run beside this one has connected a source meanwhile
-        buyers = Owners(step, self.ruleset, self.sources).run(persons, orders, fresh)
+        owners = Owners(step, self.ruleset, self.sources)
+        carried = carry(step, self.ruleset, self.sources, owners.concerned(persons, orders, fresh))
+        buyers = owners.run(persons, carried, fresh)
+        linked = tie(step, persons, buyers.tied)
         realm = Realm.begin(step.db, self.ruleset, self.sources)
-        out = Resolver(step, realm, force=force).run(buyers.cases, fresh)
+        out = Resolver(step, realm, force=force).run(buyers.cases, fresh, linked)
         # a guest row owns one order, and that order is among the moved ones: nothing older is waiting for it
         fresh = fresh | {number for number, case in buyers.cases.items() if case.loaded.entity == facts.GUEST_ORDER}
         page = self.projector.run(step, out, buyers.moved, fresh)

@@ -6,7 +6,7 @@ the result is a value that `project` carries out and `audit` writes down.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 from klientela.flow.values import Case, Change, Resolution
 from klientela.rules.identity import Edge, Handle, Link, cluster
@@ -40,8 +40,9 @@ class Resolver:
         self.kinds: dict[int, int] = {}  # touched key -> kind
         self.old_members: dict[int, list[Handle]] = {}
 
-    def run(self, cases: dict[int, Case], fresh: Container[int] = ()) -> Resolution:
-        """The resolution of these cases. `fresh` are records that were registered just now: nobody knows them yet."""
+    def run(self, cases: dict[int, Case], fresh: Container[int] = (), linked: Iterable[int] = ()) -> Resolution:
+        """The resolution of these cases. `fresh` are records that were registered just now: nobody knows them yet;
+        `linked` those whose asserted edges changed."""
         realm = self.realm
         realm.load_persons(number for number in cases if number not in fresh)
         realm.load_held({p.node for i in cases if (p := realm.persons.get(i)) is not None and p.node is not None})
@@ -54,6 +55,7 @@ class Resolver:
             self._detach(case)
             self._attach(case)
         self._recount()
+        self._seed(linked)
         self._crowds()
         self._reach()
         self.out.looked_at |= self.dissolved
@@ -115,14 +117,19 @@ class Resolver:
                     kinds[hash_] = kind
         self.realm.load_carriers(kinds)
 
+    def _seed(self, records: Iterable[int]) -> None:
+        """Begin at these records too, as far as they are anybody."""
+        persons = self.realm.persons
+        self.realm.load_persons(records)
+        self.seeds.update(self._handle(r) for r in records if r in persons and r not in self.left)
+
     # -- strangers -------------------------------------------------------------------
 
     def _but_strangers(self, changed: list[Case]) -> list[Case]:
         """The cases without those that share nothing with anybody: each of these is a customer of its own, and nothing
         more needs to be read or weighed. Most records of a first load are such."""
         realm, out = self.realm, self.out
-        if realm.has_links:
-            return changed
+        tied = realm.tied([case.loaded.id for case in changed])
         once: set[int] = set()
         shared: set[int] = set()
         for case in changed:
@@ -135,7 +142,12 @@ class Resolver:
         for case in changed:
             loaded, published = case.loaded, case.published
             number = loaded.id
-            if number in persons or loaded.fact is None or any(hash_ in shared for _, hash_ in published.keys):
+            if (
+                number in persons
+                or number in tied
+                or loaded.fact is None
+                or any(hash_ in shared for _, hash_ in published.keys)
+            ):
                 rest.append(case)
                 continue
             keys, name = published.keys, published.name
@@ -398,12 +410,13 @@ class Resolver:
         hashes = {key.hash for h in seeds for key in realm.held[h].keys}
         realm.load_carriers(hashes)
         crowded = self._crowded_now({h for h in hashes if len(realm.carriers[h]) > 1})
+        tied = realm.tied([h for h in seeds if h > 0])
         near: set[Handle] = set()
         quiet: list[Held] = []
         for handle in sorted(seeds):
             held = realm.held[handle]
             mates = self._neighbours(held, crowded)
-            if mates or held.customer is not None or realm.has_links or handle < 0:
+            if mates or held.customer is not None or handle in tied or handle < 0:
                 near.add(handle)
                 near |= mates
             else:

@@ -36,7 +36,23 @@ def adopt(store: Store, wanted: Ruleset) -> bool:
     if made.canonical() != standing.canonical():
         with store.step("rules of new sources") as step:
             put(step, made)
+            _of_targets(step, _targets(made) - _targets(standing))
     return made.canonical() == _like(aim, made).canonical()
+
+
+def _targets(rules: Ruleset) -> set[str]:
+    return {uid for one in rules.sources.values() for uid in one.same_as.values()}
+
+
+def _of_targets(step: Step, uids: set[str]) -> None:
+    """Orders that came before anybody passed them on publish their keys from now on (R29)."""
+    for uid in sorted(uids):
+        step.db.run(
+            "INSERT INTO work (kind, subject, reason) SELECT 'order', r.id, 'same_as' FROM record r "
+            "JOIN source s ON s.id = r.source WHERE s.uid = ? AND r.entity = ? AND r.channel IS NOT NULL "
+            "ON CONFLICT DO NOTHING",
+            (uid, facts.ORDER),
+        )
 
 
 def _without_asking(db: Db, standing: Ruleset, aim: Ruleset) -> Ruleset:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
+from klientela.model.records import Order
 from klientela.rules.identity import Apart, Edge, Handle
 from klientela.rules.publish import Canon, Published
+from klientela.rules.ruleset import Policy
 from klientela.rules.totals import Settled
 from klientela.store import ids
 from klientela.store.facts import Loaded
@@ -38,6 +40,7 @@ class Buyers:
 
     cases: dict[int, Case] = field(default_factory=dict)
     moved: list[Moved] = field(default_factory=list)
+    tied: set[int] = field(default_factory=set)  # buyers whom carriers name, where that may have changed
 
 
 class Change(Struct, gc=False):
@@ -49,6 +52,16 @@ class Change(Struct, gc=False):
     whole: bool  # every old customer is in it with all its nodes
     edges: list[Edge]
     moved: bool  # membership differs; else only its facts
+
+
+@dataclass(slots=True)
+class Carried:
+    """Orders to derive anew, each as all its carriers together tell it (R29)."""
+
+    orders: list[Loaded]
+    under: dict[int, int] = field(default_factory=dict)  # carriers whose word does not count first -> the one that does
+    heads: dict[int, Order] = field(default_factory=dict)  # that one's own words, where there are several carriers
+    policies: dict[int, Policy] = field(default_factory=dict)  # and the strictest policy of all of them
 
 
 @dataclass(slots=True)

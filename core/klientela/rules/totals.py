@@ -9,6 +9,9 @@ from klientela.model.records import Order
 
 NEVER_COUNTS = {"offer": "offer", "deleted": "deleted", "void": "void", "cancelled": "cancelled"}
 
+OTHER_CARRIER = "other carrier"
+"""Why an order does not count whose place another source's record of it takes (R29, R31)."""
+
 
 class Settled(Struct, frozen=True, gc=False):
     """One order under both policies. Money in minor units of `currency`."""

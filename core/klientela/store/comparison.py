@@ -63,6 +63,12 @@ def _first(handle: str) -> str:
 
 
 _STRAY = "CASE WHEN p.node IS NOT NULL AND (n.id IS NULL OR p.customer IS NOT NULL) THEN 1 ELSE 0 END"
+# one record in a node of its own is the same as a lone one, unless its customer has others
+_IN_COMPANY = (
+    " WHERE NOT EXISTS (SELECT 1 FROM person p JOIN node n ON n.id = p.node AND n.n = 1 WHERE p.id = alias.record "
+    "AND NOT EXISTS (SELECT 1 FROM person q WHERE q.customer = n.customer) "
+    "AND NOT EXISTS (SELECT 1 FROM node m WHERE m.customer = n.customer AND m.id <> n.id))"
+)
 _GUEST = t.ENTITIES.index("guest_order")
 
 
@@ -114,11 +120,14 @@ _ALL = (
         lambda namer, key: f"the pair kept apart {namer.record(key[0])} and {namer.record(key[1])}",
     ),
     _plain(t.link, lambda namer, key: f"the link of {namer.record(key[0])} and {namer.record(key[1])}"),
+    _plain(t.order_key, lambda namer, key: f"a key of the order {namer.record(key[1])}"),
+    _plain(t.carrier, lambda namer, key: f"the carrier {namer.record(key[0])}"),
+    _plain(t.paper, lambda namer, key: f"the paper {namer.record(key[0])}"),
     _plain(t.orders, lambda namer, key: f"the order {namer.record(key[0])}"),
     _plain(t.checkout, lambda namer, key: f"the checkout {namer.record(key[0])}"),
     _plain(t.customer, lambda namer, key: f"the row of customer {namer.record(key[0])}", without="seen"),
     _plain(t.tally, lambda namer, key: f"the figures of customer {namer.record(key[0])}"),
-    _plain(t.alias, lambda namer, key: f"an id of record {namer.record(key[1])}"),
+    _plain(t.alias, lambda namer, key: f"an id of record {namer.record(key[1])}", where=_IN_COMPANY),
     _plain(t.posting, lambda namer, key: f"the badge of customer {namer.record(key[1])}"),
     _plain(t.figure, lambda _namer, key: f"the figure {' '.join(map(str, key))}", where=" WHERE value <> 0"),
 )

@@ -118,6 +118,19 @@ class Realm:
                 if row[5] is not None or row[6] is not None:
                     self.shared.add(row[0])
 
+    def tied(self, records: list[int]) -> set[int]:
+        """Those of some records that an asserted edge or a decision names."""
+        if not self.has_links or not records:
+            return set()
+        packed, among = self.db.pack(records), self.db.among
+        rows = self.db.rows(
+            f"SELECT a FROM link WHERE a {among} UNION SELECT b FROM link WHERE b {among} UNION "
+            f"SELECT a FROM decision WHERE to_seq IS NULL AND b IS NOT NULL AND a {among} UNION "
+            f"SELECT b FROM decision WHERE to_seq IS NULL AND b {among}",
+            (packed, packed, packed, packed),
+        )
+        return {row[0] for row in rows}
+
     def load_carriers(self, keys: Iterable[int]) -> None:
         """Who carries these keys."""
         wanted = [k for k in keys if k not in self.carriers]

@@ -191,6 +191,27 @@ link = _table(  # asserted edges between records (R18)
     Index("link_b", "b"),
     rowid=False,
 )
+order_key = _table(  # by what carriers of one order are found (R29); hashes, of few sources
+    "order_key",
+    Column("key", Big, primary_key=True, autoincrement=False),
+    Column("record", Big, primary_key=True, autoincrement=False),
+    Index("order_key_record", "record"),
+    rowid=False,
+)
+carrier = _table(  # orders that name their origin, and those that others pass on: whose word counts first
+    "carrier",
+    _id("record"),
+    Column("head", Big, nullable=False),
+    Column("strict", Flag, nullable=False),  # the strictest guest policy of its carriers is per_order
+    Index("carrier_head", "head"),
+)
+paper = _table(  # cancellations and credit notes, and the order each speaks of (R29b)
+    "paper",
+    Column("record", Big, primary_key=True, autoincrement=False),
+    Column("target", Big, primary_key=True, autoincrement=False),
+    Index("paper_target", "target"),
+    rowid=False,
+)
 orders = _table(
     "orders",
     _id(),
@@ -449,6 +470,7 @@ ACCOUNT, GUEST, SHOWN, HIDDEN = 1, 2, 4, 8
 """Bits of `person.flags`."""
 
 DERIVED = (
-    person, node, mark, crowded, comp, apart, link, orders, checkout, customer, tally, alias, posting, figure,
+    person, node, mark, crowded, comp, apart, link, order_key, carrier, paper, orders, checkout, customer, tally,
+    alias, posting, figure,
 )  # fmt: skip
 """Tables that follow from the facts, the decisions and the ruleset; `rebuild` empties and refills them."""

@@ -1,0 +1,195 @@
+"""Which records speak of one order (R29), and the papers that cancel or refund another one (R29b).
+
+A shop that nobody passes on pays nothing for this: keys are kept only of orders that name their origin, and of those of
+a source that another one is mapped to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from klientela.flow.values import Carried
+from klientela.model.records import Order
+from klientela.rules import carriers as rules
+from klientela.rules.carriers import Carrier, Group
+from klientela.rules.guests import strictest
+from klientela.rules.ruleset import Ruleset
+from klientela.store import facts
+from klientela.store import tables as t
+from klientela.store.database import Step
+from klientela.store.facts import Loaded, SourceRow
+
+
+def carry(step: Step, ruleset: Ruleset, sources: dict[int, SourceRow], orders: list[Loaded]) -> Carried:
+    """Put the changed orders together with the records that speak of the same ones."""
+    if not orders:
+        return Carried(orders)
+    work = _Carry(step, ruleset, sources)
+    if not work.concerned(orders):
+        return Carried(orders)
+    return work.run(orders)
+
+
+class _Carry:
+    def __init__(self, step: Step, ruleset: Ruleset, sources: dict[int, SourceRow]) -> None:
+        self.step = step
+        self.db = step.db
+        self.ruleset = ruleset
+        self.sources = sources
+        self.uids = {number: row.uid for number, row in sources.items()}
+        self.targets = {uid for one in ruleset.sources.values() for uid in one.same_as.values()}
+
+    def concerned(self, orders: list[Loaded]) -> bool:
+        """Whether any of this has to do with another record at all."""
+        if any(item.fact.origin or item.fact.cancels or item.fact.credits for item in orders):
+            return True
+        if any(self.uids[source] in self.targets for source in {item.source for item in orders}):
+            return True
+        row = self.db.one("SELECT EXISTS (SELECT 1 FROM carrier), EXISTS (SELECT 1 FROM paper)")
+        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+        packed = self.db.pack([item.id for item in orders])
+        return bool(
+            (row[0] and self.db.one(f"SELECT 1 FROM carrier WHERE record {self.db.among} LIMIT 1", (packed,)))
+            or (row[1] and self.db.one(f"SELECT 1 FROM paper WHERE target {self.db.among} LIMIT 1", (packed,)))
+            or (row[1] and self.db.one(f"SELECT 1 FROM paper WHERE record {self.db.among} LIMIT 1", (packed,)))
+        )
+
+    def run(self, orders: list[Loaded]) -> Carried:
+        """The orders as their carriers together tell them."""
+        changed = {item.id: item for item in orders}
+        reached = {*changed, *self._papers(orders)}
+        self._keys(orders)
+        reached = self._closure(reached)
+        loaded = {**facts.load(self.db, reached - changed.keys()), **changed}
+        known = {number: item for number, item in loaded.items() if item.fact is not None}
+        corrected, papers = self._corrected(known)
+        groups = [Group((carrier,)) for number, carrier in corrected.items() if number in papers]
+        for component in self._components([n for n in corrected if n not in papers]):
+            groups += rules.group([corrected[number] for number in component], self.ruleset)
+        return self._carried(groups, known)
+
+    # -- papers ----------------------------------------------------------------------
+
+    def _papers(self, orders: list[Loaded]) -> set[int]:
+        """Keep which of these cancel or refund what; the orders they speak of, now and before."""
+        db = self.db
+        packed = db.pack([item.id for item in orders])
+        standing = set(db.rows(f"SELECT record, target FROM paper WHERE record {db.among}", (packed,)))
+        named: dict[int, set[tuple[int, str]]] = {}
+        for item in orders:
+            for target in (item.fact.cancels, item.fact.credits):
+                if target:
+                    named.setdefault(item.source, set()).add((item.id, target))
+        wanted: set[tuple[int, int]] = set()
+        for source, pairs in named.items():
+            found = facts.ensure(self.step, source, facts.ORDER, sorted({ext for _, ext in pairs}))
+            wanted |= {(number, found[ext]) for number, ext in pairs}
+        db.delete(t.paper, sorted(standing - wanted), key=("record", "target"))
+        db.insert(t.paper, ("record", "target"), sorted(wanted - standing))
+        return {target for _, target in standing | wanted}
+
+    def _corrected(self, known: dict[int, Loaded]) -> tuple[dict[int, Carrier], set[int]]:
+        """These orders as the papers about them leave them, and which of them are papers themselves."""
+        db = self.db
+        about = db.rows(f"SELECT record FROM paper WHERE target {db.among}", (db.pack(known),))
+        more = facts.load(db, {row[0] for row in about} - known.keys())
+        every = {**known, **{n: item for n, item in more.items() if item.fact is not None}}
+        found = rules.correct([self._carrier(item) for item in every.values()])
+        made = dict(zip(every, found.carriers, strict=True))
+        papers = {n for n, one in made.items() if (one.source, one.external_id) in found.papers}
+        return {n: made[n] for n in known}, papers
+
+    def _carrier(self, item: Loaded) -> Carrier:
+        return Carrier(self.uids[item.source], item.ext, item.fact)
+
+    # -- keys ------------------------------------------------------------------------
+
+    def _keys(self, orders: list[Loaded]) -> None:
+        """Keep the order keys of these records, by difference."""
+        db = self.db
+        packed = db.pack([item.id for item in orders])
+        standing = set(db.rows(f"SELECT key, record FROM order_key WHERE record {db.among}", (packed,)))
+        wanted = {(key, item.id) for item in orders for key in self._published(item)}
+        db.delete(t.order_key, sorted(standing - wanted), key=("key", "record"))
+        db.insert(t.order_key, ("key", "record"), sorted(wanted - standing))
+
+    def _published(self, item: Loaded) -> Iterable[int]:
+        order: Order = item.fact
+        if order.cancels or order.credits or not (order.origin or self.uids[item.source] in self.targets):
+            return
+        keys = rules.order_keys(self._carrier(item), self.ruleset)
+        for kind, values in (("id", keys.ids), ("name", keys.names)):
+            for place, value in values:
+                digest = blake2b(f"{kind}\0{place}\0{value}".encode(), digest_size=8).digest()
+                yield int.from_bytes(digest, "big", signed=True)
+
+    def _closure(self, reached: set[int]) -> set[int]:
+        """All records that a chain of keys ties to these, and those they stood together with."""
+        db = self.db
+        found: set[int] = set()
+        frontier = set(reached)
+        while frontier:
+            found |= frontier
+            packed = db.pack(frontier)
+            rows = db.rows(
+                "SELECT o.record FROM order_key k JOIN order_key o ON o.key = k.key "
+                f"WHERE k.record {db.among} UNION "
+                "SELECT o.record FROM carrier c JOIN carrier o ON o.head = c.head "
+                f"WHERE c.record {db.among}",
+                (packed, packed),
+            )
+            frontier = {row[0] for row in rows} - found
+        return found
+
+    def _components(self, records: list[int]) -> list[list[int]]:
+        """The records apart by shared keys, so that not each is compared with each."""
+        db = self.db
+        parent = {number: number for number in records}
+
+        def find(one: int) -> int:
+            while parent[one] != one:
+                parent[one] = one = parent[parent[one]]
+            return one
+
+        first: dict[int, int] = {}
+        for key, record in db.rows(f"SELECT key, record FROM order_key WHERE record {db.among}", (db.pack(records),)):
+            parent[find(record)] = find(first.setdefault(key, record))
+        made: dict[int, list[int]] = {}
+        for number in records:
+            made.setdefault(find(number), []).append(number)
+        return list(made.values())
+
+    # -- orders ----------------------------------------------------------------------
+
+    def _carried(self, groups: list[Group], known: dict[int, Loaded]) -> Carried:
+        number_of = {(self.uids[item.source], item.ext): number for number, item in known.items()}
+        out = Carried([])
+        rows: set[tuple[int, int, int]] = set()
+        for group in groups:
+            numbers = [number_of[c.source, c.external_id] for c in group.carriers]
+            head, order = numbers[0], group.head.order
+            whole = rules.told(group)
+            policy = strictest(self.ruleset.of(c.source).guests for c in group.carriers)
+            out.orders.append(_with(known[head], whole))
+            if len(numbers) == 1 and not order.origin:
+                continue
+            rows |= {(number, head, int(policy == "per_order")) for number in numbers}
+            out.policies[head], out.heads[head] = policy, order
+            for number in numbers[1:]:
+                out.orders.append(known[number])
+                out.under[number] = head
+        self._write(known, rows)
+        return out
+
+    def _write(self, known: dict[int, Loaded], wanted: set[tuple[int, int, int]]) -> None:
+        db = self.db
+        packed = db.pack(known)
+        standing = set(db.rows(f"SELECT record, head, strict FROM carrier WHERE record {db.among}", (packed,)))
+        gone = sorted({row[0] for row in standing - wanted})
+        db.delete(t.carrier, [(number,) for number in gone], key=("record",))
+        db.insert(t.carrier, ("record", "head", "strict"), sorted(wanted - standing))
+
+
+def _with(item: Loaded, fact: Order) -> Loaded:
+    return Loaded(item.id, item.source, item.entity, item.ext, item.version, item.gone, fact)
