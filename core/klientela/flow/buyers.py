@@ -274,12 +274,12 @@ class Owners:
         elsewhere: set[int] = set()
         open_ones: set[int] = set()
         strict = {number for number, rules in self.rules_of.items() if rules.guests == "per_order"}
-        for buyer, entity, source, policy in self.db.rows(
-            "SELECT o.buyer, r.entity, r.source, c.strict FROM orders o LEFT JOIN record r ON r.id = o.owner "
+        for buyer, entity, source, flags in self.db.rows(
+            "SELECT o.buyer, r.entity, r.source, c.flags FROM orders o LEFT JOIN record r ON r.id = o.owner "
             f"LEFT JOIN carrier c ON c.record = o.id WHERE o.buyer {self.db.among} AND {differs}",
             (packed,),
         ):
-            guest = entity == facts.GUEST_ORDER and (policy if policy is not None else source in strict)
+            guest = entity == facts.GUEST_ORDER and (flags & t.STRICT if flags is not None else source in strict)
             (elsewhere if guest else open_ones).add(buyer)
         own = {
             row[0] for row in self.db.rows(f"SELECT DISTINCT owner FROM orders WHERE owner {self.db.among}", (packed,))

@@ -46,14 +46,16 @@ class _Carry:
             return True
         if any(self.uids[source] in self.targets for source in {item.source for item in orders}):
             return True
-        row = self.db.one("SELECT EXISTS (SELECT 1 FROM carrier), EXISTS (SELECT 1 FROM paper)")
-        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-        packed = self.db.pack([item.id for item in orders])
-        return bool(
-            (row[0] and self.db.one(f"SELECT 1 FROM carrier WHERE record {self.db.among} LIMIT 1", (packed,)))
-            or (row[1] and self.db.one(f"SELECT 1 FROM paper WHERE target {self.db.among} LIMIT 1", (packed,)))
-            or (row[1] and self.db.one(f"SELECT 1 FROM paper WHERE record {self.db.among} LIMIT 1", (packed,)))
+        row = self.db.one("SELECT EXISTS (SELECT 1 FROM order_key) OR EXISTS (SELECT 1 FROM paper)")
+        if row is None or not row[0]:
+            return False
+        packed, among = self.db.pack([item.id for item in orders]), self.db.among
+        found = self.db.one(
+            f"SELECT EXISTS (SELECT 1 FROM order_key WHERE record {among}) OR EXISTS (SELECT 1 FROM paper WHERE "
+            f"target {among}) OR EXISTS (SELECT 1 FROM paper WHERE record {among})",
+            (packed, packed, packed),
         )
+        return found is not None and bool(found[0])
 
     def run(self, orders: list[Loaded]) -> Carried:
         """The orders as their carriers together tell them."""
@@ -174,7 +176,8 @@ class _Carry:
             out.orders.append(_with(known[head], whole))
             if len(numbers) == 1 and not order.origin:
                 continue
-            rows |= {(number, head, int(policy == "per_order")) for number in numbers}
+            flags = (t.STRICT if policy == "per_order" else 0) | (t.UNMATCHED if order.origin else 0)
+            rows |= {(number, head, flags) for number in numbers}
             out.policies[head], out.heads[head] = policy, order
             for number in numbers[1:]:
                 out.orders.append(known[number])
@@ -185,10 +188,10 @@ class _Carry:
     def _write(self, known: dict[int, Loaded], wanted: set[tuple[int, int, int]]) -> None:
         db = self.db
         packed = db.pack(known)
-        standing = set(db.rows(f"SELECT record, head, strict FROM carrier WHERE record {db.among}", (packed,)))
+        standing = set(db.rows(f"SELECT record, head, flags FROM carrier WHERE record {db.among}", (packed,)))
         gone = sorted({row[0] for row in standing - wanted})
         db.delete(t.carrier, [(number,) for number in gone], key=("record",))
-        db.insert(t.carrier, ("record", "head", "strict"), sorted(wanted - standing))
+        db.insert(t.carrier, ("record", "head", "flags"), sorted(wanted - standing))
 
 
 def _with(item: Loaded, fact: Order) -> Loaded:

@@ -45,7 +45,7 @@ def _same_order(db: Db, buyers: set[int]) -> set[tuple[int, int]]:
             "SELECT DISTINCT o.owner, o.buyer FROM orders o JOIN carrier c ON c.record = o.id "
             "JOIN record r ON r.id = o.owner "
             f"WHERE o.buyer {db.among} AND {differs} AND c.head <> c.record "
-            "AND NOT (c.strict = 1 AND r.entity = ?)",
+            f"AND NOT (c.flags & {t.STRICT} <> 0 AND r.entity = ?)",
             (db.pack(buyers), _GUEST_ORDER),
         )
     )

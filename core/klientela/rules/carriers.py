@@ -98,6 +98,11 @@ def group(carriers: Iterable[Carrier], ruleset: Ruleset) -> list[Group]:
     return [Group(_ranked([nodes[i] for i in places], ruleset)) for places in made.values()]
 
 
+def together(carriers: Iterable[Carrier], ruleset: Ruleset) -> Group:
+    """Carriers that are known to be one order."""
+    return Group(_ranked(list(carriers), ruleset))
+
+
 def _edges(nodes: Sequence[Carrier], keys: Sequence[OrderKeys]) -> Iterable[tuple[int, int, int]]:
     """(strength, older, younger): ids before names."""
     for one, two in combinations(range(len(nodes)), 2):

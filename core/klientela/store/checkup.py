@@ -16,6 +16,7 @@ from klientela.store.identity import unpack_keys
 from klientela.store.invariants import invariants
 from klientela.store.migrations import HEAD
 from klientela.store.rows import members_of
+from klientela.store.tables import UNMATCHED
 
 _MANY_NAMES = 20  # R20: so many different names in one customer are worth a look
 
@@ -28,6 +29,7 @@ def examine(store: Store) -> Iterator[Finding]:
         rules = store.ruleset(db)
         yield from invariants(db, store.key, rules.currency)
         yield from _left(db)
+        yield from _orders(db)
         yield from _people(db)
         yield from _blocked(db, rules)
     # the index's own check is a writing statement on SQLite, though it writes nothing
@@ -66,6 +68,17 @@ def _left(db: Db) -> Iterator[Finding]:
     yield _counted(db, "stubs", "note", "SELECT count(*) FROM record WHERE channel IS NULL AND entity IN (0, 1)",
                    "every buyer an order names is known",
                    "{} buyers are known from their orders alone and make no row yet (R0d)")  # fmt: skip
+
+
+def _orders(db: Db) -> Iterator[Finding]:
+    unmatched = f"SELECT count(*) FROM carrier WHERE head = record AND flags & {UNMATCHED} <> 0"
+    yield _counted(db, "carriers", "note", unmatched,
+                   "every order that another platform passed on is matched with that platform's own, or none was passed on",
+                   "{} orders were passed on from a shop that is not mapped to one of our sources, or not found there; "
+                   "`same_as` maps a shop (R29)")  # fmt: skip
+    loose = "SELECT count(*) FROM paper p JOIN record r ON r.id = p.target WHERE r.channel IS NULL"
+    yield _counted(db, "papers", "note", loose, "every credit note and cancellation has its order",
+                   "{} credit notes or cancellations speak of an order that has not come (R29b)")  # fmt: skip
 
 
 def _people(db: Db) -> Iterator[Finding]:

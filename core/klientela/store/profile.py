@@ -44,7 +44,7 @@ def profile(db: Db, customer: int, view: rows.View, *, key: bytes) -> dict[str, 
     row = found[0]
     members = _Members.read(db, customer, by.sources)
     made = members.summary
-    orders = orders_of(db, members.ids)
+    orders = orders_of(db, members.ids, by.sources, _ruleset(db))
     order_list, checkouts = purchases(orders, checkouts_of(db, members.ids), by.sources, by.currency, key)
     changes = history(db, members.ids, by.sources)
     row.update(

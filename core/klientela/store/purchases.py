@@ -7,18 +7,23 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from klientela.model.instants import iso
 from klientela.model.money import decimal
 from klientela.model.records import Checkout, Line, Order
 from klientela.rules import badges
+from klientela.rules.carriers import Carrier, together, told
+from klientela.rules.ruleset import Ruleset
+from klientela.rules.totals import OTHER_CARRIER
 from klientela.store import facts, ids
 from klientela.store.database import Db
 from klientela.store.facts import Loaded, SourceRow
 
 
 class Settled(NamedTuple):
-    """An order's figures as the store has them, and the order itself; money in minor units."""
+    """An order's figures as the store has them, and the order as its carriers together tell it (R29); money in minor
+    units."""
 
     loaded: Loaded
     owner: int
@@ -30,21 +35,50 @@ class Settled(NamedTuple):
     why: str | None
     test: bool
     number: str | None
+    carriers: tuple[Loaded, ...]  # the first is `loaded` itself
 
 
-def orders_of(db: Db, members: Sequence[int]) -> list[Settled]:
-    """The orders of some person records, newest first, then by key."""
+def orders_of(db: Db, members: Sequence[int], sources: Mapping[int, SourceRow], ruleset: Ruleset) -> list[Settled]:
+    """The orders of some person records, each once, newest first, then by key."""
     found = db.rows(
         f"SELECT id, owner, placed, currency, gross, ltv, state, why, test, number FROM orders WHERE owner {db.among}",
         (db.pack(members),),
     )
-    loaded = facts.load(db, [row[0] for row in found])
-    made = [
-        Settled(loaded[number], owner, placed, currency, gross, ltv, state, why, bool(test), name)
-        for number, owner, placed, currency, gross, ltv, state, why, test, name in found
-    ]
+    found = [row for row in found if row[7] != OTHER_CARRIER]
+    heads = [row[0] for row in found]
+    others: dict[int, list[int]] = {}
+    for record, head in db.rows(
+        f"SELECT record, head FROM carrier WHERE head {db.among} AND record <> head ORDER BY record", (db.pack(heads),)
+    ):
+        others.setdefault(head, []).append(record)
+    loaded = facts.load(db, [*heads, *(record for several in others.values() for record in several)])
+    made = []
+    for number, owner, placed, currency, gross, ltv, state, why, test, name in found:
+        carriers = _carriers(loaded, [number, *others.get(number, ())], sources, ruleset)
+        whole = carriers[0] if len(carriers) == 1 else _told(carriers, sources, ruleset)
+        made.append(Settled(whole, owner, placed, currency, gross, ltv, state, why, bool(test), name, carriers))
     made.sort(key=lambda o: (o.placed is None, -(o.placed or 0), o.loaded.source, o.loaded.ext))
     return made
+
+
+def _carriers(
+    loaded: Mapping[int, Loaded], records: Sequence[int], sources: Mapping[int, SourceRow], ruleset: Ruleset
+) -> tuple[Loaded, ...]:
+    """The records of one order, the one whose word counts most first."""
+    if len(records) == 1:
+        return (loaded[records[0]],)
+    of = {(sources[loaded[n].source].uid, loaded[n].ext): loaded[n] for n in records}
+    group = together((_carrier(item, sources) for item in of.values()), ruleset)
+    return tuple(of[c.source, c.external_id] for c in group.carriers)
+
+
+def _told(carriers: Sequence[Loaded], sources: Mapping[int, SourceRow], ruleset: Ruleset) -> Loaded:
+    whole = told(together((_carrier(item, sources) for item in carriers), ruleset))
+    return replace(carriers[0], fact=whole)
+
+
+def _carrier(item: Loaded, sources: Mapping[int, SourceRow]) -> Carrier:
+    return Carrier(sources[item.source].uid, item.ext, item.fact)
 
 
 def checkouts_of(db: Db, members: Sequence[int]) -> list[tuple[Loaded, int]]:
@@ -68,7 +102,7 @@ def purchases(
     became = badges.match(carts, map(_bought, orders))
     recovered = set(became.values())
     public = {o.loaded.id: _public(o.loaded, "order", sources, key) for o in orders}
-    listed = [_order(o, public[o.loaded.id], sources, o.loaded.id in recovered) for o in orders]
+    listed = [_order(o, sources, o.loaded.id in recovered, key) for o in orders]
     named = [
         _checkout(item, cart, public[became[cart.key]] if cart.key in became else None)
         for (item, _), cart in zip(checkouts, carts, strict=True)
@@ -98,15 +132,17 @@ def _public(item: Loaded, entity: str, sources: Mapping[int, SourceRow], key: by
     return ids.text(ids.public_id(sources[item.source].uid, entity, item.ext, key))
 
 
-def _order(order: Settled, public: str, sources: Mapping[int, SourceRow], recovered: bool) -> dict[str, Any]:
+def _order(order: Settled, sources: Mapping[int, SourceRow], recovered: bool, key: bytes) -> dict[str, Any]:
     fact: Order = order.loaded.fact
-    source = sources[order.loaded.source].label
     total = fact.total if fact.total is not UNSET else 0
     return {
-        "id": public,
+        "id": _public(order.loaded, "order", sources, key),
         "number": order.number,
-        "source": source,
-        "carriers": [{"id": public, "source": source, "external_id": order.loaded.ext}],
+        "source": sources[order.loaded.source].label,
+        "carriers": [
+            {"id": _public(item, "order", sources, key), "source": sources[item.source].label, "external_id": item.ext}
+            for item in order.carriers
+        ],
         "placed_at": None if order.placed is None else iso(order.placed),
         "total": decimal(total, order.currency),
         "currency": order.currency,

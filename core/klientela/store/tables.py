@@ -202,7 +202,7 @@ carrier = _table(  # orders that name their origin, and those that others pass o
     "carrier",
     _id("record"),
     Column("head", Big, nullable=False),
-    Column("strict", Flag, nullable=False),  # the strictest guest policy of its carriers is per_order
+    Column("flags", Flag, nullable=False),  # STRICT, UNMATCHED
     Index("carrier_head", "head"),
 )
 paper = _table(  # cancellations and credit notes, and the order each speaks of (R29b)
@@ -468,6 +468,9 @@ ENTITIES = ("customer", "contact", "manual", "guest_order", "order", "checkout",
 
 ACCOUNT, GUEST, SHOWN, HIDDEN = 1, 2, 4, 8
 """Bits of `person.flags`."""
+
+STRICT, UNMATCHED = 1, 2
+"""Bits of `carrier.flags`: the strictest guest policy of the carriers is per_order; none of them is the shop's own."""
 
 DERIVED = (
     person, node, mark, crowded, comp, apart, link, order_key, carrier, paper, orders, checkout, customer, tally,

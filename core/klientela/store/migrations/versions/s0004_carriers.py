@@ -18,7 +18,7 @@ def upgrade() -> None:
     for statement in (
         f"CREATE TABLE order_key (key {number} NOT NULL, record {number} NOT NULL, PRIMARY KEY (key, record)){tail}",
         "CREATE INDEX order_key_record ON order_key (record)",
-        f"CREATE TABLE carrier (record {number} NOT NULL, head {number} NOT NULL, strict {FLAG} NOT NULL, "
+        f"CREATE TABLE carrier (record {number} NOT NULL, head {number} NOT NULL, flags {FLAG} NOT NULL, "
         "PRIMARY KEY (record))",
         "CREATE INDEX carrier_head ON carrier (head)",
         f"CREATE TABLE paper (record {number} NOT NULL, target {number} NOT NULL, PRIMARY KEY (record, target)){tail}",
