@@ -240,6 +240,15 @@ checkout = _table(
     Column("completed", Big),
     Index("checkout_owner", "owner"),
 )
+thing = _table(  # letters, scans, messages, bookings, campaigns: whose they are and when; they decide nothing
+    "thing",
+    _id(),
+    Column("owner", Big),  # the person record it is about, as far as anybody said
+    Column("part_of", Big),  # a scan's letter, a letter's campaign: records
+    Column("at", Big),
+    Index("thing_owner", "owner"),
+    Index("thing_part_of", "part_of"),
+)
 customer = _table(  # the list row; id is the smallest record id of its members
     "customer",
     _id(),
@@ -291,6 +300,7 @@ tally = _table(  # the figures of a row, narrow; both policies, the shop's curre
     Column("gross_day", Integer),
     Column("tests", Integer, nullable=False, server_default="0"),
     Column("other", Text),  # JSON {currency: [ltv, gross]} of other currencies, or null
+    Column("scanned", Big),  # when a letter to the customer was last scanned
 )
 alias = _table(  # public ids of all records that share a customer with others
     "alias",
@@ -322,6 +332,21 @@ unmapped = _table(  # customers that changed since they were put into the bitmap
     "unmapped",
     _id(),
     Column("whole", Flag, primary_key=True, autoincrement=False),  # 0: nothing but figures
+)
+
+# files: letters as PDF, what people attach; kept once however often they come
+file = _table(
+    "file",
+    Column("sha256", LargeBinary, primary_key=True),
+    Column("type", Text, nullable=False),  # media type
+    Column("bytes", LargeBinary, nullable=False),
+    Column("seq", Big, nullable=False),  # the step that brought it first
+)
+attachment = _table(
+    "attachment",
+    Column("record", Big, primary_key=True, autoincrement=False),
+    Column("sha256", LargeBinary, primary_key=True),
+    Column("name", Text),
 )
 
 # E. log
@@ -365,7 +390,43 @@ quarantine = _table(
     Index("quarantine_digest", "source", "digest", unique=True),
 )
 
+inbox = _table(  # webhooks, kept as they were proven until they are applied
+    "inbox",
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("source", Integer, nullable=False),
+    Column("key", Key, nullable=False),  # the shop's own id of the message: the same delivery twice is one entry
+    Column("topic", Key, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", Key, nullable=False),  # new | done | held (waits for an operator) | failed
+    Column("received", Big, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text),
+    Index("inbox_key", "source", "key", unique=True),
+    Index("inbox_state", "state", "source", "id"),
+)
+
 # G. operation: not compared
+token = _table(  # who may push or read; the secret itself is shown once and never kept
+    "token",
+    _id(),
+    Column("name", Key, nullable=False, unique=True),
+    Column("source", Integer),  # the api source it pushes into
+    Column("scopes", Text, nullable=False),  # words, space between them
+    Column("hash", LargeBinary, nullable=False, unique=True),  # SHA-256 of a secret of 256 random bits
+    Column("created", Big, nullable=False),
+    Column("revoked", Big),
+    Column("used", Big),
+)
+receipt = _table(  # answers to requests with an Idempotency-Key, to be given again
+    "receipt",
+    Column("token", Big, primary_key=True, autoincrement=False),
+    Column("key", Key, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),  # of method, path and body
+    Column("status", Integer, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("at", Big, nullable=False),
+    Index("receipt_at", "at"),
+)
 run = _table(
     "run",
     Column("id", Big, primary_key=True, autoincrement=True),
@@ -463,7 +524,9 @@ LATE = (
     Late("tally_gross_orders", "tally", "inactive, gross_orders, pub8, facet"),
 )
 
-ENTITIES = ("customer", "contact", "manual", "guest_order", "order", "checkout", "letter", "scan", "message", "booking")
+ENTITIES = (
+    "customer", "contact", "manual", "guest_order", "order", "checkout", "letter", "scan", "message", "booking", "campaign",
+)  # fmt: skip
 """Entities by their number in `record.entity`."""
 
 ACCOUNT, GUEST, SHOWN, HIDDEN = 1, 2, 4, 8
