@@ -12,6 +12,7 @@ from klientela.flow import work
 from klientela.flow.rebuild import rebuild
 from klientela.store import Store
 from tests.properties.arena import Fresh, oracle, postgres_arena, sqlite_arena, walk
+from tests.properties.journeys import JOURNEYS
 from tests.properties.states import broken, differences, expected, stored, unlike
 from tests.properties.worlds import Plan, plans
 
@@ -42,7 +43,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_state_is_one_function_of_what_was_said(tmp_path: Path) -> None:
     with sqlite_arena(tmp_path) as fresh:
 
-        @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=QUIET)
+        @settings(max_examples=100, deadline=None, suppress_health_check=QUIET)
         @given(plans())
         def run(plan: Plan) -> None:
             hold(fresh, plan)
@@ -62,6 +63,12 @@ def test_the_state_is_one_function_in_thousands_of_worlds(tmp_path: Path) -> Non
         run()
 
 
+@pytest.mark.parametrize("journey", JOURNEYS.values(), ids=[name.replace(" ", "-") for name in JOURNEYS])
+def test_a_change_takes_back_what_another_brought(journey: Plan, tmp_path: Path) -> None:
+    with sqlite_arena(tmp_path) as fresh:
+        hold(fresh, journey)
+
+
 def test_the_state_is_the_same_function_on_postgresql(
     postgres_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -76,7 +83,7 @@ def test_the_state_is_the_same_function_on_postgresql(
 
     with postgres_arena(make) as fresh:
 
-        @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=QUIET)
+        @settings(max_examples=15, deadline=None, suppress_health_check=QUIET)
         @given(plans())
         def run(plan: Plan) -> None:
             hold(fresh, plan)
@@ -89,7 +96,7 @@ def test_the_state_is_the_same_function_on_postgresql(
 def test_incremental_is_rebuild(tmp_path: Path) -> None:
     with sqlite_arena(tmp_path) as fresh:
 
-        @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=QUIET)
+        @settings(max_examples=20, deadline=None, suppress_health_check=QUIET)
         @given(plans())
         def run(plan: Plan) -> None:
             store = fresh()

@@ -339,17 +339,16 @@ class Focus:
     guests: tuple[Any, ...] = ("merge", "merge", "per_order", "per_source")
 
 
-FOCUS = (
-    Focus((SOURCES, ("customer", "contact", "manual"), "1234"), (SOURCES, "123456")),
-    Focus((SOURCES, ("customer",), "123456"), (SOURCES[:1], "12"), bought=1),
-    Focus((SOURCES[:2], ("customer",), "1234"), (SOURCES[:2], "123"), twins=True),
-    Focus(
-        (SOURCES[:1], ("customer",), "12"),
-        (SOURCES[:1], "1234"),
-        guests=("per_order", "per_order", "per_source", "merge"),
-    ),
-    Focus((SOURCES, ("customer",), "12"), (SOURCES, "123"), people=4, carried=True),
+ANYTHING = Focus((SOURCES, ("customer", "contact", "manual"), "1234"), (SOURCES, "123456"))
+CROWDS = Focus((SOURCES, ("customer",), "123456"), (SOURCES[:1], "12"), bought=1)
+TWINS = Focus((SOURCES[:2], ("customer",), "1234"), (SOURCES[:2], "123"), twins=True)
+GUESTS = Focus(
+    (SOURCES[:1], ("customer",), "12"),
+    (SOURCES[:1], "1234"),
+    guests=("per_order", "per_order", "per_source", "merge"),
 )
+CARRIERS = Focus((SOURCES, ("customer",), "12"), (SOURCES, "123"), people=4, carried=True)
+FOCI = (ANYTHING, CROWDS, TWINS, GUESTS, CARRIERS)
 
 
 @st.composite
@@ -371,7 +370,7 @@ def _claims(draw: st.DrawFn, most: int, focus: Focus) -> tuple[tuple[str, Record
 
 
 @st.composite
-def rulesets(draw: st.DrawFn, guests: tuple[Any, ...] = FOCUS[0].guests) -> Ruleset:
+def rulesets(draw: st.DrawFn, guests: tuple[Any, ...] = ANYTHING.guests) -> Ruleset:
     """Any ruleset for the sources above; `guests` are the policies, the likely ones more than once."""
     dice = _Dice(draw)
 
@@ -459,9 +458,9 @@ def _insert(turns: list[Turn], draw: st.DrawFn, more: Sequence[Turn]) -> None:
 
 
 @st.composite
-def plans(draw: st.DrawFn, most: int = 6) -> Plan:
-    """A world and two ways to it: one with all detours, one straight."""
-    focus = draw(_some(FOCUS))
+def plans(draw: st.DrawFn, most: int = 6, foci: Sequence[Focus] = FOCI) -> Plan:
+    """A world of one of the foci and two ways to it: one with all detours, one straight."""
+    focus = draw(_some(foci))
     claims = draw(_claims(most, focus))
     ruleset = draw(rulesets(focus.guests))
     decisions = draw(_decisions(_keys(claims), 3))

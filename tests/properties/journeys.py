@@ -1,0 +1,120 @@
+"""Journeys that random worlds seldom take, by name: in each a change must take back what an earlier one brought."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from klientela.kit import Order, Person, Record
+from klientela.rules.ruleset import Ruleset, SourceRules
+from klientela.rules.whole import Decided
+from tests.properties.worlds import DAY, NOON, Plan, Turn, Way
+
+MERGE = Ruleset()
+PER_ORDER = Ruleset(sources={"alfa": SourceRules(guests="per_order")})
+BY_STATE = Ruleset(sources={"alfa": SourceRules(guests="per_order", guest_rule="state")})
+ALL_ACCOUNTS = Ruleset(sources={"alfa": SourceRules(guests="per_order", guest_rule="customer_null")})
+ONE, TWO, GUEST = ("alfa", "customer", "1"), ("alfa", "customer", "2"), ("alfa", "guest_order", "1")
+
+
+def _journey(start: Ruleset, *turns: list[Record] | Ruleset | Decided | Turn) -> Plan:
+    """What shop alfa brings, page by page, and the rules and decisions that come in between."""
+    way = Way(start, tuple(map(_turn, turns)))
+    final = next((turn.ruleset for turn in reversed(way.turns) if turn.ruleset is not None), start)
+    claims = tuple((turn.source, record) for turn in way.turns for record in turn.records)
+    decisions = tuple(turn.decision for turn in way.turns if turn.decision is not None)
+    return Plan(claims, decisions, final, (way,))
+
+
+def _turn(what: list[Record] | Ruleset | Decided | Turn) -> Turn:
+    if isinstance(what, list):
+        return Turn("bring", "alfa", tuple(what))
+    if isinstance(what, Ruleset):
+        return Turn("rules", ruleset=what)
+    return Turn("decide", decision=what) if isinstance(what, Decided) else what
+
+
+def _person(ext: str, version: int = 1, **says: Any) -> Person:
+    says = {"kind": "guest", "first_name": "Max", "last_name": "Muster", "email": "max@example.org", **says}
+    return Person(external_id=ext, version=version, **says)
+
+
+def _order(ext: str, version: int = 1, **says: Any) -> Order:
+    return Order(external_id=ext, version=version, **{"total": 1000, "state": "paid", "currency": "EUR", **says})
+
+
+def _guest_order(version: int = 1, **says: Any) -> Order:
+    says = {"customer": "1", "placed_at": NOON, "first_name": "Max", "last_name": "Muster", **says}
+    return _order("1", version, **says)
+
+
+JOURNEYS = {
+    "an earlier order stops counting": _journey(
+        MERGE,
+        [_person("1")],
+        [_order("1", customer="1", placed_at=NOON - DAY), _order("2", customer="1", placed_at=NOON)],
+        [_order("1", 2, customer="1", placed_at=NOON - DAY, state="cancelled")],
+    ),
+    "the last order that counted stops counting": _journey(
+        MERGE,
+        [_person("1")],
+        [
+            _order("1", customer="1", placed_at=NOON - 2 * DAY),
+            _order("2", customer="1", placed_at=NOON - DAY),
+            _order("3", customer="1", placed_at=NOON, state="cancelled"),
+        ],
+        [_order("2", 2, customer="1", placed_at=NOON - DAY, state="cancelled")],
+    ),
+    "a hidden buyer's only order finds another": _journey(
+        PER_ORDER,
+        [_person("1"), _person("2", email="eva@example.org", first_name="Eva", last_name="Lang", kind="account")],
+        [_guest_order(guest=True)],
+        [_guest_order(2, customer="2", guest=False)],
+    ),
+    "a guest becomes an account": _journey(
+        BY_STATE,
+        [_person("1"), _guest_order()],
+        [_person("1", 2, kind="account")],
+    ),
+    "every customer object is an account from now on": _journey(
+        BY_STATE,
+        [_person("1"), _guest_order()],
+        Turn("decide", decision=Decided("cannot", ONE, GUEST), drain=False),  # both wait, then the rules change
+        ALL_ACCOUNTS,
+    ),
+    "one of two twins takes a value back": _journey(
+        MERGE,
+        [_person("1", created_at=NOON - DAY, company="ACME"), _person("2", created_at=NOON)],
+        [_person("1", 2, created_at=NOON - DAY, company=None)],
+    ),
+    "a record changes as another joins it": _journey(
+        MERGE,
+        [_person("1", email="eva@example.org"), _person("2", first_name="M.")],
+        [_person("1", 2), _person("2", 2, first_name="M.", company="ACME")],
+    ),
+    "an operator thinks better of it": _journey(
+        MERGE,
+        [_person("1"), _person("2", first_name="M.")],
+        Decided("must", ONE, TWO),
+        Decided("cannot", ONE, TWO),
+    ),
+    "what held two accounts apart moves over": _journey(
+        MERGE,
+        [_person("1", kind="account", created_at=1), _person("2", kind="account", created_at=2, email="m@example.com")],
+        [_person("3", emails=["m@example.com"], created_at=3)],
+        [_person("1", 2, kind="account", created_at=1, email="other@example.org")],
+    ),
+    "accounts of one shop may join from now on": _journey(
+        MERGE,
+        [
+            _person("1", kind="account", phone="030 998877"),
+            _person("2", kind="account", phone="030 998877", email=None),
+        ],
+        Ruleset(same_source="merge"),
+    ),
+    "the shop counts in another currency": _journey(
+        MERGE, [_person("1")], [_order("1", customer="1", placed_at=NOON)], Ruleset(currency="CHF")
+    ),
+    "the shop's days begin elsewhere": _journey(
+        MERGE, [_person("1")], [_order("1", customer="1", placed_at=NOON + DAY // 2)], Ruleset(timezone="Asia/Tokyo")
+    ),
+}

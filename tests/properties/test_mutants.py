@@ -1,0 +1,332 @@
+"""Seeded faults: each breaks one rule or one step of the journey on purpose, and the suite must notice.
+
+A fault in the journey is found by the property, for the function that says the state knows nothing of the journey. A
+fault in a pure rule lies in both, so there the cases and the tests of the rules must find it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from klientela.flow import buyers, project, resolve, rules, stage, tally, values, work
+from klientela.flow.resolve import Resolver
+from klientela.rules import identity, keys, names, publish
+from klientela.store import facts
+from klientela.store import identity as realm
+from tests.cases import test_guests as guest_cases
+from tests.cases import test_matching as matching_cases
+from tests.cases import test_pure as pure_cases
+from tests.properties import test_rules as rule_tests
+from tests.properties.arena import Fresh, sqlite_arena
+from tests.properties.journeys import JOURNEYS
+from tests.properties.test_order_independence import hold
+from tests.properties.worlds import CROWDS, TWINS, Focus, Plan, plans
+
+Check = Callable[[Fresh], None]
+
+
+def by_property(focus: Focus, worlds: int = 60) -> Check:
+    """The property on worlds of one kind, always the same ones; it stops at the first that does not hold."""
+
+    def check(fresh: Fresh) -> None:
+        @settings(
+            max_examples=worlds,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=[Phase.generate],
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(plans(7, (focus,)))
+        def run(plan: Plan) -> None:
+            hold(fresh, plan)
+
+        run()
+
+    return check
+
+
+IN_CROWDS, IN_TWINS = map(by_property, (CROWDS, TWINS))
+
+
+def by_journey(name: str) -> Check:
+    """The property on one journey."""
+    return lambda fresh: hold(fresh, JOURNEYS[name])
+
+
+def by_cases(*cases: Callable[..., None]) -> Check:
+    """Some cases, each on a store of its own where it asks for one."""
+
+    def check(fresh: Fresh) -> None:
+        for case in cases:
+            if "store" in inspect.signature(case).parameters:
+                case(fresh())
+            else:
+                case()
+
+    return check
+
+
+class Mutant(NamedTuple):
+    """One line of one function written another way; `old` must be in its source exactly once."""
+
+    name: str
+    owner: Any
+    function: str
+    old: str
+    new: str
+    caught: Check
+
+
+MUTANTS = [
+    # rules
+    Mutant(
+        "no name guard",
+        names, "compatible",
+        "if one == two:", "if True:",
+        by_cases(matching_cases.test_T24_a_household_shares_and_stays_two),
+    ),
+    Mutant(
+        "a guard that takes sides",
+        names, "compatible",
+        "or _pair(first_b, last_b, last_a, first_a)", "",
+        by_cases(rule_tests.test_the_guard_takes_no_side),
+    ),
+    Mutant(
+        "a nameless record bridges two customers",
+        identity, "_constrain",
+        "if weak and ", "if False and ",
+        by_cases(rule_tests.test_clusters_are_those_of_the_plain_rule),
+    ),
+    Mutant(
+        "same-source accounts are joined",
+        identity, "_conflicts",
+        "if not _excused(one, two)", "if False",
+        by_cases(matching_cases.test_T30_two_accounts_of_a_shop_stay_apart),
+    ),
+    Mutant(
+        "an operator joins accounts in vain",
+        identity, "_conflicts",
+        "said.find(one.handle) != said.find(two.handle)", "True",
+        by_cases(pure_cases.test_accounts_that_an_operator_joins_through_a_third_are_one),
+    ),
+    Mutant(
+        "per_order publishes keys",
+        publish, "publish",
+        'if policy != "merge" and', 'if policy == "per_source" and',
+        by_cases(guest_cases.test_T06_nothing_joins_a_per_order_guest),
+    ),
+    Mutant(
+        "a relay address is a key",
+        keys, "_relay_domain",
+        "return ", "return False and ",
+        by_cases(matching_cases.test_T27_a_relay_address_joins_nobody),
+    ),
+    Mutant(
+        "numbers of all sources are one namespace",
+        publish, "_keys",
+        "item.space or uid", 'item.space or "all"',
+        by_cases(matching_cases.test_T22_numbers_belong_to_their_namespace),
+    ),
+    # what came
+    Mutant(
+        "the newest to arrive wins",
+        stage, "_older",
+        "return standing is not None and mine < standing", "return False",
+        IN_CROWDS,
+    ),
+    Mutant(
+        "cleared is taken for absent",
+        facts, "effective",
+        "if value is not UNSET:", "if value is not UNSET and value is not None:",
+        IN_CROWDS,
+    ),
+    Mutant(
+        "channels tie by arrival",
+        facts, "effective",
+        ", c.rank, c.channel)", ")",
+        IN_CROWDS,
+    ),
+    # who is who
+    Mutant(
+        "a limit counts records",
+        Resolver, "_crowds",
+        "len(names)", "len(realm.carriers.get(hash_, {}))",
+        IN_CROWDS,
+    ),
+    Mutant(
+        "limits are only crossed upwards",
+        Resolver, "_crowds",
+        "if over != (", "if over and not (",
+        IN_CROWDS,
+    ),
+    Mutant(
+        "cannot is ignored",
+        Resolver, "_given",
+        "cannots.append((one, two))", "pass",
+        by_journey("an operator thinks better of it"),
+    ),
+    Mutant(
+        "the oldest decision wins",
+        Resolver, "_pairs",
+        "ORDER BY id", "ORDER BY id DESC",
+        by_journey("an operator thinks better of it"),
+    ),
+    Mutant(
+        "canonical ties go by our own ids",
+        values.Written, "public_of",
+        "canon = min(held[h].canon for h in members)", "canon = held[min(members)].canon",
+        IN_CROWDS,
+    ),
+    Mutant(
+        "the winner leaves and its values stay",
+        Resolver, "_recount",
+        "if node.gone:", "if True:",
+        IN_TWINS,
+    ),
+    Mutant(
+        "any change is taken in without a look",
+        resolve, "absorbs",
+        "if whole.tags or whole.modules or whole.consents:\n        return False", "return True",
+        by_journey("one of two twins takes a value back"),
+    ),
+    Mutant(
+        "divided components are forgotten",
+        realm.Realm, "comp_mates",
+        "if not self.has_comps:", "if True:",
+        by_journey("what held two accounts apart moves over"),
+    ),
+    Mutant(
+        "records named by a decision share a node",
+        Resolver, "_named_by_decisions",
+        "if not self.realm.has_links or not records:", "if True:",
+        IN_TWINS,
+    ),
+    Mutant(
+        "a refreshed record is listed beside its customer",
+        Resolver, "_reach",
+        " and h not in nodes]", "]",
+        by_journey("a record changes as another joins it"),
+    ),
+    # whose order, what it counts
+    Mutant(
+        "an old order is not taken off",
+        tally.Tally, "take",
+        "self.orders -= 1", "pass",
+        by_journey("an earlier order stops counting"),
+    ),
+    Mutant(
+        "the last order is kept when it is taken off",
+        tally.Tally, "take",
+        "order.placed == self.last", "False",
+        by_journey("the last order that counted stops counting"),
+    ),
+    Mutant(
+        "a buyer that an order left stays hidden",
+        buyers.Owners, "_own",
+        "touched.update((old_buyer, buyer))", "touched.add(buyer)",
+        by_journey("a hidden buyer's only order finds another"),
+    ),
+    Mutant(
+        "a guest row outlives its order",
+        buyers.Owners, "run",
+        "if item.id not in self.result.cases:", "if True:",
+        by_journey("every customer object is an account from now on"),
+    ),
+    Mutant(
+        "a registered account never takes its orders",
+        buyers.Owners, "_with_orders_of",
+        "if not buyers:", "if True:",
+        by_journey("a guest becomes an account"),
+    ),
+    # other rules
+    Mutant(
+        "figures stay in the old currency",
+        project.Projected, "_base",
+        "self.out.force or ", "",
+        by_journey("the shop counts in another currency"),
+    ),
+    Mutant(
+        "days stay in the old zone",
+        rules, "apply",
+        "if aim.timezone != standing.timezone:", "if False:",
+        by_journey("the shop's days begin elsewhere"),
+    ),
+    Mutant(
+        "other rules are only for new records",
+        Resolver, "_sort_out",
+        "not self.force and ", "",
+        by_journey("accounts of one shop may join from now on"),
+    ),
+]  # fmt: skip
+
+
+def mutated(owner: Any, function: str, old: str, new: str) -> Any:
+    """The function with the line changed. AssertionError where the line is not there any more: write the fault anew."""
+    plain = inspect.unwrap(inspect.getattr_static(owner, function))
+    source = textwrap.dedent(inspect.getsource(plain))
+    assert source.count(old) == 1, f"{function} does not hold {old!r} exactly once: the fault must be written anew"
+    module: ModuleType = inspect.getmodule(plain)  # type: ignore[assignment]
+    scope: dict[str, Any] = {}
+    exec(compile(source.replace(old, new), f"<{function} with a fault>", "exec"), module.__dict__, scope)  # noqa: S102
+    return scope[function]
+
+
+def commit(mutant: Mutant, patch: pytest.MonkeyPatch) -> None:
+    """Put the fault where the function is, and where it was imported by name."""
+    faulty = mutated(mutant.owner, mutant.function, mutant.old, mutant.new)
+    original = getattr(mutant.owner, mutant.function)
+    patch.setattr(mutant.owner, mutant.function, faulty)
+    for module in ours():
+        if getattr(module, mutant.function, None) is original:
+            patch.setattr(module, mutant.function, faulty)
+
+
+def ours() -> list[ModuleType]:
+    """Our modules, as far as they are loaded."""
+    return [module for name, module in sorted(sys.modules.items()) if name.startswith("klientela.")]
+
+
+def forget() -> None:
+    """Empty the memories of pure functions: what one remembers of the plain code is no word on the faulty one."""
+    for module in ours():
+        for thing in vars(module).values():
+            if hasattr(thing, "cache_clear"):
+                thing.cache_clear()
+
+
+@pytest.fixture
+def arena(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fresh]:
+    """Stores, a worklist in tiny transactions, and no memories of before or for later."""
+    monkeypatch.setattr(work, "BATCH", 3)
+    with sqlite_arena(tmp_path) as fresh:
+        forget()
+        yield fresh
+        forget()
+
+
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of a world that nobody shrinks
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[m.name.replace(" ", "-") for m in MUTANTS])
+def test_the_suite_notices(mutant: Mutant, arena: Fresh) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        commit(mutant, patch)
+        with pytest.raises(AssertionError):
+            mutant.caught(arena)
+
+
+CHECKS = {id(m.caught): pytest.param(m.caught, id=m.name.replace(" ", "-")) for m in reversed(MUTANTS)}
+
+
+@pytest.mark.parametrize("check", CHECKS.values())
+def test_without_a_fault_it_notices_nothing(check: Check, arena: Fresh) -> None:
+    check(arena)
