@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from klientela.errors import KlientelaError, Misconfigured
 
@@ -36,8 +36,11 @@ class Health:
         return "not ready" if self.problems else "degraded" if self.stale else "ready"
 
 
-def application(health: Callable[[], Health], metrics: Callable[[], str]) -> Starlette:
-    """The routes /livez, /readyz and /metrics. Both callables may touch the store, so they run in threads."""
+def application(health: Callable[[], Health], metrics: Callable[[], str], more: Sequence[BaseRoute] = ()) -> Starlette:
+    """The routes /livez, /readyz and /metrics, then `more` in their order: webhooks, what plugins bring.
+
+    Both callables may touch the store, so they run in threads.
+    """
 
     async def livez(request: Request) -> Response:
         return PlainTextResponse("ok\n", headers=_HEADERS)
@@ -59,7 +62,8 @@ def application(health: Callable[[], Health], metrics: Callable[[], str]) -> Sta
             return PlainTextResponse("the store cannot be read\n", 503, headers=_HEADERS)
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS)
 
-    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", show_metrics)])
+    own = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", show_metrics)]
+    return Starlette(routes=[*own, *more])
 
 
 class Listener:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from starlette.routing import BaseRoute
+
 from klientela.errors import KlientelaError
 from klientela.flow import work
 from klientela.flow.sync import Report, sync
@@ -70,7 +72,8 @@ class Daemon:
                 log.warning(said)
             self._jobs = Jobs(store, self.sync)
             web = self._house.config.settings.web
-            self._listener = Listener(application(self.health, self.metrics), web.host, web.port)
+            served = application(self.health, self.metrics, self._routes())
+            self._listener = Listener(served, web.host, web.port)
             return self._live()
         finally:
             if not self._hung():
@@ -229,6 +232,12 @@ class Daemon:
         else:
             if done:
                 log.info("worked off the worklist", records=done)
+
+    # HTTP ---------------------------------------------------------------------------------------------------------
+
+    def _routes(self) -> list[BaseRoute]:
+        """What is served beside health and metrics."""
+        return []
 
     # Health -------------------------------------------------------------------------------------------------------
 
