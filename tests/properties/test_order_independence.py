@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from klientela.flow import work
 from klientela.flow.rebuild import rebuild
@@ -38,6 +39,25 @@ def hold(fresh: Fresh, plan: Plan) -> None:
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worklist in tiny transactions, so that its own order shows."""
     monkeypatch.setattr(work, "BATCH", 3)
+
+
+def test_the_ways_have_decisions_and_rules_between_their_pages() -> None:
+    """What the properties below say is only worth as much as the worlds they see."""
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=100, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=QUIET)
+    @given(plans())
+    def run(plan: Plan) -> None:
+        turns = plan.ways[0].turns
+        pages = [place for place, turn in enumerate(turns) if turn.what == "bring"]
+        between = turns[pages[0] : pages[-1]]
+        what = {turn.what for turn in between}
+        seen["both"] += what >= {"decide", "rules"}
+        seen["taken back"] += "withdraw" in what
+        seen["left undone"] += any(not turn.drain for turn in between)
+
+    run()
+    assert min(seen["both"], seen["taken back"], seen["left undone"]) >= 15, seen
 
 
 def test_the_state_is_one_function_of_what_was_said(tmp_path: Path) -> None:
