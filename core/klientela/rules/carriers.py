@@ -125,7 +125,9 @@ def _ranked(carriers: Sequence[Carrier], ruleset: Ruleset) -> tuple[Carrier, ...
     return tuple(sorted(carriers, key=lambda c: (bool(c.order.origin), ruleset.of(c.source).priority, canonical(c))))
 
 
-_FIELDS = tuple(name for name in Order.__struct_fields__ if name not in ("external_id", "version", "channel"))
+_OWN = ("customer", "guest", "kind", "origin")
+"""What only the one whose word counts can say: whom it names is a name of its own source, and who is a guest there."""
+_FIELDS = tuple(name for name in Order.__struct_fields__ if name not in ("external_id", "version", "channel", *_OWN))
 
 
 def told(one: Group) -> Order:
@@ -133,7 +135,7 @@ def told(one: Group) -> Order:
     head = one.head.order
     if len(one.carriers) == 1:
         return head
-    values = {}
+    values = {name: getattr(head, name) for name in _OWN}
     for name in _FIELDS:
         said = [value for c in one.carriers if (value := getattr(c.order, name)) is not UNSET]
         if said:
