@@ -150,6 +150,7 @@ class Source:
     title: ClassVar[str]
     Settings: ClassVar[_SettingsClass] = SourceSettings
     guests: ClassVar[GuestPolicy] = "merge"  # the default policy (R12)
+    nameless: ClassVar[GuestPolicy | None] = None  # the default for guests' orders that name no customer (R12)
     capabilities: ClassVar[Capabilities] = Capabilities()
     sandbox: ClassVar[str | None] = None  # "module:factory" of its sandbox shop
     webhooks: ClassVar[bool] = False  # it overrides `receive` and `apply`

@@ -384,6 +384,7 @@ def rulesets(draw: st.DrawFn, guests: tuple[Any, ...] = ANYTHING.guests) -> Rule
             guest_rule=of(None, None, "state", "customer_null", "never"),
             priority=of(100, 1),
             default_status=of("registered", "registered", "guest"),
+            nameless=of(None, None, "per_order", "per_source"),
             same_as={} if name == SOURCES[0] else of({}, *SAME_AS),
         )
         for name in SOURCES

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from klientela.flow.values import Case
-from klientela.rules.publish import EMAIL, held_back
+from klientela.rules.publish import EMAIL, held_back, policy_for
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.values import Value, values, warning
 from klientela.store.facts import SourceRow
@@ -30,7 +30,7 @@ class Blocked:
                 continue
             uid = sources[case.loaded.source].uid
             rules = self.ruleset.of(uid)
-            if rules.guests == "merge" or not held_back(fact, rules):
+            if policy_for(fact, rules) == "merge" or not held_back(fact, rules):
                 self.found.update(value for value in values(fact, uid, self.ruleset) if value.blocked)
         if len(self.found) > _KEPT:
             self.found = Counter({value: count for value, count in self.found.items() if count > 1})

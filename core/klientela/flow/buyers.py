@@ -33,7 +33,7 @@ class Owners:
         self.result = Buyers()
         self.rules_of = {number: ruleset.of(row.uid) for number, row in sources.items()}
         self.accounts: dict[int, bool] = {}
-        self.strict = any(rules.guests != "merge" for rules in self.rules_of.values())
+        self.strict = any({rules.guests, rules.nameless} - {None, "merge"} for rules in self.rules_of.values())
         self.carried = Carried([])
         self.carriers: bool | None = None  # whether there is any
         self.touched: set[int | None] = set()  # buyers that an order found, left, or stopped or began to belong to
@@ -255,11 +255,12 @@ class Owners:
     def _hidden(self, persons: list[Loaded]) -> set[int]:
         """Buyers who are no account and all of whose known orders are owned by per_order guests (R13, R29): they
         publish nothing and make no row. Adds buyers that orders found or left to the persons that must be looked at."""
-        per_order = {number for number, rules in self.rules_of.items() if rules.guests == "per_order"}
-        if not per_order:
+        strict = {number for number, rules in self.rules_of.items() if rules.guests == "per_order"}
+        nameless = any(rules.nameless == "per_order" for rules in self.rules_of.values())
+        if not (strict or (nameless and self._any_carriers())):
             return set()
-        if self._any_carriers():
-            per_order = set(self.rules_of)  # the strictest policy of the carriers governs an order
+        # the strictest policy of the carriers governs an order
+        per_order = set(self.rules_of) if self._any_carriers() else strict
         watched = {i.id for i in persons if i.source in per_order and not self.accounts.get(i.id, False)}
         others = {number for number in self.touched if number is not None} - {item.id for item in persons}
         for item in facts.load(self.db, others).values():
@@ -273,7 +274,6 @@ class Owners:
         packed = self.db.pack(watched)
         elsewhere: set[int] = set()
         open_ones: set[int] = set()
-        strict = {number for number, rules in self.rules_of.items() if rules.guests == "per_order"}
         for buyer, entity, source, flags in self.db.rows(
             "SELECT o.buyer, r.entity, r.source, c.flags FROM orders o LEFT JOIN record r ON r.id = o.owner "
             f"LEFT JOIN carrier c ON c.record = o.id WHERE o.buyer {self.db.among} AND {differs}",

@@ -13,7 +13,7 @@ from klientela.flow.values import Carried
 from klientela.model.records import Order
 from klientela.rules import carriers as rules
 from klientela.rules.carriers import Carrier, Group
-from klientela.rules.guests import strictest
+from klientela.rules.guests import policy_of, strictest
 from klientela.rules.ruleset import Ruleset
 from klientela.store import facts
 from klientela.store import tables as t
@@ -172,7 +172,7 @@ class _Carry:
             numbers = [number_of[c.source, c.external_id] for c in group.carriers]
             head, order = numbers[0], group.head.order
             whole = rules.told(group)
-            policy = strictest(self.ruleset.of(c.source).guests for c in group.carriers)
+            policy = strictest(policy_of(c.order, self.ruleset.of(c.source)) for c in group.carriers)
             out.orders.append(_with(known[head], whole))
             if len(numbers) == 1 and not order.origin:
                 continue

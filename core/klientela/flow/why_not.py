@@ -11,7 +11,7 @@ from klientela.flow.why import Members, Opener, Record, why
 from klientela.model.records import Person
 from klientela.rules.identity import Node, joins
 from klientela.rules.keys import key64
-from klientela.rules.publish import ADDRESS, EMAIL, GUEST_MAIL, LINK, NUMBER, PHONE, Key, held_back
+from klientela.rules.publish import ADDRESS, EMAIL, GUEST_MAIL, LINK, NUMBER, PHONE, Key, held_back, policy_for
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.values import CALLED, REASONS, Value, mask, values
 from klientela.store import facts
@@ -221,7 +221,8 @@ class _Reasons:
 
     def _unpublished(self, side: _Side) -> str | None:
         rules = self.ruleset.of(side.record.uid)
-        return rules.guests if rules.guests != "merge" and held_back(side.fact, rules) else None
+        policy = policy_for(side.fact, rules)
+        return policy if policy != "merge" and held_back(side.fact, rules) else None
 
     def _parted(self) -> Iterator[tuple[str, str]]:
         """Decisions that one of these is not one of those."""

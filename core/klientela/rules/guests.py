@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import UNSET
 
-from klientela.model.records import Address, Order, Person
+from klientela.model.records import Address, Kind, Order, Person
 from klientela.rules.ruleset import Policy, SourceRules
 
 _STRICT: tuple[Policy, ...] = ("per_order", "per_source", "merge")
@@ -15,6 +15,23 @@ _STRICT: tuple[Policy, ...] = ("per_order", "per_source", "merge")
 def strictest(policies: Iterable[Policy]) -> Policy:
     """The guest policy that governs an order of several carriers (R29)."""
     return min(policies, key=_STRICT.index)
+
+
+def policy_of(order: Order, rules: SourceRules) -> Policy:
+    """The guest policy that governs an order, as far as its own source tells: a guest's order that names no customer
+    may have a policy of its own (R12)."""
+    if rules.nameless is not None and not order.customer and _kind_of(order, rules) == "guest":
+        return rules.nameless
+    return rules.guests
+
+
+def _kind_of(order: Order, rules: SourceRules) -> Kind:
+    """What the row of an order is that belongs to no buyer's record."""
+    if rules.guest_rule == "never":
+        return "contact"  # nobody is a guest there
+    if rules.guest_rule is None and order.guest is False:
+        return "account"  # placed logged in, by somebody whose id we do not know
+    return order.kind if order.kind is not UNSET else "guest"
 
 
 def is_guest_order(order: Order, rules: SourceRules, account: bool) -> bool:
@@ -51,16 +68,11 @@ def guest_person(order: Order, rules: SourceRules) -> Person | None:
         phone = phone or main.phone
     if not (first or last or company or order.email or phone or places):
         return None
-    kind = order.kind if order.kind is not UNSET else "guest"
-    if rules.guest_rule == "never":
-        kind = "contact"  # nobody is a guest there
-    elif rules.guest_rule is None and order.guest is False:
-        kind = "account"  # placed logged in, by somebody whose id we do not know
     return Person(
         external_id=order.external_id,
         version=order.version,
         entity="guest_order",
-        kind=kind,
+        kind=_kind_of(order, rules),
         created_at=order.placed_at if order.placed_at is not UNSET else None,
         first_name=first,
         last_name=last,

@@ -59,6 +59,13 @@ def held_back(person: Person, rules: SourceRules) -> bool:
     return is_guest(person, rules)
 
 
+def policy_for(person: Person, rules: SourceRules) -> Policy:
+    """The guest policy that a person record stands under: that of its source, or of orders without customer (R12)."""
+    if rules.nameless is not None and person.entity == "guest_order" and person.kind == "guest":
+        return rules.nameless
+    return rules.guests
+
+
 def publish(
     person: Person, uid: str, ruleset: Ruleset, *, hidden: bool = False, policy: Policy | None = None
 ) -> Published:
@@ -72,7 +79,7 @@ def publish(
     shown = not hidden and _shown(person, name)
     if hidden:
         return Published(name, (), account, False)
-    policy = policy or rules.guests
+    policy = policy or policy_for(person, rules)
     if policy != "merge" and held_back(person, rules):
         return Published(name, _guest_keys(person, uid, policy, ruleset), account, shown)
     return Published(name, _keys(person, uid, ruleset, account), account, shown)

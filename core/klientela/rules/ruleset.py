@@ -23,6 +23,7 @@ class SourceRules:
     """What the ruleset says of one source. `same_as`: shops whose orders it passes on -> the source of each (R29)."""
 
     guests: Policy = "merge"
+    nameless: Policy | None = None  # of orders said to be a guest's that name no customer (R12); None: as `guests`
     guest_rule: GuestRule | None = None  # None: the source's own words hold
     priority: int = 100
     default_status: Literal["registered", "guest"] = "registered"
@@ -46,6 +47,9 @@ class Ruleset:
     def canonical(self) -> str:
         """The ruleset as JSON with sorted keys; equal text, equal rules."""
         data = asdict(self)
+        for rules in data["sources"].values():
+            if rules["nameless"] is None:
+                del rules["nameless"]  # rulesets from before it was known keep their digest
         data["rules"] = sorted(self.rules)
         data["blocked"] = sorted(self.blocked)
         return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

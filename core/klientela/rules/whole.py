@@ -286,7 +286,7 @@ def _orders(
 def _order(one: carriage.Group, told: Mapping[RecordKey, Person], ruleset: Ruleset) -> OrderState:
     head, order = one.head, carriage.told(one)
     rules = ruleset.of(head.source)
-    policy = guests.strictest(ruleset.of(c.source).guests for c in one.carriers)
+    policy = guests.strictest(guests.policy_of(c.order, ruleset.of(c.source)) for c in one.carriers)
     buyer = owner = (head.source, "customer", head.order.customer) if head.order.customer else None
     others = [(c.source, "customer", c.order.customer) for c in one.carriers[1:] if c.order.customer]
     account = buyer is not None and buyer in told and is_account(told[buyer], rules)

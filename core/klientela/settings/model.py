@@ -202,6 +202,7 @@ def _rules(settings: SourceSettings, kind: type[Source], uid: Mapping[str, str])
     same_as: Mapping[str, str] = getattr(settings, "same_as", None) or {}
     return SourceRules(
         guests=settings.guests or kind.guests,
+        nameless=kind.nameless if settings.guests is None else None,
         guest_rule=getattr(settings, "guest_rule", None),
         priority=settings.priority,
         default_status=settings.default_status,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from klientela.model.records import Person
-from klientela.rules.publish import EMAIL, held_back
+from klientela.rules.publish import EMAIL, held_back, policy_for
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.values import Value, values, warning
 from klientela.store import facts, ledger, search
@@ -114,7 +114,9 @@ def _blocked(db: Db, ruleset: Ruleset) -> Iterator[Finding]:
         for item in facts.load(db, batch).values():
             uid = sources[item.source].uid
             rules = ruleset.of(uid)
-            if isinstance(item.fact, Person) and (rules.guests == "merge" or not held_back(item.fact, rules)):
+            if isinstance(item.fact, Person) and (
+                policy_for(item.fact, rules) == "merge" or not held_back(item.fact, rules)
+            ):
                 found.update(value for value in values(item.fact, uid, ruleset) if value.blocked)
         if len(found) > _KEPT:
             found = Counter({value: count for value, count in found.items() if count > 1})
