@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import add
 from typing import NamedTuple
 
@@ -52,6 +53,7 @@ class Deriver:
         orders: list[Loaded],
         checkouts: list[Loaded],
         fresh: set[int],
+        things: Sequence[Loaded] = (),
         *,
         force: bool = False,
         wait: bool = False,
@@ -62,7 +64,7 @@ class Deriver:
         `wait`: pages of new orders that only add to their buyers are put together until `finish` is called: they decide
         nothing and leave no line in the log, so that it does not matter how they are grouped.
         """
-        if wait and self._only_adds(persons, orders, checkouts, fresh):
+        if wait and not things and self._only_adds(persons, orders, checkouts, fresh):
             self.waiting += orders
             return Derived()
         before = self.finish(step)

@@ -221,7 +221,7 @@ class _Batch:
         for name in ("new", "changed", "unchanged"):
             self.result.counts[name] += getattr(news, name)
         self.result.rejected += self._refused(stage.stream)
-        self.deriver.page(self.step, news.persons, news.orders, news.checkouts, news.fresh)
+        self.deriver.page(self.step, news.persons, news.orders, news.checkouts, news.fresh, news.things)
         self._note(news, before)
 
     def _open(self) -> Stage:

@@ -119,7 +119,7 @@ class _Desk:
             again = self.db.one("SELECT reason FROM quarantine WHERE id > ? ORDER BY id LIMIT 1", (before,))
             self.db.run("DELETE FROM quarantine WHERE id > ?", (before,))
             return str(again[0]) if again else entry.reason
-        self.deriver.page(self.step, news.persons, news.orders, news.checkouts, news.fresh)
+        self.deriver.page(self.step, news.persons, news.orders, news.checkouts, news.fresh, news.things)
         return None
 
     def _newest(self) -> int:

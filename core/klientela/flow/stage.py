@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 
 import msgspec
 import zstandard
 from msgspec import UNSET
 
-from klientela.model.records import FARTHEST, RICHEST, Checkout, Gone, Order, Person, Record, Rejected
+from klientela.flow.enclosed import Enclosed, FileRefused
+from klientela.model.records import FARTHEST, RICHEST, Gone, Letter, Order, Person, Record, Rejected
 from klientela.source import Page
 from klientela.store import facts
 from klientela.store import tables as t
@@ -25,7 +27,6 @@ _BIGGEST = 2**20
 _LINES = msgspec.json.Encoder().encode_lines
 _ORDERS = msgspec.json.Decoder(Order).decode_lines
 _PERSONS = msgspec.json.Decoder(Person).decode_lines
-_ENTITY_OF: dict[type, int] = {Order: facts.ORDER, Checkout: facts.CHECKOUT}
 _TOGETHER = (facts.PERSONS - {facts.GUEST_ORDER}) | {facts.ORDER}  # what comes in whole pages
 _CURRENCIES = frozenset((UNSET, "EUR", "PLN", "USD", "GBP", "CHF"))  # known to be fine; others are looked at one by one
 _RECORD = ("id", "source", "entity", "ext", "channel", "version", "reading", "hash", "gone", "seq", "more", "body")
@@ -39,6 +40,7 @@ class News:
     persons: list[Loaded] = field(default_factory=list)
     orders: list[Loaded] = field(default_factory=list)
     checkouts: list[Loaded] = field(default_factory=list)
+    things: list[Loaded] = field(default_factory=list)
     fresh: set[int] = field(default_factory=set)  # records registered by this page
     read: int = 0
     new: int = 0
@@ -48,7 +50,17 @@ class News:
     newest: int | None = None  # newest source version seen, for the cursor
 
     def __bool__(self) -> bool:
-        return bool(self.persons or self.orders or self.checkouts)
+        return bool(self.persons or self.orders or self.checkouts or self.things)
+
+    def of(self, entity: int) -> list[Loaded]:
+        """Where records of an entity go."""
+        if entity in facts.PERSONS:
+            return self.persons
+        return self.orders if entity == facts.ORDER else self.checkouts if entity == facts.CHECKOUT else self.things
+
+    def all(self) -> Iterator[Loaded]:
+        """Everything that is news."""
+        return chain(self.persons, self.orders, self.checkouts, self.things)
 
 
 class Stage:
@@ -78,14 +90,16 @@ class Stage:
         news = News(read=len(page.records))
         rejects: list[Rejected] = []
         gone: list[Gone] = []
+        enclosed: Enclosed | None = None
         incoming = _at_once(page.records)
         if incoming is None:
-            incoming = _one_by_one(page, rejects, gone)
+            enclosed = Enclosed(step.db, page.records)
+            incoming = _one_by_one(page, enclosed, rejects, gone)
         for items in incoming.values():
             newest = max((item[0].version for item in items if item[0].version is not None), default=None)
             if newest is not None and (news.newest is None or newest > news.newest):
                 news.newest = newest
-        positions: dict[int, int] = {}
+        positions: list[tuple[int, int]] = []
         for entity, items in incoming.items():
             self._entity(step, entity, items, reading, news, positions)
         for lost in gone:
@@ -93,6 +107,8 @@ class Stage:
         if rejects:
             news.rejected = len(rejects)
             self.refused |= quarantine(step, self.source.id, self.stream, rejects)
+        if enclosed is not None:
+            enclosed.attach(step, positions)
         if positions and page.raws is not None:
             self._keep(step, page, positions)
         return news
@@ -104,7 +120,7 @@ class Stage:
         items: list[Item],
         reading: int,
         news: News,
-        positions: dict[int, int],
+        positions: list[tuple[int, int]],
     ) -> None:
         exts = [item[0].external_id for item in items]
         register = facts.known(step.db, self.source.id, entity, exts)
@@ -159,7 +175,7 @@ class Stage:
             row.touched = True
             changed[ext] = row
             latest[ext] = fact
-            positions[row.id] = place
+            positions.append((row.id, place))
         if changed:
             self._write(step, entity, changed, closed, extra)
             self._pass_on(step, entity, changed, latest, news)
@@ -173,7 +189,7 @@ class Stage:
         items: list[Item],
         reading: int,
         news: News,
-        positions: dict[int, int],
+        positions: list[tuple[int, int]],
     ) -> None:
         """Records nobody knew, each once on the page: the straight road of a first load."""
         if not items:
@@ -181,14 +197,14 @@ class Stage:
         source = self.source.id
         numbers = step.new_ids("record", len(items))
         own = self.channel(step, None)
-        target = news.persons if entity in facts.PERSONS else news.orders if entity == facts.ORDER else news.checkouts
+        target = news.of(entity)
         rows = []
         for number, (fact, body, digest, place) in zip(numbers, items, strict=True):
             channel = own if fact.channel is None else self.channel(step, fact.channel)
             ext, version = fact.external_id, fact.version
             rows.append((number, ext, channel, version, digest, body))
             target.append(Loaded(number, source, entity, ext, version, 0, fact))
-            positions[number] = place
+            positions.append((number, place))
         alike = {"source": source, "entity": entity, "reading": reading, "seq": step.seq}
         step.db.insert(t.record, ("id", "ext", "channel", "version", "hash", "body"), rows, alike)
         news.fresh.update(numbers)
@@ -264,7 +280,7 @@ class Stage:
         self, step: Step, entity: int, changed: dict[str, Register], latest: dict[str, Any], news: News
     ) -> None:
         several = facts.load(step.db, [row.id for row in changed.values() if row.more])
-        target = news.persons if entity in facts.PERSONS else news.orders if entity == facts.ORDER else news.checkouts
+        target = news.of(entity)
         source = self.source.id
         for ext, row in changed.items():
             if row.more:
@@ -288,9 +304,10 @@ class Stage:
         mark_gone(step, [row[0]])
         news.changed += 1
 
-    def _keep(self, step: Step, page: Page, positions: dict[int, int]) -> None:
+    def _keep(self, step: Step, page: Page, positions: list[tuple[int, int]]) -> None:
         raws = page.raws or ()
-        kept = sorted((place, record) for record, place in positions.items() if place < len(raws) and raws[place])
+        last = dict(positions)
+        kept = sorted((place, record) for record, place in last.items() if place < len(raws) and raws[place])
         if not kept:
             return
         step.parts += 1
@@ -362,7 +379,7 @@ def _at_once(records: Sequence[Record]) -> dict[int, list[Item]] | None:
     }
 
 
-def _one_by_one(page: Page, rejects: list[Rejected], gone: list[Gone]) -> dict[int, list[Item]]:
+def _one_by_one(page: Page, enclosed: Enclosed, rejects: list[Rejected], gone: list[Gone]) -> dict[int, list[Item]]:
     """The records of a page by their entity; what cannot be taken goes to `rejects` with the reason."""
     incoming: dict[int, list[Item]] = {}
     for place, record in enumerate(page.records):
@@ -376,9 +393,11 @@ def _one_by_one(page: Page, rejects: list[Rejected], gone: list[Gone]) -> dict[i
         reason: str | None = f"{type(record).__name__} is no kind of record"
         if entity >= 0:
             try:
-                body = facts.encode(record)
+                body = facts.encode(enclosed.take_out(record, place))
                 fact = facts.decode(entity, body)
                 reason = _problem(fact, body)
+            except FileRefused as error:
+                reason = str(error)
             except (msgspec.MsgspecError, TypeError, ValueError, AttributeError, OverflowError) as error:
                 reason = _out_of_range(record) or f"a field has a value of the wrong kind ({error})"
         if reason is not None:
@@ -391,7 +410,7 @@ def _one_by_one(page: Page, rejects: list[Rejected], gone: list[Gone]) -> dict[i
 def _entity_of(record: Record) -> int:
     if type(record) is Person:
         return facts.NUMBER_OF.get(record.entity, -1)
-    return _ENTITY_OF.get(type(record), -1)
+    return facts.ENTITY_OF.get(type(record), -1)
 
 
 def _problem(fact: Any, body: bytes) -> str | None:
@@ -406,7 +425,12 @@ def _problem(fact: Any, body: bytes) -> str | None:
             return f"{currency!r} is no currency"
     if isinstance(fact, Person) and fact.entity == "guest_order":
         return "guest orders are made by the core, not by sources"
+    if isinstance(fact, Letter) and fact.file and fact.file.content is not None:
+        return "the content of a file must be bytes"
     return None
+
+
+_BOOKED = ("booked_at", "starts_at", "ends_at")
 
 
 def _out_of_range(record: Any) -> str | None:
@@ -414,7 +438,7 @@ def _out_of_range(record: Any) -> str | None:
     name = getattr(record, "external_id", None)
     if isinstance(name, str) and not 0 < len(name) <= 500:
         return "the record has no usable id"
-    for field_ in ("version", "created_at", "placed_at", "at", "completed_at"):
+    for field_ in ("version", "created_at", "placed_at", "at", "completed_at", "until", "sent_at", *_BOOKED):
         moment = getattr(record, field_, None)
         if isinstance(moment, int) and not -FARTHEST < moment < FARTHEST:
             return "the time of its last change is out of range" if field_ == "version" else "a time is out of range"
@@ -432,7 +456,7 @@ def _key(record: Any) -> str | None:
 
 def _recount(news: News, before: dict[int, Loaded]) -> None:
     """A batch whose claims leave a record as it was has changed nothing (R50), though they are stored."""
-    for item in (*news.persons, *news.orders, *news.checkouts):
+    for item in news.all():
         old = before.get(item.id)
         if old is not None and old.fact is not None and facts.alike(old, item):
             news.changed -= 1

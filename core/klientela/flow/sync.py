@@ -327,7 +327,7 @@ class _Run:
             cursor.reading += 1
         news = stage.page(step, page, cursor.reading)
         failpoint("step.staged")
-        self._count(deriver.page(step, news.persons, news.orders, news.checkouts, news.fresh, wait=True))
+        self._count(deriver.page(step, news.persons, news.orders, news.checkouts, news.fresh, news.things, wait=True))
         if news.newest is not None:
             cursor.seen = news.newest if cursor.seen is None else max(cursor.seen, news.newest)
         cursor.position = json.dumps(page.position) if page.position is not None else None
@@ -336,7 +336,7 @@ class _Run:
         for name in ("read", "new", "changed", "unchanged", "rejected"):
             setattr(report, name, getattr(report, name) + getattr(news, name))
         if news:
-            arrived = [item.ext for item in (*news.persons, *news.orders, *news.checkouts)]
+            arrived = [item.ext for item in news.all()]
             clear_quarantine(step, self.row.id, stream.name, arrived, stage.refused)
 
     def _count(self, derived: Derived) -> None:

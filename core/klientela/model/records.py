@@ -34,6 +34,11 @@ OrderState = Literal["open", "paid", "cancelled", "returned", "offer", "deleted"
 ConsentChannel = Literal["email", "post", "sms", "phone", "whatsapp"]
 ConsentPurpose = Literal["promotion", "system"]
 
+LetterStatus = Literal["accepted", "validated", "printing", "sent", "failed"]
+"""How far a letter is on its way; `sent` is printed, enveloped and posted (H5)."""
+
+BookingStatus = Literal["requested", "booked", "cancelled", "done", "missed"]
+
 
 class Address(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A postal address, chosen whole (R25). `street` may hold the house number; then `house_number` is None."""
@@ -182,6 +187,127 @@ class Checkout(Struct, kw_only=True, omit_defaults=True, gc=False):
     order: str | None | UnsetType = UNSET  # external id of the order, where the source says it
 
 
+class RecordRef(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A record of any source: its source by any name it ever had, what object it is there, and its id there."""
+
+    source: Annotated[str, Meta(min_length=1, max_length=200)]
+    entity: Annotated[str, Meta(min_length=1, max_length=50)]
+    external_id: Id
+
+
+Ref = RecordRef | Id
+"""A plain id means an object of the same source: a customer where a customer is meant, a letter where a letter is."""
+
+
+class File(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A file that belongs to a record. A source gives its bytes as `content`; what is kept of the record names them by
+    `sha256` (hex) and `size`, and the bytes are stored once, however many records carry them.
+
+    Without `content` it is a file the store has already, by its `sha256`.
+    """
+
+    type: Annotated[str, Meta(pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$", max_length=100)] = "application/pdf"  # media type
+    name: Annotated[str, Meta(max_length=255)] | None = None
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
+    size: Annotated[int, Meta(ge=0)] | None = None
+    content: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"File({self.name!r}, {self.type}, {self.size if self.content is None else len(self.content)} bytes)"
+
+
+class Campaign(Struct, kw_only=True, omit_defaults=True, gc=False):
+    """What letters and messages were sent for."""
+
+    entity_default: ClassVar[str] = "campaign"
+
+    external_id: Id
+    version: Time | None = None
+    channel: str | None = None
+    title: str | None | UnsetType = UNSET
+    at: Time | None | UnsetType = UNSET  # when it began
+    until: Time | None | UnsetType = UNSET
+    note: str | None | UnsetType = UNSET
+
+
+class Letter(Struct, kw_only=True, omit_defaults=True, gc=False):
+    """A letter to a customer, with the very file that was sent (B12, B13)."""
+
+    entity_default: ClassVar[str] = "letter"
+
+    external_id: Id
+    version: Time | None = None
+    channel: str | None = None
+    customer: Ref | None | UnsetType = UNSET
+    campaign: Ref | None | UnsetType = UNSET
+    order: Ref | None | UnsetType = UNSET  # the order it is about
+    title: str | None | UnsetType = UNSET
+    status: LetterStatus | None | UnsetType = UNSET
+    error: str | None | UnsetType = UNSET  # what went wrong, in the words of whoever sends letters
+    sent_at: Time | None | UnsetType = UNSET
+    address: Address | None | UnsetType = UNSET  # where it was sent
+    file: File | None | UnsetType = UNSET
+
+
+class Scan(Struct, kw_only=True, omit_defaults=True, gc=False):
+    """Somebody scanned the code on a letter (A18). Whose scan it is hangs on the letter; `customer` says it where no
+    letter does."""
+
+    entity_default: ClassVar[str] = "scan"
+
+    external_id: Id
+    version: Time | None = None
+    channel: str | None = None
+    letter: Ref | None | UnsetType = UNSET
+    customer: Ref | None | UnsetType = UNSET
+    at: Time | None | UnsetType = UNSET
+    url: str | None | UnsetType = UNSET  # where the code led
+
+
+class Message(Struct, kw_only=True, omit_defaults=True, gc=False):
+    """An e-mail, text message or call with a customer. (`channel` is, as everywhere, how we came to know of it.)"""
+
+    entity_default: ClassVar[str] = "message"
+
+    external_id: Id
+    version: Time | None = None
+    channel: str | None = None
+    customer: Ref | None | UnsetType = UNSET
+    campaign: Ref | None | UnsetType = UNSET
+    order: Ref | None | UnsetType = UNSET
+    by: ConsentChannel | UnsetType = UNSET
+    direction: Literal["out", "in"] | UnsetType = UNSET  # from the shop, or to it
+    address: str | None | UnsetType = UNSET  # the e-mail address or number it went to or came from
+    subject: str | None | UnsetType = UNSET
+    text: str | None | UnsetType = UNSET
+    status: str | None | UnsetType = UNSET  # in the source's own words
+    at: Time | None | UnsetType = UNSET
+
+
+class Booking(Struct, kw_only=True, omit_defaults=True, gc=False):
+    """An appointment, course or table that a customer booked."""
+
+    entity_default: ClassVar[str] = "booking"
+
+    external_id: Id
+    version: Time | None = None
+    channel: str | None = None
+    customer: Ref | None | UnsetType = UNSET
+    order: Ref | None | UnsetType = UNSET  # the order it was paid with
+    title: str | None | UnsetType = UNSET
+    status: BookingStatus | None | UnsetType = UNSET
+    booked_at: Time | None | UnsetType = UNSET
+    starts_at: Time | None | UnsetType = UNSET
+    ends_at: Time | None | UnsetType = UNSET
+    place: str | None | UnsetType = UNSET
+    people: Annotated[int, Meta(ge=0, le=1_000_000)] | None | UnsetType = UNSET
+    note: str | None | UnsetType = UNSET
+
+
+Thing = Letter | Campaign | Scan | Message | Booking
+"""What hangs on customers and decides nothing about who they are."""
+
+
 class Gone(Struct, frozen=True, kw_only=True):
     """An object that was deleted at the source (R0c, R57): its record keeps its values and gets a flag."""
 
@@ -211,4 +337,4 @@ class Rejected(Struct, frozen=True, kw_only=True):
     column: str | None = None
 
 
-Record = Person | Order | Checkout | Gone | Rejected
+Record = Person | Order | Checkout | Letter | Campaign | Scan | Message | Booking | Gone | Rejected

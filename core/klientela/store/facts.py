@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -10,29 +10,39 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from klientela.errors import Misconfigured
-from klientela.model.records import Checkout, Order, Person
+from klientela.model.records import Booking, Campaign, Checkout, Letter, Message, Order, Person, Scan, Thing
 from klientela.rules.publish import NEVER, Canon
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
 from klientela.store.tables import ENTITIES
 
 NUMBER_OF = {name: number for number, name in enumerate(ENTITIES)}
-CUSTOMER, CONTACT, MANUAL, GUEST_ORDER, ORDER, CHECKOUT = range(6)
+CUSTOMER, CONTACT, MANUAL, GUEST_ORDER, ORDER, CHECKOUT, LETTER, SCAN, MESSAGE, BOOKING, CAMPAIGN = range(11)
 PERSONS = frozenset((CUSTOMER, CONTACT, MANUAL, GUEST_ORDER))
+THINGS = frozenset((LETTER, SCAN, MESSAGE, BOOKING, CAMPAIGN))
+"""What hangs on customers and decides nothing about who they are."""
 
-Fact = Person | Order | Checkout
+Fact = Person | Order | Checkout | Thing
+
+ENTITY_OF: dict[Any, int] = {
+    Order: ORDER, Checkout: CHECKOUT, Letter: LETTER, Scan: SCAN, Message: MESSAGE, Booking: BOOKING,
+    Campaign: CAMPAIGN,
+}  # fmt: skip
+"""The entity of each kind of record but persons, who say it themselves."""
 
 encode = msgspec.json.Encoder().encode
 _PERSON = msgspec.json.Decoder(Person).decode
 _ORDER = msgspec.json.Decoder(Order).decode
-_CHECKOUT = msgspec.json.Decoder(Checkout).decode
+_OTHERS: dict[int, Callable[[bytes], Any]] = {
+    entity: msgspec.json.Decoder(kind).decode for kind, entity in ENTITY_OF.items()
+}
 
 
 def decode(entity: int, body: bytes) -> Any:
     """A stored body as the record it was. msgspec.ValidationError when it is none."""
     if entity in PERSONS:
         return _PERSON(body)
-    return _ORDER(body) if entity == ORDER else _CHECKOUT(body)
+    return _ORDER(body) if entity == ORDER else _OTHERS[entity](body)
 
 
 class SourceRow(NamedTuple):
@@ -161,7 +171,7 @@ class Claim(NamedTuple):
 
 _FIELDS = {
     kind: tuple(name for name in kind.__struct_fields__ if name not in ("external_id", "version", "channel", "entity"))
-    for kind in (Person, Order, Checkout)
+    for kind in (Person, *ENTITY_OF)
 }
 
 
