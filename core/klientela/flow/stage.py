@@ -94,7 +94,7 @@ class Stage:
         incoming = _at_once(page.records)
         if incoming is None:
             enclosed = Enclosed(step.db, page.records)
-            incoming = _one_by_one(page, enclosed, rejects, gone)
+            incoming = _one_by_one(page, rejects, gone, enclosed)
         for items in incoming.values():
             newest = max((item[0].version for item in items if item[0].version is not None), default=None)
             if newest is not None and (news.newest is None or newest > news.newest):
@@ -379,7 +379,9 @@ def _at_once(records: Sequence[Record]) -> dict[int, list[Item]] | None:
     }
 
 
-def _one_by_one(page: Page, enclosed: Enclosed, rejects: list[Rejected], gone: list[Gone]) -> dict[int, list[Item]]:
+def _one_by_one(
+    page: Page, rejects: list[Rejected], gone: list[Gone], enclosed: Enclosed | None = None
+) -> dict[int, list[Item]]:
     """The records of a page by their entity; what cannot be taken goes to `rejects` with the reason."""
     incoming: dict[int, list[Item]] = {}
     for place, record in enumerate(page.records):
@@ -393,7 +395,7 @@ def _one_by_one(page: Page, enclosed: Enclosed, rejects: list[Rejected], gone: l
         reason: str | None = f"{type(record).__name__} is no kind of record"
         if entity >= 0:
             try:
-                body = facts.encode(enclosed.take_out(record, place))
+                body = facts.encode(record if enclosed is None else enclosed.take_out(record, place))
                 fact = facts.decode(entity, body)
                 reason = _problem(fact, body)
             except FileRefused as error:
