@@ -45,6 +45,7 @@ from klientela.model.records import (
     Rejected,
 )
 from klientela.notices import Delivery, Notice
+from klientela.online import HttpSource, pages, take
 from klientela.source import (
     Capabilities,
     Checked,
@@ -76,6 +77,7 @@ __all__ = [
     "Gone",
     "GuestPolicy",
     "Http",
+    "HttpSource",
     "Instant",
     "Interrupted",
     "KlientelaError",
@@ -109,4 +111,6 @@ __all__ = [
     "iso",
     "minor",
     "page",
+    "pages",
+    "take",
 ]

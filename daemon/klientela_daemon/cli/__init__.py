@@ -52,7 +52,7 @@ VERBS: dict[str, Verb] = {
     "doctor": Verb("doctor", "Is everything whole, and what wants a look.", _CARE),
     "backup": Verb("backup", "Back up the store into one file, while everybody goes on.", _CARE),
     "restore": Verb("restore", "Put a backup in the place of the store.", _CARE),
-    "plugins": Verb("plugins", "What is installed, and which source types it brings.", _CARE),
+    "plugins": Verb("plugins", "What is installed and how good it is; new begins a plugin.", _CARE),
     "sync": Verb("sync", "Run sources once, now.", _START),
     "run": Verb("run", "The daemon: sources by their schedule, health and metrics.", _START),
     "import": Verb("importing", "A file once, as a batch of its own.", _START),

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from klientela.store import Store
-from klientela.testing.conformance import answers, pages, shops, windows
+from klientela.testing.conformance import answers, pages, record, shops, windows
 from klientela.testing.conformance.bench import Bench
+from klientela.testing.conformance.pretending import PretendSubject
 from klientela.testing.conformance.subject import (
     FIELDS,
     WIRE,
@@ -53,6 +54,11 @@ class Outcome:
     status: Literal["passed", "failed", "not applicable"]
     words: str = ""
 
+    @property
+    def recorded(self) -> str:
+        """How the plugin's record says it."""
+        return f"{record.NOT_APPLICABLE}{self.words}" if self.status == "not applicable" else self.status
+
     def __str__(self) -> str:
         return f"{self.check}: {self.status}{f' ({self.words})' if self.words else ''}"
 
@@ -77,13 +83,41 @@ def examine(
 
 
 class Suite:
-    """The checks as tests: inherit as `TestSomething` and name the subject."""
+    """The checks as tests: inherit as `TestSomething` and name the subject.
+
+    With `package`, the plugin's, each outcome must be what the record there says (see `record`).
+    """
 
     subject: ClassVar[Callable[[], Subject]]
+    package: ClassVar[str] = ""
 
     def new_store(self) -> Store | None:
         """An empty store; None: a temporary one on SQLite."""
         return None
+
+    def test_record(self) -> None:
+        """The record names all checks, and the source's lists as they are."""
+        if not self.package:
+            _skip("the suite names no package")
+        found = record.read(self.package) or {"checks": {}, "streams": {}}
+        if found["checks"].keys() != CHECKS.keys() or found["streams"] != record.streams_of(type(self).subject):
+            raise Failure(f"{record.FILE} of {self.package} is not of today: {_RECORD}")
+
+
+_RECORD = "write it with `python -m klientela.testing.record FILE`, FILE being the one with this suite"
+
+
+def _skip(reason: str) -> None:
+    import pytest  # here: only who runs tests has it
+
+    pytest.skip(reason)
+
+
+def _same(package: str, outcome: Outcome) -> None:
+    """Failure when the package's record says something else of a check."""
+    said = (record.read(package) or {"checks": {}})["checks"].get(outcome.check) if package else outcome.recorded
+    if said != outcome.recorded:
+        raise Failure(f"{record.FILE} says of {outcome.check}: {said}; it is {outcome.recorded}; {_RECORD}")
 
 
 def _test(name: str, check: Callable[[Bench], None]) -> Callable[[Suite], None]:
@@ -92,9 +126,10 @@ def _test(name: str, check: Callable[[Bench], None]) -> Callable[[Suite], None]:
         try:
             run(name, type(self).subject, opens)
         except NotApplicable as reason:
-            import pytest  # here: only who runs tests has it
-
-            pytest.skip(str(reason))
+            _same(self.package, Outcome(name, "not applicable", str(reason)))
+            _skip(str(reason))
+        else:
+            _same(self.package, Outcome(name, "passed"))
 
     test.__name__ = f"test_{name}"
     test.__doc__ = check.__doc__
@@ -113,9 +148,11 @@ __all__ = [
     "HttpSubject",
     "NotApplicable",
     "Outcome",
+    "PretendSubject",
     "Subject",
     "Suite",
     "Trouble",
     "examine",
+    "record",
     "run",
 ]
