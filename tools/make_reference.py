@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from klientela import errors
 from klientela.failpoints import POINTS
-from klientela.hookspecs import klientela_sources
+from klientela.hookspecs import klientela_routes, klientela_sources
 from klientela.plugins import find
 from klientela.settings import Settings
 from klientela.settings.views import COLUMNS, PRESETS, View
@@ -147,7 +147,8 @@ def failures() -> str:
         if inspect.isclass(item) and issubclass(item, errors.KlientelaError):
             parts.append(f"| `{item.kind}` | {item.exit_code} | {(item.__doc__ or '').splitlines()[0]} |")
     parts.append("\n# Hooks\n")
-    parts.append(f"`klientela_sources`: {inspect.cleandoc(klientela_sources.__doc__ or '')}\n")
+    for hook in (klientela_sources, klientela_routes):
+        parts.append(f"`{hook.__name__}`: {inspect.cleandoc(hook.__doc__ or '')}\n")
     parts.append("# Failpoints\n\n`KLIENTELA_FAILPOINT=name:n` kills the process the n-th time it passes there:\n")
     parts.append(", ".join(f"`{point}`" for point in POINTS) + "\n")
     return "\n".join(parts)

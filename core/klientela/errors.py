@@ -11,6 +11,8 @@
     ├── SourceChanged        another shop answers under this name, or it is suddenly empty (R60, R61)
     ├── RecordRejected       one record cannot be taken; it goes to the quarantine, its page goes on
     ├── DeliveryRefused      a webhook that cannot prove where it comes from; nothing of it is kept
+    ├── NotAdmitted          a request over HTTP without a token that is valid
+    ├── NotAllowed           a token that is not good for what is asked
     ├── StoreError           the database: locked by another daemon, too new, damaged, full
     └── Interrupted          somebody asked us to stop; nothing is half done
 
@@ -103,6 +105,18 @@ class DeliveryRefused(KlientelaError):
     """A webhook delivery without a valid signature, or one we cannot check; it is answered 401 and not kept."""
 
     kind = "forged"
+
+
+class NotAdmitted(KlientelaError):
+    """A request without a token, or with one that does not exist or was revoked; it is answered 401."""
+
+    kind = "unauthorized"
+
+
+class NotAllowed(KlientelaError):
+    """A token without the scope for what is asked, or whose source is not there any more; it is answered 403."""
+
+    kind = "forbidden"
 
 
 class StoreError(KlientelaError):

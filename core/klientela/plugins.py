@@ -12,7 +12,9 @@ from typing import Any
 import pluggy
 
 from klientela import hookspecs
+from klientela.door import Door
 from klientela.errors import Misconfigured
+from klientela.hookspecs import ASGIApp
 from klientela.source import Shop, Source, SourceSettings
 
 GROUP = "klientela"
@@ -51,6 +53,19 @@ class Plugins:
         if kind is None:
             raise Misconfigured(f"no plugin brings the source type {settings.type!r} that {name} asks for")
         return kind(name, settings, shop=shop, stop=stop)
+
+    def routes(self, door: Door) -> dict[str, ASGIApp]:
+        """What plugins answer on the daemon's HTTP server, by prefix; Misconfigured when two want the same."""
+        found: dict[str, ASGIApp] = {}
+        for answer in self.manager.hook.klientela_routes(door=door):
+            for prefix, app in answer.items():
+                if prefix in found or not prefix.startswith("/"):
+                    raise Misconfigured(
+                        f"two plugins answer at {prefix}, or it does not begin with a slash",
+                        hint="Uninstall one of them.",
+                    )
+                found[prefix] = app
+        return found
 
 
 def find(points: Iterable[EntryPoint] | None = None) -> Plugins:

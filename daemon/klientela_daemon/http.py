@@ -14,9 +14,11 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 
+from klientela.door import Door
 from klientela.errors import KlientelaError, Misconfigured
+from klientela.plugins import Plugins
 
 _START = 10.0  # seconds
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -64,6 +66,11 @@ def application(health: Callable[[], Health], metrics: Callable[[], str], more: 
 
     own = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", show_metrics)]
     return Starlette(routes=[*own, *more])
+
+
+def mounts(plugins: Plugins, door: Door) -> list[BaseRoute]:
+    """What plugins answer, each below its prefix."""
+    return [Mount(prefix, app) for prefix, app in plugins.routes(door).items()]
 
 
 class Listener:

@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from klientela.errors import Misconfigured
 from klientela.model.instants import instant, to_datetime
 from klientela.settings import View
+from klientela.settings.problems import near
+from klientela.store.database import Db
+from klientela.store.overview import listing
 from klientela_daemon import render
+from klientela_daemon.house import House
 
 HEADS = {
     "test_order": "test",
@@ -20,6 +25,36 @@ HEADS = {
 }
 _FIGURES = ("orders", "ltv", "gross")
 _CONSENT = {"granted": "yes", "denied": "no"}  # what was never answered is shown as such (R43)
+
+
+def view_named(here: House, name: str | None) -> tuple[str, View]:
+    """A view of the configuration; the default one when none is named."""
+    views = here.config.settings.views
+    wanted = name or "default"
+    if wanted not in views:
+        meant = near(wanted, views)
+        hint = f"Did you mean {meant}?" if meant else f"The views are {', '.join(views)}."
+        raise Misconfigured(f"there is no view {wanted!r}", hint=hint)
+    return wanted, views[wanted]
+
+
+def document(
+    db: Db,
+    name: str,
+    view: View,
+    *,
+    search: str | None = None,
+    sort: str | None = None,
+    page: int = 1,
+    size: int | None = None,
+    source: str | None = None,
+    inactive: bool = False,
+) -> dict[str, Any]:
+    """One page of the list in the shape of the contract: view, total, page, size, rows, total_capped."""
+    rows = size or view.page_size
+    found = listing(db, view, search=search, sort=sort, page=page, size=rows, source=source, inactive=inactive)
+    told = {"view": name, "total": found.total, "page": page, "size": rows, "rows": found.rows}
+    return {**told, "total_capped": found.total_capped}
 
 
 def show(rows: Sequence[Mapping[str, Any]], view: View, zone: ZoneInfo) -> None:

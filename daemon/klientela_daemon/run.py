@@ -21,9 +21,10 @@ from klientela.store import operation
 from klientela.store.database import Store
 from klientela.store.operation import SourceState
 from klientela_daemon import logs, systemd
+from klientela_daemon.door import HouseDoor
 from klientela_daemon.failures import sentence
 from klientela_daemon.house import House
-from klientela_daemon.http import Health, Listener, application
+from klientela_daemon.http import Health, Listener, application, mounts
 from klientela_daemon.jobs import Jobs, stale
 from klientela_daemon.metrics import Metrics
 from klientela_daemon.opening import opened, settle
@@ -237,7 +238,8 @@ class Daemon:
 
     def _routes(self) -> list[BaseRoute]:
         """What is served beside health and metrics."""
-        return []
+        self._door = HouseDoor(self._store, lambda: self._house, stop=self._stop)
+        return mounts(self._house.plugins, self._door)
 
     # Health -------------------------------------------------------------------------------------------------------
 

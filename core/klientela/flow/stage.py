@@ -17,7 +17,7 @@ from klientela.model.records import FARTHEST, RICHEST, Gone, Letter, Order, Pers
 from klientela.source import Page
 from klientela.store import facts
 from klientela.store import tables as t
-from klientela.store.database import Step
+from klientela.store.database import Db, Step
 from klientela.store.facts import Claim, Loaded, Register, SourceRow
 
 Item = tuple[Any, bytes, bytes, int]
@@ -357,7 +357,7 @@ def _at_once(records: Sequence[Record]) -> dict[int, list[Item]] | None:
     kinds = set(map(type, records))
     if len(kinds) != 1:
         return None
-    entities = {facts.ORDER} if Order in kinds else {_entity_of(record) for record in records}
+    entities = {facts.ORDER} if Order in kinds else {entity_of(record) for record in records}
     entity = entities.pop()
     if entities or entity not in _TOGETHER:
         return None
@@ -391,7 +391,7 @@ def _one_by_one(
         if type(record) is Gone:
             gone.append(record)
             continue
-        entity = _entity_of(record)
+        entity = entity_of(record)
         reason: str | None = f"{type(record).__name__} is no kind of record"
         if entity >= 0:
             try:
@@ -409,7 +409,15 @@ def _one_by_one(
     return incoming
 
 
-def _entity_of(record: Record) -> int:
+def refusal(db: Db, record: Record) -> str | None:
+    """Why a record cannot be taken, as `Stage.page` would say it; None when it can."""
+    rejects: list[Rejected] = []
+    _one_by_one(Page([record]), rejects, [], Enclosed(db, [record]))
+    return rejects[0].reason if rejects else None
+
+
+def entity_of(record: Record) -> int:
+    """The number of a record's entity; -1 for what is none."""
     if type(record) is Person:
         return facts.NUMBER_OF.get(record.entity, -1)
     return facts.ENTITY_OF.get(type(record), -1)
@@ -536,4 +544,14 @@ def _forget(step: Step, found: Iterable[tuple[int, str]], keep: Set[str]) -> Non
         step.db.run(f"DELETE FROM quarantine WHERE id {step.db.among}", (step.db.pack(numbers),))
 
 
-__all__ = ["Claim", "News", "Stage", "clear_quarantine", "clear_quarantine_but", "mark_gone", "quarantine"]
+__all__ = [
+    "Claim",
+    "News",
+    "Stage",
+    "clear_quarantine",
+    "clear_quarantine_but",
+    "entity_of",
+    "mark_gone",
+    "quarantine",
+    "refusal",
+]

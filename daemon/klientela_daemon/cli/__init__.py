@@ -54,6 +54,7 @@ VERBS: dict[str, Verb] = {
     "restore": Verb("restore", "Put a backup in the place of the store.", _CARE),
     "plugins": Verb("plugins", "What is installed and how good it is; new begins a plugin.", _CARE),
     "sync": Verb("sync", "Run sources once, now.", _START),
+    "token": Verb("token", "Tokens of the push API: who may push and read over HTTP.", _CARE),
     "run": Verb("run", "The daemon: sources by their schedule, health and metrics.", _START),
     "import": Verb("importing", "A file once, as a batch of its own.", _START),
     "sandbox": Verb("sandbox", "Serve a plugin's pretend shop on loopback.", _START),

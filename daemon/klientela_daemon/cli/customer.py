@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from klientela.store.profile import profile, resolve_id
-from klientela_daemon import profiles, render
+from klientela_daemon import lists, profiles, render
 from klientela_daemon.cli.common import house
-from klientela_daemon.cli.customers import view_named
 from klientela_daemon.cli.options import Config, Json, ViewName
 from klientela_daemon.opening import opened
 
@@ -23,7 +22,7 @@ def verb(
 ) -> int:
     """The profile of a customer: everything its records say, its orders and carts, and where each value comes from."""
     here = house(config)
-    _, chosen = view_named(here, view)
+    _, chosen = lists.view_named(here, view)
     with opened(here) as store, store.reading() as db:
         found = profile(db, resolve_id(db, store.key, customer), chosen, key=store.key)
     if as_json:

@@ -7,14 +7,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from klientela.errors import Misconfigured
-from klientela.settings import View
-from klientela.settings.problems import near
-from klientela.store.overview import listing
 from klientela_daemon import lists, render
 from klientela_daemon.cli.common import house
 from klientela_daemon.cli.options import Config, Json, Search, Sort, ViewName
-from klientela_daemon.house import House
 from klientela_daemon.opening import opened
 
 
@@ -33,28 +28,18 @@ def verb(
 ) -> int:
     """The list of customers: one page of a view, searched and sorted."""
     here = house(config)
-    name, chosen = view_named(here, view)
-    rows = size or chosen.page_size
+    name, chosen = lists.view_named(here, view)
     with opened(here) as store, store.reading() as db:
-        found = listing(db, chosen, search=search, sort=sort, page=page, size=rows, source=source, inactive=inactive)
+        document = lists.document(
+            db, name, chosen, search=search, sort=sort, page=page, size=size, source=source, inactive=inactive
+        )
     if as_json:
-        document = {"view": name, "total": found.total, "page": page, "size": rows, "rows": found.rows}
-        render.emit({**document, "total_capped": found.total_capped})
+        render.emit(document)
         return 0
-    lists.show(found.rows, chosen, ZoneInfo(here.config.settings.shop.timezone))
-    more = "more than " if found.total_capped else ""
-    first = (page - 1) * rows + 1
-    last = first + len(found.rows) - 1
-    render.say(f"{first if found.rows else 0}-{last if found.rows else 0} of {more}{found.total} customers")
+    found = document["rows"]
+    lists.show(found, chosen, ZoneInfo(here.config.settings.shop.timezone))
+    more = "more than " if document["total_capped"] else ""
+    first = (page - 1) * document["size"] + 1
+    last = first + len(found) - 1
+    render.say(f"{first if found else 0}-{last if found else 0} of {more}{document['total']} customers")
     return 0
-
-
-def view_named(here: House, name: str | None) -> tuple[str, View]:
-    """A view of the configuration; the default one when none is named."""
-    views = here.config.settings.views
-    wanted = name or "default"
-    if wanted not in views:
-        meant = near(wanted, views)
-        hint = f"Did you mean {meant}?" if meant else f"The views are {', '.join(views)}."
-        raise Misconfigured(f"there is no view {wanted!r}", hint=hint)
-    return wanted, views[wanted]

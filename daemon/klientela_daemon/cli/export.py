@@ -13,8 +13,8 @@ import typer
 from klientela.errors import Misconfigured
 from klientela.store.export import export
 from klientela_daemon.cli.common import house
-from klientela_daemon.cli.customers import view_named
 from klientela_daemon.cli.options import Config, Search, ViewName
+from klientela_daemon.lists import view_named
 from klientela_daemon.opening import opened
 
 
