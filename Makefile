@@ -6,7 +6,7 @@ RUN := $(VENV)/bin
 
 setup:
 	test -x $(RUN)/python || python3 -m venv $(VENV)
-	$(RUN)/python -m pip install --quiet --editable ".[dev]"
+	$(RUN)/python -m pip install --quiet --editable ".[dev]" --editable plugins/woocommerce
 
 test: setup
 	$(RUN)/python -m pytest

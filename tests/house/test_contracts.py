@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("core", "daemon", "plugins/shopify", "plugins/csv", "plugins/billbee", "plugins/wix", "plugins/api")
+FOLDERS = (
+    "core",
+    "daemon",
+    "plugins/shopify",
+    "plugins/csv",
+    "plugins/billbee",
+    "plugins/wix",
+    "plugins/woocommerce",
+    "plugins/api",
+)
 
 BREAKS = {
     "core-alone": ("core/klientela/rules/totals.py", "import klientela_csv"),
