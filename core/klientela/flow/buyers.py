@@ -138,15 +138,15 @@ class Owners:
     def _buyers(self, orders: list[Loaded]) -> list[int | None]:
         """The record of each order's buyer; None where the order names none."""
         wanted: dict[int, dict[str, None]] = {}
-        for item in orders:
-            name = self._named(item)
+        heads = self.carried.heads
+        names = [self._named(item) for item in orders] if heads else [item.fact.customer for item in orders]
+        for item, name in zip(orders, names, strict=True):
             if name:
                 if item.source not in wanted:
                     wanted[item.source] = {}
                 wanted[item.source][name] = None
         found = {source: facts.ensure(self.step, source, facts.CUSTOMER, list(exts)) for source, exts in wanted.items()}
-        names = [(item.source, self._named(item)) for item in orders]
-        return [found[source][name] if name else None for source, name in names]
+        return [found[item.source][name] if name else None for item, name in zip(orders, names, strict=True)]
 
     def _named(self, item: Loaded) -> str | None:
         """Whom an order's own words name, not those of another carrier."""

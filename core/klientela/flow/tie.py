@@ -17,7 +17,8 @@ def tie(step: Step, persons: list[Loaded], buyers: set[int]) -> set[int]:
     """
     db = step.db
     told = [item for item in persons if item.fact is not None and item.fact.merged_into]
-    if not told and not buyers and db.one("SELECT 1 FROM link LIMIT 1") is None:
+    standing = db.one("SELECT EXISTS (SELECT 1 FROM link) OR EXISTS (SELECT 1 FROM carrier)")
+    if not told and (standing is None or not standing[0]):
         return set()
     changed = _compare(db, "upstream", "a", {item.id for item in persons}, _upstream(step, told))
     return changed | _compare(db, "same_order", "b", buyers, _same_order(db, buyers))
