@@ -1,8 +1,10 @@
 """The push API: systems that know customers and orders tell us of them, and read what became of them.
 
 source.py     what an operator writes, and what a pushed source is
-shapes.py     the things that may be pushed, as JSON
-translate.py  their words into ours
+shapes.py     customers and orders, as JSON
+things.py     letters, campaigns, scans, messages, bookings: as JSON, and into records
+translate.py  customers and orders into records
+words.py      times, money, addresses, of all of them
 intake.py     one push: body, items, answer
 app.py        the routes and their description (OpenAPI)
 replies.py    errors as everybody gets them

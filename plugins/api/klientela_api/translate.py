@@ -12,26 +12,25 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from klientela.kit import (
-    UNSET,
-    Address,
     Consent,
-    Instant,
-    Line,
     Number,
     Order,
     Person,
     Record,
     RecordRejected,
     Shop,
-    instant,
-    minor,
 )
-from klientela_api.shapes import AddressIn, CustomerIn, LineIn, Minor, Money, OrderIn
+from klientela_api.shapes import CustomerIn, OrderIn
+from klientela_api.things import THINGS
+from klientela_api.words import address, carried, line, money, plain, time
 
 _KINDS: Mapping[str, Any] = {"registered": "account", "guest": "guest", "contact": "contact"}
 _SAME = ("first_name", "last_name", "company", "email", "phone")
 _PERSON = (*_SAME, "email_verified", "emails", "phones", "crm_id", "birthday", "locale", "note", "tags", "modules")
 _ORDER = (*_SAME, "number", "customer", "state", "test", "tags", "cancels", "credits")
+
+
+_BRANCHES = ("constrained-", "Minor", "RefIn")  # how pydantic names what a value may be, beside the field
 
 
 def record_of(stream: str, item: Any, shop: Shop) -> Record:
@@ -54,11 +53,6 @@ def key_of(item: Any) -> str | None:
     return plain(found) if isinstance(found, str) and 0 < len(found) <= 500 else None
 
 
-def plain(text: str) -> str:
-    """Text that every database and every answer can hold: JSON may spell halves of characters."""
-    return text.encode("utf-8", "replace").decode()
-
-
 def light(item: Any) -> Any:
     """A pushed thing as it is kept beside its record: without the bytes of a file, which are kept once elsewhere."""
     file = item.get("file") if isinstance(item, dict) else None
@@ -74,20 +68,20 @@ def customer(item: CustomerIn, shop: Shop) -> Person:
     """A customer into a person."""
     made = Person(
         external_id=item.external_id,
-        version=_time("updated_at", item.updated_at, shop),
+        version=time("updated_at", item.updated_at, shop),
         kind=_KINDS[item.kind],
-        **_carried(item, _PERSON),
+        **carried(item, _PERSON),
     )
     told = item.model_fields_set
     if "created_at" in told:
-        made.created_at = _time("created_at", item.created_at, shop)
+        made.created_at = time("created_at", item.created_at, shop)
     if "addresses" in told:
-        made.addresses = [_address(one) for one in item.addresses]
+        made.addresses = [address(one) for one in item.addresses]
     if "numbers" in told:
         made.numbers = [Number(one.value, one.space) for one in item.numbers]
     if "consents" in told:
         made.consents = [
-            Consent(**{**one.model_dump(exclude={"at"}), "at": _time("consents.at", one.at, shop)})
+            Consent(**{**one.model_dump(exclude={"at"}), "at": time("consents.at", one.at, shop)})
             for one in item.consents
         ]
     if item.merged_into is not None:
@@ -100,11 +94,11 @@ def order(item: OrderIn, shop: Shop) -> Order:
     currency = item.currency or shop.currency
     made = Order(
         external_id=item.external_id,
-        version=_time("updated_at", item.updated_at, shop),
-        placed_at=_time("placed_at", item.placed_at, shop),
+        version=time("updated_at", item.updated_at, shop),
+        placed_at=time("placed_at", item.placed_at, shop),
         currency=currency,
-        total=_money("total", item.total, currency),
-        **_carried(item, _ORDER),
+        total=money("total", item.total, currency),
+        **carried(item, _ORDER),
     )
     told = item.model_fields_set
     if item.guest is not None:
@@ -112,68 +106,28 @@ def order(item: OrderIn, shop: Shop) -> Order:
     elif not item.customer:
         made.kind = "contact"  # nobody said that it is a guest's
     if "addresses" in told:
-        made.addresses = [_address(one) for one in item.addresses]
+        made.addresses = [address(one) for one in item.addresses]
     if item.refunded is not None:
-        made.refunded = _money("refunded", item.refunded, currency)
+        made.refunded = money("refunded", item.refunded, currency)
     if item.current_total is not None:
-        made.current_total = _money("current_total", item.current_total, currency)
+        made.current_total = money("current_total", item.current_total, currency)
     if "lines" in told:
-        made.lines = [_line(one, currency) for one in item.lines]
+        made.lines = [line(one, currency) for one in item.lines]
     return made
 
 
 KINDS: Mapping[str, tuple[type[BaseModel], Callable[[Any, Shop], Record]]] = {
     "customers": (CustomerIn, customer),
     "orders": (OrderIn, order),
+    **THINGS,
 }
 """What can be pushed: the shape of each stream, and how it becomes a record."""
-
-
-def _carried(item: BaseModel, names: tuple[str, ...]) -> dict[str, Any]:
-    """The fields that were sent, as they are: null clears, what is absent says nothing (R0b)."""
-    return {name: getattr(item, name) if name in item.model_fields_set else UNSET for name in names}
-
-
-def _address(one: AddressIn) -> Address:
-    return Address(**one.model_dump())
-
-
-def _line(one: LineIn, currency: str) -> Line:
-    return Line(
-        title=one.title,
-        sku=one.sku,
-        quantity=one.quantity,
-        unit_price=_maybe("lines.unit_price", one.unit_price, currency),
-        total=_maybe("lines.total", one.total, currency),
-    )
-
-
-def _maybe(name: str, amount: Money | None, currency: str) -> int | None:
-    return None if amount is None else _money(name, amount, currency)
-
-
-def _money(name: str, amount: Money, currency: str) -> int:
-    if isinstance(amount, Minor):
-        return amount.minor
-    try:
-        return minor(amount, currency)
-    except ValueError as error:
-        raise RecordRejected(f"{name}: {error}") from None
-
-
-def _time(name: str, text: str | None, shop: Shop) -> Instant | None:
-    if text is None:
-        return None
-    try:
-        return instant(text, shop.timezone)
-    except (ValueError, OverflowError):
-        raise RecordRejected(f"{name}: this is no time; write ISO 8601, like 2026-05-14T11:23:45+02:00") from None
 
 
 def _reason(error: ValidationError, shape: type[BaseModel]) -> str:
     """The first thing that is wrong, without the value: it may be somebody's."""
     found = error.errors(include_url=False, include_context=True, include_input=False)[0]
-    place = ".".join(str(part) for part in found["loc"] if not str(part).startswith(("constrained-", "Minor")))
+    place = ".".join(str(part) for part in found["loc"] if not str(part).startswith(_BRANCHES))
     if found["type"] == "extra_forbidden":
         meant = difflib.get_close_matches(str(found["loc"][-1]), shape.model_fields, 1)
         return f"there is no field {place[:100]}" + (f"; did you mean {meant[0]}?" if meant else "")
