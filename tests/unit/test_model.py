@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -39,6 +40,22 @@ def test_minor_units(amount: str | int | Decimal, currency: str, expected: int) 
 def test_nonsense_is_no_amount(amount: str) -> None:
     with pytest.raises(ValueError, match="amount"):
         minor(amount, "EUR")
+
+
+@pytest.mark.parametrize("amount", ["1E+999990", "-1E+999990", "1E+9999999", Decimal("1E+99999"), "1E+20"])
+def test_an_amount_of_millions_of_digits_is_refused_without_writing_them_out(amount: str | Decimal) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="amount"):
+            minor(amount, "EUR")
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_amount_in_scientific_writing_is_fine_while_it_is_one() -> None:
+    assert minor("1E+3", "EUR") == 100_000
+    assert minor("1E-9999999", "EUR") == 0
 
 
 @given(st.integers(-(2**60), 2**60), st.sampled_from(["EUR", "JPY", "KWD"]))

@@ -32,6 +32,7 @@ _DIGITS = {
     **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
 }
 _LIMIT = 2**62
+_LONGEST = len(str(_LIMIT))
 
 
 def digits(currency: str) -> int:
@@ -59,7 +60,7 @@ def _minor(amount: str | int | Decimal, currency: str) -> int:
         raise ValueError(f"{amount!r} is no amount of money")
     try:
         value = Decimal(amount).scaleb(digits(currency))
-        whole = int(value)
+        whole = _whole(value)
     except (ArithmeticError, ValueError, TypeError) as error:
         raise ValueError(f"{amount!r} is no amount of money") from error
     if value != whole:
@@ -68,6 +69,13 @@ def _minor(amount: str | int | Decimal, currency: str) -> int:
     if abs(whole) > _LIMIT:
         raise ValueError(f"{amount!r} is too large for an amount of money")
     return whole
+
+
+def _whole(value: Decimal) -> int:
+    """All before the point; 1E+999990 is a million digits when written out, so it never is."""
+    if value.adjusted() >= _LONGEST:
+        raise ValueError("too many digits")
+    return int(value)
 
 
 def decimal(amount: int, currency: str) -> str:
