@@ -22,6 +22,7 @@ class Metrics:
         self._runs: Counter[tuple[str, str]] = Counter()
         self._records: Counter[tuple[str, str]] = Counter()
         self._seconds: Counter[str] = Counter()
+        self._delivered: Counter[tuple[str, str]] = Counter()
 
     def count(self, report: Mapping[str, Any]) -> None:
         """Add one run as `sync --json` shows it."""
@@ -31,6 +32,11 @@ class Metrics:
             self._seconds[source] += report.get("duration_s") or 0
             for what in (*_RECORDS, *_IDENTITY):
                 self._records[source, what] += int(report.get(what) or 0)
+
+    def delivered(self, source: str, result: str) -> None:
+        """Add one webhook delivery and what became of it: kept | ignored | refused | busy."""
+        with self._lock:
+            self._delivered[source, result] += 1
 
     def text(
         self, states: Mapping[str, SourceState], stale: Mapping[str, object], busy: list[str], now: Instant
@@ -51,6 +57,10 @@ class Metrics:
                 }),
                 *_family("klientela_run_seconds_total", "counter", "Time spent in runs.", {
                     _labels(source=source): round(seconds, 3) for source, seconds in self._seconds.items()
+                }),
+                *_family("klientela_webhooks_total", "counter", "Webhook deliveries by source and answer.", {
+                    _labels(source=source, result=result): count
+                    for (source, result), count in self._delivered.items()
                 }),
             ]  # fmt: skip
         lines += _family(

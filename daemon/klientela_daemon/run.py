@@ -28,6 +28,7 @@ from klientela_daemon.http import Health, Listener, application, mounts
 from klientela_daemon.jobs import Jobs, stale
 from klientela_daemon.metrics import Metrics
 from klientela_daemon.opening import opened, settle
+from klientela_daemon.webhooks import Webhooks
 
 log = logs.logger("klientela.daemon")
 
@@ -50,6 +51,7 @@ class Daemon:
         self._worklist = threading.Thread(target=self._drain, name="worklist", daemon=True)
         self._store: Store
         self._jobs: Jobs
+        self._webhooks: Webhooks
         self._listener: Listener
 
     def run(self) -> int:
@@ -72,6 +74,7 @@ class Daemon:
             for said in settle(store, self._house):
                 log.warning(said)
             self._jobs = Jobs(store, self.sync)
+            self._webhooks = Webhooks(store, lambda: self._house, self._stop, self._metrics)
             web = self._house.config.settings.web
             served = application(self.health, self.metrics, self._routes())
             self._listener = Listener(served, web.host, web.port)
@@ -85,6 +88,7 @@ class Daemon:
             self._listener.start()
             self._jobs.start(self._house.plans())
             self._worklist.start()
+            self._webhooks.start()
             self._announce()
             while not self._stop.is_set():
                 self._turn()
@@ -147,11 +151,16 @@ class Daemon:
         for name in [name for name in self._sources if name not in late]:
             self._forget(name)
         self._listener.stop()
+        if not self._webhooks.stop(2.0):
+            log.warning("left behind webhooks that were being applied; the next start goes on with them")
         log.info("klientela has stopped")
         return 0
 
     def _hung(self) -> bool:
         """Whether somebody is still inside the store, which then is left to the end of the process."""
+        webhooks: Webhooks | None = getattr(self, "_webhooks", None)
+        if webhooks is not None and not webhooks.asleep:
+            return True
         return self._worklist.is_alive() or bool(getattr(self, "_jobs", None) and self._jobs.running)
 
     # Reloading ----------------------------------------------------------------------------------------------------
@@ -192,6 +201,7 @@ class Daemon:
         finally:
             if not healthy:
                 self._forget(name)  # the next run begins with fresh connections and a fresh look at the shop
+            self._webhooks.nudge(name)
         self._metrics.count(report.as_dict())
         self._tell(report)
 
@@ -239,7 +249,7 @@ class Daemon:
     def _routes(self) -> list[BaseRoute]:
         """What is served beside health and metrics."""
         self._door = HouseDoor(self._store, lambda: self._house, stop=self._stop)
-        return mounts(self._house.plugins, self._door)
+        return [*self._webhooks.routes, *mounts(self._house.plugins, self._door)]
 
     # Health -------------------------------------------------------------------------------------------------------
 

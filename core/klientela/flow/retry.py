@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from klientela.errors import KlientelaError, RecordRejected
+from klientela.flow import inbox
 from klientela.flow.derive import Deriver
 from klientela.flow.fetch import asking
 from klientela.flow.stage import Stage
-from klientela.model.records import Record, Rejected
+from klientela.model.records import Record, Redact, Rejected
+from klientela.notices import Notice
 from klientela.source import Page, Source
 from klientela.store import facts
 from klientela.store.database import Db, Step, Store
@@ -103,18 +105,27 @@ class _Desk:
         return refused if refused is not None or not records else self._take(source, row, entry, records)
 
     def _translate(self, source: Source, entry: _Entry) -> list[Record] | None:
+        topic = _topic(entry)
         with asking(source, f"reading an item of {entry.stream} again"):
+            if topic is not None:
+                notice = Notice(entry.key or "", topic, entry.payload)
+                return [one for one in source.apply(notice) if not isinstance(one, Redact)] if source.webhooks else None
             made = source.retranslate(entry.stream, entry.payload)
             return None if made is None else list(made)
 
     def _take(self, source: Source, row: SourceRow, entry: _Entry, records: list[Record]) -> str | None:
         """Stage and derive, as a page of the reading the stream is in: whatever was read later still wins (R0a)."""
-        with asking(source, "its streams"):
-            rank = next((one.rank for one in source.streams() if one.name == entry.stream), 0)
+        topic = _topic(entry)
+        if topic is not None:
+            stage = inbox.stage_for(source, row, topic)
+        else:
+            with asking(source, "its streams"):
+                rank = next((one.rank for one in source.streams() if one.name == entry.stream), 0)
+            stage = Stage(row, entry.stream, rank)
         reading = self.db.one("SELECT reading FROM cursor WHERE source = ? AND stream = ?", (row.id, entry.stream))
         raws = [entry.payload.encode(), *[b""] * (len(records) - 1)]
         before = self._newest()
-        news = Stage(row, entry.stream, rank).page(self.step, Page(records, raws=raws), reading[0] if reading else 0)
+        news = stage.page(self.step, Page(records, raws=raws), reading[0] if reading else 0)
         if news.rejected:
             again = self.db.one("SELECT reason FROM quarantine WHERE id > ? ORDER BY id LIMIT 1", (before,))
             self.db.run("DELETE FROM quarantine WHERE id > ?", (before,))
@@ -125,3 +136,8 @@ class _Desk:
     def _newest(self) -> int:
         row = self.db.one("SELECT max(id) FROM quarantine")
         return int(row[0] or 0) if row else 0
+
+
+def _topic(entry: _Entry) -> str | None:
+    """What a message was about, where the entry is one of a webhook."""
+    return entry.stream.removeprefix(inbox.PREFIX) if entry.stream.startswith(inbox.PREFIX) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import chain
@@ -66,11 +66,24 @@ class News:
 class Stage:
     """Staging for one stream of one source; knows its channels."""
 
-    def __init__(self, source: SourceRow, stream: str, rank: int, *, import_channel: int | None = None) -> None:
+    def __init__(
+        self,
+        source: SourceRow,
+        stream: str,
+        rank: int,
+        *,
+        import_channel: int | None = None,
+        ranks: Mapping[str, int] | None = None,
+        revives: bool = True,
+    ) -> None:
+        """`ranks`: those of further channels by name. `revives`: what comes brings back a record that was gone; where
+        it does not, a deletion also stands before anything else is known of the record."""
         self.source = source
         self.stream = stream
         self.rank = rank
         self.import_channel = import_channel
+        self.further = ranks or {}
+        self.revives = revives
         self.channels: dict[str | None, int] = {}
         self.ranks: dict[int, int] = {}
         self.refused: set[str] = set()  # digests of what this reading could not take
@@ -81,7 +94,9 @@ class Stage:
             return self.import_channel
         if name not in self.channels:
             word = name or self.stream
-            number = facts.channel_id(step, self.source.id, word, facts.rank_of(word, self.rank))
+            number = facts.channel_id(
+                step, self.source.id, word, facts.rank_of(word, self.further.get(word, self.rank))
+            )
             self.channels[name] = number
         return self.channels[name]
 
@@ -146,7 +161,7 @@ class Stage:
             channel = self.channel(step, fact.channel)
             stub = row.channel is None
             if row.channel is None or row.channel == channel:
-                if row.hash == digest and not row.gone:
+                if row.hash == digest and not (row.gone and self.revives):
                     news.unchanged += 1
                     continue
                 if row.channel is not None and _older(fact.version, row.version):
@@ -156,7 +171,7 @@ class Stage:
                     # a value that this very step has stored lived for no moment: it is no history
                     closed.append(row.id)
                 row.channel, row.version, row.reading = channel, fact.version, reading
-                row.hash, row.body, row.gone, row.seq = digest, body, 0, step.seq
+                row.hash, row.body, row.gone, row.seq = digest, body, 0 if self.revives else row.gone, step.seq
             else:
                 live = others.get((row.id, channel))
                 if live is not None and (live[1] == digest or _older(fact.version, live[0])):
@@ -165,7 +180,8 @@ class Stage:
                 extra[row.id, channel] = (row.id, channel, step.seq, fact.version, reading, digest, 0, body)
                 others[row.id, channel] = (fact.version, digest)
                 row.more = 1
-                row.gone = 0
+                if self.revives:
+                    row.gone = 0
             if row.touched:
                 pass
             elif row.is_new or stub:
@@ -298,10 +314,19 @@ class Stage:
             if entity is not None
             else None
         )
+        if row is None and entity is not None and not self.revives:
+            self._never_came(step, entity, item.external_id, news)
+            return
         if row is None or row[1]:
             news.unchanged += 1
             return
         mark_gone(step, [row[0]])
+        news.changed += 1
+
+    def _never_came(self, step: Step, entity: int, ext: str, news: News) -> None:
+        """Remember that an object is gone of which nothing is known: what was said of it may still be on its way."""
+        numbers = facts.ensure(step, self.source.id, entity, [ext])
+        step.db.update(t.record, ("gone",), [(1, number) for number in numbers.values()])
         news.changed += 1
 
     def _keep(self, step: Step, page: Page, positions: list[tuple[int, int]]) -> None:

@@ -13,13 +13,13 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from klientela.errors import KlientelaError, SourceBusy, SourceChanged
 from klientela.failpoints import failpoint
-from klientela.flow import work
+from klientela.flow import inbox, work
 from klientela.flow.derive import Derived, Deriver
 from klientela.flow.fetch import asking, fetch
 from klientela.flow.loading import Loading
@@ -161,7 +161,9 @@ class _Run:
             with asking(self.source, "its streams"):
                 streams = self.source.streams()
             for stream in streams:
+                self._messages()
                 self._stream(stream)
+            self._messages()
             self._not_suddenly_empty()
             work.drain(self.store, stop=self.stop)
             self.loading.end()
@@ -227,12 +229,15 @@ class _Run:
                 step.db.run("UPDATE source SET identity = ? WHERE id = ?", (found.identity, self.row.id))
         self.source._checked_at = time.monotonic()  # type: ignore[attr-defined]
 
-    def _recall(self, entity: str, exts: Sequence[str]) -> dict[str, Any]:
+    def _recall(self, entity: str, exts: Sequence[str]) -> Mapping[str, Any]:
         """What is stored of some objects of this source: external id -> record, without those no claim spoke of."""
-        with self.store.reading() as db:
-            register = facts.known(db, self.row.id, facts.NUMBER_OF[entity], exts)
-            loaded = facts.load(db, [row.id for row in register.values()])
-        return {one.ext: one.fact for one in loaded.values() if one.fact is not None}
+        return inbox.look_up(self.store, self.row, entity, exts)
+
+    def _messages(self) -> None:
+        """Apply the webhooks that wait, between two streams: never beside one, whose list is older than they are."""
+        if self.source.webhooks:
+            told = inbox.apply(self.store, self.source, self.row, guard=self.lease.check, stop=self.stop)
+            self.report.remarks += told.remarks
 
     def _prepare(self) -> None:
         with self.store.reading() as db:

@@ -317,14 +317,16 @@ class Gone(Struct, frozen=True, kw_only=True):
 
 
 class Redact(Struct, frozen=True, kw_only=True):
-    """The shop asks that a person be erased (R57): its customer, and the orders named. External ids of the source.
+    """The shop passes on what a person asked for (R57): to be erased with the orders named, or to be given a copy of
+    what is known (`disclosure`). External ids of the source; `customer` None: everything of the shop.
 
-    The request is kept and reported; erasing is an operator's decision. `customer` None: everything of the shop.
+    The request is kept and reported; what follows is an operator's decision.
     """
 
     customer: str | None
     orders: list[str] = []
     at: Time | None = None
+    wants: Literal["erasure", "disclosure"] = "erasure"
 
 
 class Rejected(Struct, frozen=True, kw_only=True):

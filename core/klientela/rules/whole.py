@@ -236,11 +236,13 @@ def _newness(said: Said) -> tuple[Any, ...]:
 
 
 def rank_of(said: Said) -> int:
-    """The fixed rank of a channel: own streams, embedded, later imports before earlier ones (R0b)."""
+    """The fixed rank of a channel: own streams, embedded, webhooks, later imports before earlier ones (R0b)."""
     if said.rank is not None:
         return said.rank
     if said.channel.startswith("import:"):
         return 1_000_000 - int(said.channel.removeprefix("import:"))
+    if said.channel.startswith("webhook:"):
+        return 20
     return {"operator": -1, "embedded": 10}.get(said.channel, 0)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from klientela.model.instants import iso
 from klientela.model.records import Person
 from klientela.rules.publish import EMAIL, held_back, policy_for
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.values import Value, values, warning
-from klientela.store import facts, ledger, search
+from klientela.store import facts, inbox, ledger, search
 from klientela.store.database import Db, Store
 from klientela.store.finding import Finding, Level
 from klientela.store.identity import unpack_keys
@@ -18,6 +19,7 @@ from klientela.store.migrations import HEAD
 from klientela.store.rows import members_of
 from klientela.store.tables import UNMATCHED
 
+_TRIED = 3  # attempts after which a message that waits is told of
 _MANY_NAMES = 20  # R20: so many different names in one customer are worth a look
 
 
@@ -29,6 +31,7 @@ def examine(store: Store) -> Iterator[Finding]:
         rules = store.ruleset(db)
         yield from invariants(db, store.key, rules.currency)
         yield from _left(db)
+        yield from _messages(db)
         yield from _orders(db)
         yield from _people(db)
         yield from _blocked(db, rules)
@@ -65,9 +68,29 @@ def _left(db: Db) -> Iterator[Finding]:
                    "{} records wait to be looked at anew; `klientela sync` or the daemon does it")  # fmt: skip
     yield _counted(db, "quarantine", "warning", "SELECT count(*) FROM quarantine", "the quarantine is empty",
                    "{} records could not be taken; `klientela quarantine` lists them")  # fmt: skip
-    yield _counted(db, "stubs", "note", "SELECT count(*) FROM record WHERE channel IS NULL AND entity IN (0, 1)",
+    yield _counted(db, "stubs", "note", "SELECT count(*) FROM record WHERE channel IS NULL AND gone = 0 AND entity IN (0, 1)",
                    "every buyer an order names is known",
                    "{} buyers are known from their orders alone and make no row yet (R0d)")  # fmt: skip
+
+
+def _messages(db: Db) -> Iterator[Finding]:
+    """What webhooks brought and nobody could deal with yet."""
+    found = inbox.unfinished(db)
+    for one in found:
+        since = f"since {iso(one.since)}"
+        if one.state == "held":
+            yield Finding("inbox", "warning", f"{one.entries} requests of {one.source} about {one.topic} wait for your "
+                          f"decision {since} (R57)", one.entries)  # fmt: skip
+        elif one.state == "new" and one.attempts >= _TRIED:
+            yield Finding("inbox", "warning", f"{one.entries} messages of {one.source} about {one.topic} wait {since} and "
+                          f"could not be applied in {one.attempts} attempts", one.entries)  # fmt: skip
+    fresh = sum(one.entries for one in found if one.state == "new")
+    if fresh:
+        yield Finding(
+            "inbox", "note", f"{fresh} webhooks wait to be applied; the daemon or the next sync does it", fresh
+        )
+    elif not found:
+        yield Finding("inbox", "ok", "no webhook waits")
 
 
 def _orders(db: Db) -> Iterator[Finding]:

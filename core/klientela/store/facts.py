@@ -94,12 +94,19 @@ def channel_id(step: Step, source: int, name: str, rank: int) -> int:
     return number
 
 
+WEBHOOK_RANK = 20
+"""Of what webhooks say: on equal versions, or without any, what was pulled counts first (R0b)."""
+
+
 def rank_of(name: str, declared: int) -> int:
-    """The fixed rank of a channel among claims without version (R0b): own stream, embedded, later imports first."""
+    """The fixed rank of a channel among claims without version (R0b): own stream, embedded, webhooks, later imports
+    first."""
     if name == "operator":
         return -1
     if name.startswith("import:"):
         return 1_000_000 - int(name.removeprefix("import:"))
+    if name.startswith("webhook:"):
+        return WEBHOOK_RANK
     return 10 if name == "embedded" else declared
 
 

@@ -3,7 +3,8 @@
 settings.py   what an operator writes        source.py     what the shop offers
 client.py     talking to the shop            reading.py    paging through its lists
 queries.py    what is asked                  nodes.py      the shapes of the answers
-translate.py  their words into ours          sandbox/      a pretend shop on loopback
+translate.py  their words into ours          webhooks.py   what the shop sends by itself
+rest.py       the old shapes webhooks have   sandbox/      a pretend shop on loopback
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class ShopifySettings(SourceSettings):
     api_version: str = Field(default=OLDEST_VERSION, description="version of the Admin API, YYYY-MM")
     guest_rule: GuestRule = Field(default="customer_null", description="what makes an order a guest order (R13)")
     webhook_secret: SecretStr | None = Field(
-        None, description="the app's client secret, with which webhooks are signed"
+        None, description="the app's client secret, with which webhooks are signed; client_secret when left out"
     )
 
     @field_validator("shop")
@@ -83,6 +83,12 @@ class ShopifySettings(SourceSettings):
     def origin(self) -> str:
         """Where the shop is asked."""
         return self.base_url or f"https://{self.shop}.myshopify.com"
+
+    @property
+    def signing_secret(self) -> str | None:
+        """What proves webhooks; None: they are not taken."""
+        secret = self.webhook_secret or self.client_secret
+        return secret.get_secret_value() if secret is not None else None
 
     @property
     def in_the_clear(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -12,16 +12,20 @@ from msgspec import Raw
 from klientela.kit import (
     Capabilities,
     Checked,
+    Delivery,
     GuestPolicy,
     Instant,
+    Notice,
     Order,
     Person,
+    Record,
+    Redact,
     Shop,
     Source,
     SourceRefused,
     Stream,
 )
-from klientela_shopify import queries, translate
+from klientela_shopify import queries, translate, webhooks
 from klientela_shopify.client import Admin
 from klientela_shopify.nodes import ClockAnswer, ShopAnswer
 from klientela_shopify.reading import DEPTH, Listing, Reader
@@ -43,6 +47,7 @@ class ShopifySource(Source):
         accounts=True, orders=True, test_orders=True, checkouts=True, consents=True, deletions=True, tags=True
     )
     sandbox = "klientela_shopify.sandbox:create"
+    webhooks = True
     depth: ClassVar[int] = DEPTH
 
     settings: ShopifySettings
@@ -58,6 +63,7 @@ class ShopifySource(Source):
         super().__init__(name, settings, shop=shop, stop=stop)
         self._admin = Admin(settings, stop=self.stop)
         self._reader = Reader(self._admin, depth=self.depth)
+        self._unknown: set[str] = set()  # topics that were remarked upon
 
     def streams(self) -> Sequence[Stream]:
         """Customers first, so that orders find their buyers; only customers can be swept.
@@ -88,6 +94,18 @@ class ShopifySource(Source):
         """The shop's clock in whole seconds, asked for anew: one request of the smallest cost."""
         self._admin.ask(queries.CLOCK, {}, ClockAnswer)
         return self._admin.http.server_time
+
+    def receive(self, delivery: Delivery) -> Notice | None:
+        """Prove a delivery by the app's secret (HMAC over the raw body)."""
+        notice, unknown = webhooks.receive(delivery, self.settings, self.name)
+        if unknown is not None and unknown not in self._unknown:
+            self._unknown.add(unknown)
+            self.remarks.append(f"Webhooks about {unknown} are not read here: the app need not subscribe to them.")
+        return notice
+
+    def apply(self, notice: Notice) -> Iterable[Record | Redact]:
+        """Translate what the shop sent."""
+        return webhooks.apply(notice, self.settings.guest_rule, self.recall)
 
     def close(self) -> None:
         """Let go of connections."""

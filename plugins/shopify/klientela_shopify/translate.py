@@ -36,7 +36,7 @@ _order = msgspec.json.Decoder(OrderNode)
 _checkout = msgspec.json.Decoder(CheckoutNode)
 _ref = msgspec.json.Decoder(Ref)
 
-_CONSENT: dict[str, Literal["granted", "denied"]] = {"SUBSCRIBED": "granted", "UNSUBSCRIBED": "denied"}  # R45
+CONSENT: dict[str, Literal["granted", "denied"]] = {"SUBSCRIBED": "granted", "UNSUBSCRIBED": "denied"}  # R45
 _STATES: dict[str, OrderState] = {
     "PAID": "paid",
     "PARTIALLY_REFUNDED": "paid",
@@ -50,7 +50,11 @@ _NO_VARIANT = "Default Title"  # what Shopify writes for a product without varia
 
 def person(raw: Raw, rule: GuestRule) -> Person:
     """A Customer. It is an account, or under `guest_rule = "state"` one only while ENABLED (R13)."""
-    node = _customer.decode(raw)
+    return person_of(_customer.decode(raw), rule)
+
+
+def person_of(node: CustomerNode, rule: GuestRule) -> Person:
+    """A Customer, decoded."""
     mail, phone, home = node.default_email_address, node.default_phone_number, node.default_address
     return Person(
         external_id=number(node.id),
@@ -73,7 +77,11 @@ def person(raw: Raw, rule: GuestRule) -> Person:
 
 def order(raw: Raw, rule: GuestRule) -> Order:
     """An Order, with the buyer's contact as the order itself carries it."""
-    node = _order.decode(raw)
+    return order_of(_order.decode(raw), rule)
+
+
+def order_of(node: OrderNode, rule: GuestRule) -> Order:
+    """An Order, decoded."""
     currency = node.total_price_set.shop_money.currency_code
     buyer = number(node.customer.id) if isinstance(node.customer, Ref) else node.customer
     contact = _contact(node.billing_address, node.shipping_address)
@@ -107,7 +115,11 @@ def order(raw: Raw, rule: GuestRule) -> Order:
 
 def checkout(raw: Raw) -> Checkout:
     """An abandoned checkout; recovered once it is completed. Its order is found by the token."""
-    node = _checkout.decode(raw)
+    return checkout_of(_checkout.decode(raw))
+
+
+def checkout_of(node: CheckoutNode) -> Checkout:
+    """An abandoned checkout, decoded."""
     currency = node.total_price_set.shop_money.currency_code
     return Checkout(
         external_id=number(node.id),
@@ -185,7 +197,7 @@ def _consents(mail: EmailNode | UnsetType | None, phone: PhoneNode | UnsetType |
             return UNSET  # half an answer must not take back the other half
         if node is None:
             continue
-        state = _CONSENT.get(str(node.marketing_state))
+        state = CONSENT.get(str(node.marketing_state))
         address = node.email_address if isinstance(node, EmailNode) else node.phone_number
         if state is not None and address:
             at = None if node.marketing_updated_at is None else instant(node.marketing_updated_at)
@@ -285,8 +297,12 @@ def _hundredths(currency: str) -> bool:
 
 
 def _amount(bag: Bag, currency: str) -> int:
-    """Minor units. Plain amounts with two decimals take the short road; `minor` judges all others."""
-    text = bag.shop_money.amount
+    return cents(bag.shop_money.amount, currency)
+
+
+def cents(text: str, currency: str) -> int:
+    """Minor units of a decimal number. ValueError for what is none. Plain amounts with two decimals take the short
+    road; `minor` judges all others."""
     if text[-3:-2] == "." and len(text) < 18 and _hundredths(currency):
         digits = text[:-3] + text[-2:]
         if digits.isdigit() and digits.isascii():
