@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from klientela.kit import Order, Person, Record
+from klientela.kit import Order, Origin, Person, Record
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.rules.whole import Decided
 from tests.properties.worlds import DAY, NOON, Plan, Turn, Way
@@ -116,5 +116,21 @@ JOURNEYS = {
     ),
     "the shop's days begin elsewhere": _journey(
         MERGE, [_person("1")], [_order("1", customer="1", placed_at=NOON + DAY // 2)], Ruleset(timezone="Asia/Tokyo")
+    ),
+    "a shop speaks of one of several that are alike": _journey(
+        MERGE,
+        Decided("cannot", ONE, TWO),
+        [_person("1"), _person("0"), _person("3"), _person("2", merged_into="3")],
+    ),
+    "a guest's order that names a customer where those that do not have a policy of their own": _journey(
+        Ruleset(sources={"alfa": SourceRules(guests="per_order", nameless="per_source")}),
+        [_guest_order(email="max@example.org")],
+        Decided("cannot", ONE, GUEST),
+    ),
+    "a guest's order that a stricter carrier passes on": _journey(
+        Ruleset(sources={"beta": SourceRules(guests="per_order", same_as={"S1": "alfa"})}),
+        [_guest_order(customer=None, email="max@example.org", guest=True)],
+        Turn("bring", "beta", (_guest_order(customer=None, origin=Origin(platform="shopify", shop="S1", id="1")),)),
+        Decided("cannot", ONE, GUEST),
     ),
 }

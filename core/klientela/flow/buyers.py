@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from klientela.flow.values import Buyers, Carried, Case, Moved
 from klientela.model.records import Order, Person
-from klientela.rules.guests import guest_person, is_own_row
+from klientela.rules.guests import guest_person, is_own_row, policy_of
 from klientela.rules.publish import NEVER, Canon, Published, is_account, publish
-from klientela.rules.ruleset import Ruleset
+from klientela.rules.ruleset import Policy, Ruleset
 from klientela.rules.totals import OTHER_CARRIER, Settled, settle
 from klientela.store import facts
 from klientela.store import tables as t
@@ -56,11 +56,13 @@ class Owners:
         return self.result
 
     def _with_orders_of(self, persons: list[Loaded], orders: list[Loaded], fresh: set[int]) -> list[Loaded]:
-        """Orders whose owner hangs on the state of a buyer that changed: under `state`, per_order and per_source."""
+        """Orders whose owner hangs on the state of a buyer that changed, under `state`, per_order and per_source; and
+        those of guest rows."""
         buyers = [
             item.id
             for item in persons
-            if item.entity == facts.CUSTOMER and item.id not in fresh and self._buyer_matters(item.source)
+            if item.entity == facts.GUEST_ORDER  # what it publishes hangs on its order
+            or (item.entity == facts.CUSTOMER and item.id not in fresh and self._buyer_matters(item.source))
         ]
         if not buyers:
             return orders
@@ -202,11 +204,16 @@ class Owners:
     def _is_own_row(self, item: Loaded, buyer: int | None) -> bool:
         """Whether the order makes a row of its own instead of belonging to its buyer's record."""
         rules = self.rules_of[item.source]
-        policy = self.carried.policies.get(item.id, rules.guests)
+        policy = self._policy(item)
         if buyer is not None and policy == "merge":
             return False
         own = self.carried.heads.get(item.id, item.fact)
         return is_own_row(own, rules, policy, buyer is not None and self.accounts.get(buyer, False))
+
+    def _policy(self, item: Loaded) -> Policy:
+        """The guest policy that governs an order: the strictest of its carriers', or its source's own."""
+        carried = self.carried.policies.get(item.id)
+        return carried if carried is not None else policy_of(item.fact, self.rules_of[item.source])
 
     def _guest_rows(self, own_row: list[Loaded], owners: dict[int, int | None]) -> None:
         """Register and fill the guest_order records of these orders."""
@@ -229,7 +236,7 @@ class Owners:
                 owners[item.id] = number
                 bodies.append((item.version, facts.encode(person), number))
                 canon = facts.canon_of(person, uid, facts.GUEST_ORDER, item.ext)
-                published = publish(person, uid, self.ruleset)
+                published = publish(person, uid, self.ruleset, policy=self._policy(item))
                 loaded = Loaded(number, source, facts.GUEST_ORDER, item.ext, item.version, item.gone, person)
                 self.result.cases[number] = Case(loaded, canon, published)
         self.db.update(t.record, ("version", "body"), bodies)

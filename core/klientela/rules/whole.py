@@ -1,6 +1,6 @@
 """The whole state as one pure function: claims, decisions and a ruleset in, the list and its figures out (R0).
 
-In memory, without database, and brute force on purpose: every record is a node of its own, every key is compared with
+In memory, without database, and brute force on purpose: all records are looked at together, every key is compared with
 every key, nothing is remembered. What the journey keeps up to date step by step must equal this, so it is the oracle of
 the property tests, and the shortest place to read how the rules fit together.
 """
@@ -24,8 +24,11 @@ from klientela.rules.publish import (
     ADDRESS,
     EMAIL,
     GUEST_MAIL,
+    LINK,
     NEVER,
     PHONE,
+    RULE_OF,
+    STRENGTH,
     Canon,
     Published,
     is_account,
@@ -192,9 +195,13 @@ def whole(claims: Iterable[Said], decisions: Sequence[Decided], ruleset: Ruleset
         persons[key] = PersonState(person, canon, made)
     crowded = _crowded(persons.values(), ruleset)
     handles = {key: place for place, key in enumerate(sorted(persons), 1)}
-    result = _cluster(persons, handles, decisions, _asserted(told, states), crowded, ruleset)
+    twins = _twins(persons, decisions)
+    result = _cluster(persons, twins, handles, decisions, _asserted(told, states), crowded, ruleset)
     named = {handle: key for key, handle in handles.items()}
-    clusters = [tuple(sorted((named[h] for h in group), key=lambda k: persons[k].canon)) for group in result.clusters]
+    clusters = [
+        tuple(sorted((key for h in group for key in twins[named[h]]), key=lambda k: persons[k].canon))
+        for group in result.clusters
+    ]
     customers = [
         _customer(members, persons, states, ruleset, public_id)
         for members in clusters
@@ -207,9 +214,9 @@ def whole(claims: Iterable[Said], decisions: Sequence[Decided], ruleset: Ruleset
         checkouts={key: fact for key, fact in facts.items() if isinstance(fact, Checkout)},
         clusters=sorted(clusters),
         customers=sorted(customers, key=lambda one: one.public),
-        edges=[(named[e.a], named[e.b], e.rule) for e in result.edges],
+        edges=[*_twin_edges(persons, twins), *((named[e.a], named[e.b], e.rule) for e in result.edges)],
         apart={_pair(named[a], named[b], persons, reason) for a, b, reason in result.apart},
-        divided=[tuple(sorted(named[h] for h in group)) for group in result.divided],
+        divided=[tuple(sorted(key for h in group for key in twins[named[h]])) for group in result.divided],
         crowded=crowded,
         unmatched=unmatched,
     )
@@ -352,28 +359,59 @@ def _crowded(persons: Iterable[PersonState], ruleset: Ruleset) -> set[int]:
     return {hash_ for (hash_, place), found in names.items() if len(found) > ruleset.limits[place]}
 
 
+def _twins(
+    persons: Mapping[RecordKey, PersonState], decisions: Sequence[Decided]
+) -> dict[RecordKey, tuple[RecordKey, ...]]:
+    """The nodes that edges go between, each by its oldest record: records of equal name and equal keys are one, but for
+    accounts and for records that a decision names."""
+    named = {key for one in decisions for key in (one.a, one.b)}
+    alike: dict[object, list[RecordKey]] = {}
+    for key, state in persons.items():
+        made = state.published
+        several = made.name and not made.account and key not in named and any(k.kind != LINK for k in made.keys)
+        alike.setdefault((made.name, made.keys) if several else key, []).append(key)
+    found = {}
+    for members in alike.values():
+        members.sort(key=lambda key: persons[key].canon)
+        found[members[0]] = tuple(members)
+    return found
+
+
+def _twin_edges(
+    persons: Mapping[RecordKey, PersonState], twins: Mapping[RecordKey, tuple[RecordKey, ...]]
+) -> list[tuple[RecordKey, RecordKey, str]]:
+    """What holds each node together: the strongest of the keys that its records share."""
+    found = []
+    for first, members in twins.items():
+        kinds = [key.kind for key in persons[first].published.keys if key.kind != LINK]
+        found += [(first, other, RULE_OF[min(kinds, key=STRENGTH.__getitem__)]) for other in members[1:]]
+    return found
+
+
 def _cluster(
     persons: Mapping[RecordKey, PersonState],
+    twins: Mapping[RecordKey, tuple[RecordKey, ...]],
     handles: Mapping[RecordKey, int],
     decisions: Sequence[Decided],
     asserted: Sequence[tuple[RecordKey, RecordKey, str]],
     crowded: set[int],
     ruleset: Ruleset,
 ) -> Clustering:
-    """Every record is a node of its own."""
+    """Every node under the handle of its oldest record."""
     nodes = [
-        Node(handle, persons[key].canon, made.name, made.keys, key[0] if made.account else None)
-        for key, handle in handles.items()
+        Node(handles[key], persons[key].canon, made.name, made.keys, key[0] if made.account else None)
+        for key in twins
         for made in (persons[key].published,)
     ]
+    of = {key: handles[first] for first, members in twins.items() for key in members}
     newest = {frozenset((one.a, one.b)): one for one in decisions}  # R21: the newest on a pair wins
-    links = [Link(handles[a], handles[b], reason) for a, b, reason in asserted if a in handles and b in handles]
+    links = [Link(of[a], of[b], reason) for a, b, reason in asserted if a in of and b in of and of[a] != of[b]]
     cannots = []
     for one in newest.values():
-        if one.a in handles and one.b in handles and one.kind == "must":
-            links.append(Link(handles[one.a], handles[one.b], "operator"))
-        elif one.a in handles and one.b in handles:
-            cannots.append((handles[one.a], handles[one.b]))
+        if one.a in of and one.b in of and one.kind == "must":
+            links.append(Link(of[one.a], of[one.b], "operator"))
+        elif one.a in of and one.b in of:
+            cannots.append((of[one.a], of[one.b]))
     return cluster(nodes, links, cannots, crowded, same_source=ruleset.same_source)
 
 
