@@ -137,6 +137,7 @@ _SettingsClass = type[SourceSettings]  # inside Source `type` is the name of an 
 
 
 Recall = Callable[[str, Sequence[str]], Mapping[str, Record]]
+"""What is known by now of objects of a source: (entity, external ids) -> the records of those that are known."""
 
 
 def _nothing(entity: str, external_ids: Sequence[str]) -> Mapping[str, Record]:
@@ -278,6 +279,7 @@ __all__ = [
     "Http",
     "Page",
     "Position",
+    "Recall",
     "Shop",
     "Source",
     "SourceSettings",

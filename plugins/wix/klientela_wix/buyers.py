@@ -7,17 +7,15 @@ one no more, Wix is asked for it: it answers a merged-away id with the contact t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from msgspec import Raw, Struct
 
-from klientela.kit import Person, Record
+from klientela.kit import Person, Recall, Record
 from klientela_wix import translate
 from klientela_wix.client import NotThere, Wix
 from klientela_wix.nodes import OneContact
-
-Recall = Callable[[str, Sequence[str]], Mapping[str, Record]]
 
 CONTACT = "/contacts/v4/contacts/"
 MERGED = "merged"
