@@ -21,6 +21,8 @@ POINTS = (
     "work.before_commit",
     "work.after_commit",
     "run.finished",
+    "push.stored",
+    "push.committed",
 )
 
 _name, _, _count = os.environ.get("KLIENTELA_FAILPOINT", "").partition(":")

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from klientela.door import Item, Outcome, Taken, Ticket
+from klientela.failpoints import failpoint
 from klientela.flow.derive import Deriver
 from klientela.flow.stage import News, Stage, clear_quarantine, entity_of, quarantine, refusal
 from klientela.model.records import Rejected
@@ -45,6 +46,8 @@ def push(store: Store, token: Token, source: str, stream: str, items: Sequence[I
         if ticket is not None:
             answer = msgspec.json.encode(outcomes).decode()
             receipts.keep(step, token.id, ticket.key, ticket.digest, answer)
+        failpoint("push.stored")
+    failpoint("push.committed")
     return Taken(outcomes)
 
 

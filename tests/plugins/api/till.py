@@ -24,11 +24,11 @@ CONFIG = '[sources.till]\ntype = "api"\n'
 class Till:
     """The house, its store, and a client that may do everything."""
 
-    def __init__(self, house: House, store: Store, url: str) -> None:
+    def __init__(self, house: House, store: Store, url: str, name: str) -> None:
         self.house = house
         self.store = store
         self.url = url
-        self.token = self.new_token("all", *SCOPES)
+        self.token = self.new_token(name, *SCOPES)
         self.client = self.client_of(self.token)
 
     def new_token(self, name: str, *scopes: str, source: str = "till") -> str:
@@ -63,8 +63,8 @@ class Till:
 
 
 @contextmanager
-def till(folder: Path, more: str = "", *, url: str | None = None) -> Iterator[Till]:
-    """A house in a folder, open and listening. `url`: its store, else SQLite in the folder."""
+def till(folder: Path, more: str = "", *, url: str | None = None, name: str = "all") -> Iterator[Till]:
+    """A house in a folder, open and listening. `url`: its store, else SQLite in the folder; `name`: of its token."""
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     config = folder / "klientela.toml"
     config.write_text((f'[store]\nurl = "{url}"\n' if url else "") + CONFIG + more, "utf-8")
@@ -76,7 +76,7 @@ def till(folder: Path, more: str = "", *, url: str | None = None) -> Iterator[Ti
         routes = mounts(house.plugins, door)
         listener = Listener(application(lambda: Health([], [], []), str, routes), "127.0.0.1", 0)
         listener.start()
-        made = Till(house, store, listener.url)
+        made = Till(house, store, listener.url, name)
         try:
             yield made
         finally:

@@ -1,0 +1,145 @@
+"""Reading over HTTP: the same documents as the command's, old ids, and a log of who looked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from tests.plugins.api.till import Till, customer, order
+
+from klientela.errors import StoreError
+from klientela.store.database import Store
+from klientela_daemon.cli import main
+from klientela_daemon.door import HouseDoor
+
+
+def _people(shop: Till, many: int = 7) -> None:
+    people = [
+        customer(str(n), first_name="Anna", last_name=f"Berg{n}", email=f"a{n}@x.example", kind="registered")
+        for n in range(many)
+    ]
+    shop.statuses("customers", people)
+    shop.statuses("orders", [order(f"o{n}", f"{n}.00", customer=str(n)) for n in range(1, many)])
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"page": 2, "size": 3},
+        {"search": "berg3"},
+        {"sort": "name:desc"},
+        {"view": "cockpit"},
+        {"source": "till", "size": 2},
+        {"inactive": "true"},
+    ],
+)
+def test_the_list_is_the_command_s(
+    shop: Till, tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: dict[str, Any]
+) -> None:
+    _people(shop)
+    options: list[str] = []
+    for name, value in asked.items():
+        options += [f"--{name}"] if name == "inactive" else [f"--{name}", str(value)]
+    capsys.readouterr()
+    assert main(["customers", *options, "--json", "--config", str(tmp_path / "klientela.toml")]) == 0
+    said = json.loads(capsys.readouterr().out)
+    answer = shop.client.get("/customers", params=asked)
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json() == said
+
+
+def test_a_profile_is_the_command_s(shop: Till, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _people(shop, 3)
+    number = shop.rows()[2]["id"]
+    capsys.readouterr()
+    assert main(["customer", number, "--json", "--config", str(tmp_path / "klientela.toml")]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert shop.client.get(f"/customers/{number}").json() == said
+    assert [one["total"] for one in said["order_list"]] == ["2.00"]
+
+
+def test_an_old_id_leads_to_the_customer(shop: Till) -> None:
+    """R23, T34."""
+    shop.statuses("customers", customer("1", first_name="Anna", last_name="Berg", created_at="2026-02-01T00:00:00Z"))
+    before = shop.rows()[0]["id"]
+    older = customer("2", first_name="Anna", last_name="Berg", email="a@x.example", created_at="2026-01-01T00:00:00Z")
+    younger = customer("1", first_name="Anna", last_name="Berg", email="a@x.example", created_at="2026-02-01T00:00:00Z")
+    shop.statuses("customers", [older, younger])
+    (row,) = shop.rows()
+    assert row["id"] != before
+    moved = shop.client.get(f"/customers/{before}", params={"view": "cockpit"})
+    assert moved.status_code == 308
+    assert moved.headers["location"] == f"/api/v1/customers/{row['id']}?view=cockpit"
+    assert shop.client.get(f"/customers/{before}", follow_redirects=True).json()["id"] == row["id"]
+    assert shop.client.get(f"/customers/{row['id'].upper()}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/customers/fd68c59a-81aa-58f9-a116-da349450da4b", 404),
+        ("/customers/nobody", 404),
+        ("/customers/%00", 404),
+        ("/customers?view=nowhere", 422),
+        ("/customers?sort=phone", 422),
+        ("/customers?source=nowhere", 404),
+        ("/customers?page=0", 422),
+        ("/customers?page=99999999999999999999", 422),
+        ("/customers?size=1001", 422),
+        ("/customers?search=%00", 422),
+        ("/customers?page=9999999", 200),
+        ("/customers?search=%F0%9F%98%80%20%25%27%22", 200),
+    ],
+)
+def test_what_cannot_be_asked(shop: Till, path: str, status: int) -> None:
+    _people(shop, 2)
+    answer = shop.client.get(path)
+    assert answer.status_code == status
+    if status != 200:
+        assert set(answer.json()["error"]) == {"kind", "message", "hint"}
+
+
+def test_who_looked_is_logged_and_nothing_of_what_he_saw(shop: Till) -> None:
+    """R59."""
+    _people(shop, 3)
+    number = shop.rows()[0]["id"]
+    with structlog.testing.capture_logs() as lines:
+        shop.client.get("/customers", params={"search": "berg1"})
+        shop.client.get(f"/customers/{number}")
+    told = [{key: line[key] for key in line if key != "log_level"} for line in lines]
+    assert told == [
+        {"event": "customers were read", "token": "all", "view": "default", "rows": 1},
+        {"event": "a customer was read", "token": "all", "view": "default", "customer": number},
+    ]
+
+
+def test_a_store_that_cannot_be_used_now(shop: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever pushes is told to come again, and nothing is stored."""
+
+    def locked(*_: object, **__: object) -> Any:
+        raise StoreError("the database is locked by another program", hint="wait for it to finish and try again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "step", locked)
+        answer = shop.push("customers", customer("1"))
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.json()["error"]["kind"] == "store"
+    assert shop.push("customers", customer("1")).status_code == 200
+
+
+def test_a_fault_of_ours_is_a_sentence(shop: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Any:
+        raise ZeroDivisionError("secret@x.example")
+
+    monkeypatch.setattr(HouseDoor, "customers", broken)
+    answer = httpx.get(f"{shop.url}/api/v1/customers", headers={"Authorization": f"Bearer {shop.token}"})
+    assert answer.status_code == 500
+    assert answer.json()["error"]["kind"] == "fault"
+    assert "secret" not in answer.text
