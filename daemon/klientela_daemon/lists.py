@@ -84,9 +84,9 @@ def cell(row: Mapping[str, Any], column: str, zone: ZoneInfo) -> str:
     return "" if value is None else str(value)
 
 
-def money(amounts: Sequence[Mapping[str, str]]) -> str:
-    """`10.00 EUR + 10.00 CHF`: currencies are never added up (R34)."""
-    return " + ".join(f"{one['amount']} {one['currency']}" for one in amounts)
+def money(amounts: Sequence[Mapping[str, str]] | None) -> str:
+    """`10.00 EUR + 10.00 CHF`: currencies are never added up (R34). Nothing where no source can know (R33)."""
+    return " + ".join(f"{one['amount']} {one['currency']}" for one in amounts or ())
 
 
 def day(moment: str | None, zone: ZoneInfo) -> str:

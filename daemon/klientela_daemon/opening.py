@@ -7,7 +7,7 @@ from pathlib import Path
 
 from klientela.flow import rules
 from klientela.settings import Configuration
-from klientela.store import operation
+from klientela.store import capabilities, operation
 from klientela.store.database import Store, open_store
 from klientela_daemon.house import House
 
@@ -37,6 +37,7 @@ def settle(store: Store, house: House) -> list[str]:
         f"the source {name} is not in the configuration any more; its data is kept, marked disconnected"
         for name in operation.connect(store, house.config.settings.sources)
     ]
+    capabilities.remember(store, {name: kind.capabilities.names() for name, kind in house.plugins.types.items()})
     if not rules.adopt(store, house.config.settings.ruleset(house.plugins.types)):
         said.append(RULES_WAIT)
     return said

@@ -45,20 +45,23 @@ def _address(one: Mapping[str, Any]) -> str:
 
 def _figures(found: Mapping[str, Any]) -> None:
     gross = found["totals"]["gross"]
+    if gross["sum"] is None:
+        return  # none of the sources knows of orders (R33)
     average = lists.money(gross["average"]) if gross["average"] else "–"
     render.say(f"\nLTV {lists.money(found['totals']['ltv'])} in {found['orders']} orders; all orders: "
                f"{lists.money(gross['sum'])} in {gross['count']}, {average} on average")  # fmt: skip
 
 
 def _purchases(found: Mapping[str, Any], zone: ZoneInfo, most: int) -> None:
-    orders = found["order_list"][:most]
-    carts = [cart for cart in found["checkouts"] if cart["badge"] == "abandoned" or cart["order"] is None]
+    bought = found["order_list"] or []  # null where no source can know
+    orders = bought[:most]
+    carts = [cart for cart in found["checkouts"] or () if cart["badge"] == "abandoned" or cart["order"] is None]
     rows = [_order(one, zone) for one in orders] + [_cart(one, zone) for one in carts]
     if not rows:
         return
     rows.sort(key=lambda row: row[0], reverse=True)
     render.table(["date", "number", "amount", "source", ""], rows, right=["amount"])
-    left = len(found["order_list"]) - len(orders)
+    left = len(bought) - len(orders)
     if left > 0:
         render.say(f"and {left} older orders")
 

@@ -100,7 +100,7 @@ def _own(name: str) -> Callable[[dict[str, Any]], Any]:
 def _money(name: str) -> Callable[[dict[str, Any]], Any]:
     def text(row: dict[str, Any]) -> str:
         sums = row["gross"]["sum"] if name == "gross" else row[name]
-        return " + ".join(f"{one['amount']} {one['currency']}" for one in sums)
+        return " + ".join(f"{one['amount']} {one['currency']}" for one in sums or ())
 
     return text
 

@@ -45,18 +45,19 @@ def profile(db: Db, customer: int, view: rows.View, *, key: bytes) -> dict[str, 
     members = _Members.read(db, customer, by.sources)
     made = members.summary
     orders = orders_of(db, members.ids, by.sources, _ruleset(db))
-    order_list, checkouts = purchases(orders, checkouts_of(db, members.ids), by.sources, by.currency, key)
+    bought, carts = purchases(orders, checkouts_of(db, members.ids), by.sources, by.currency, key)
+    held = {item.source for item in members.facts.values()}
     changes = history(db, members.ids, by.sources)
     row.update(
         addresses=_addresses(made),
         emails=_values(made.emails, changes, "email"),
         phones=_values(made.phones, changes, "phone"),
-        order_list=order_list,
+        order_list=bought if bought or by.knows(held, "orders") else None,
         totals={
             "ltv": row["ltv"],
             "gross": {"sum": row["gross"]["sum"], "count": row["gross"]["count"], "average": averages(orders)},
         },
-        checkouts=checkouts,
+        checkouts=carts if carts or by.knows(held, "checkouts") else None,
         shares=_shares(db, customer, members.ids),
         letters=[],
         consent_events=_consents(members, by.sources),

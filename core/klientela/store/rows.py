@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from klientela.errors import UnknownThing
 from klientela.model.instants import iso
 from klientela.model.money import decimal
-from klientela.store import facts, ids
+from klientela.store import capabilities, facts, ids
+from klientela.store.capabilities import Can
 from klientela.store.database import Db
 from klientela.store.facts import SourceRow
 from klientela.store.tables import ACCOUNT, ENTITIES
@@ -35,12 +37,17 @@ class View(Protocol):
 
 
 class Lens(NamedTuple):
-    """How rows are read: the shop's currency, the view's totals, the names of the sources."""
+    """How rows are read: the shop's currency, the view's totals, the names of the sources, what they can know."""
 
     currency: str
     gross: bool
     sources: Mapping[int, SourceRow]
     crm_source: int | None = None
+    can: Can = MappingProxyType({})
+
+    def knows(self, sources: Iterable[int], what: str) -> bool:
+        """Whether any of these sources can know it; what none can is null in a row (R33)."""
+        return capabilities.knows(self.can, (self.sources[source] for source in sources), what)
 
 
 def lens(db: Db, view: View) -> Lens:
@@ -48,7 +55,9 @@ def lens(db: Db, view: View) -> Lens:
     row = db.one(RULES_IN_FORCE)
     known = facts.sources(db)
     crm = next((row.id for row in known.values() if row.label == view.crm_source), None)
-    return Lens(str(json.loads(row[0])["currency"]) if row else "EUR", view.totals == "gross", known, crm)
+    return Lens(
+        str(json.loads(row[0])["currency"]) if row else "EUR", view.totals == "gross", known, crm, capabilities.read(db)
+    )
 
 
 def source_named(sources: Mapping[int, SourceRow], name: str) -> SourceRow:
@@ -107,6 +116,9 @@ def _row(columns: tuple[Any, ...], by: Lens) -> dict[str, Any]:
     public = bytes(pub)
     more: dict[str, list[int]] = json.loads(other) if other else {}
     last_order = gross_newest if by.gross else newest
+    held = json.loads(sources)
+    ordered = gross_orders > 0 or tests > 0 or by.knows(held, "orders")  # what is there counts more than what is said
+    tested = tests > 0 or by.knows(held, "test_orders")
     return {
         "id": ids.text(public),
         "name": " ".join(x for x in (first, last) if x) or email or phone or fallback or ids.short_number(public),
@@ -118,12 +130,12 @@ def _row(columns: tuple[Any, ...], by: Lens) -> dict[str, Any]:
         "city": city,
         "country": country,
         "status": "registered" if status else "guest",
-        "sources": sorted(by.sources[s].label for s in json.loads(sources)),
-        "orders": gross_orders if by.gross else orders,
-        "ltv": amounts(by.currency, ltv, {c: v[0] for c, v in more.items()}),
+        "sources": sorted(by.sources[s].label for s in held),
+        "orders": (gross_orders if by.gross else orders) if ordered else None,
+        "ltv": amounts(by.currency, ltv, {c: v[0] for c, v in more.items()}) if ordered else None,
         "gross": {
-            "sum": amounts(by.currency, gross, {c: v[1] for c, v in more.items()}),
-            "count": gross_orders,
+            "sum": amounts(by.currency, gross, {c: v[1] for c, v in more.items()}) if ordered else None,
+            "count": gross_orders if ordered else None,
             "last_order": None if gross_newest is None else iso(gross_newest),
         },
         "last_order": None if last_order is None else iso(last_order),
@@ -132,7 +144,7 @@ def _row(columns: tuple[Any, ...], by: Lens) -> dict[str, Any]:
         "crm_id": crm_id,
         "tags": json.loads(tags) if tags else [],
         "modules": json.loads(modules) if modules else [],
-        "test_order": tests > 0,
+        "test_order": tests > 0 if tested else None,
         "qr_scanned": None,
         "inactive": bool(inactive),
         "consents": consent_table(json.loads(consents) if consents else {}),

@@ -19,6 +19,7 @@ class WooCommerceSubject(conformance.PretendSubject):
 
     kind = WooCommerceSource
     shop = WooCommerceSandbox
+    box: WooCommerceSandbox
     extra = {"customers_every": 0}  # noqa: RUF012 - as the kit declares it
     phone = "billing.phone"
     odd = {  # noqa: RUF012 - as the kit declares it
