@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from klientela.kit import Gone, Person, Record
 from klientela.store import Store, facts
+from klientela.store.changes import history
 from tests.shops import bring, use
 
 MANY = 12  # pages: the first steps hold one, two and four of them
@@ -56,3 +59,43 @@ def test_gone_and_back_in_one_step(store: Store) -> None:
     bring(store, "main", [_own(MANY)], size=1)
     assert _standing(store) == ("Anna12", "+49 30 111111", 0)
     _versions(store)
+
+
+def _flag(store: Store) -> list[tuple[object, object]]:
+    """What the history says of the flag, oldest first: its old and its new value."""
+    with store.reading() as db:
+        (number,) = [row[0] for row in db.rows("SELECT id FROM record WHERE ext = '1'")]
+        said = history(db, [number], facts.sources(db))
+    return [(one["old"], one["new"]) for one in reversed(said) if one["field"] == "gone"]
+
+
+@pytest.mark.parametrize("first", [_own(1), _embedded(1)])
+def test_a_mere_mention_brings_nobody_back(store: Store, first: Person) -> None:
+    use(store)
+    bring(store, "main", [first, _own(2)])
+    bring(store, "main", [Gone(entity="customer", external_id="1")])
+    bring(store, "main", [_embedded(3)])
+    bring(store, "main", [Person(external_id="1", channel="merged", merged_into="2")])
+    assert _standing(store)[2] == 1
+    assert _flag(store) == [(False, True)]
+    bring(store, "main", [_own(4)])
+    assert _standing(store) == ("Anna4", "+49 30 111111", 0)
+    assert _flag(store) == [(False, True), (True, False)]
+
+
+@pytest.mark.parametrize("first", [_own(1), _embedded(1)])
+def test_whoever_stands_in_the_list_again_unchanged_is_back(store: Store, first: Person) -> None:
+    use(store)
+    bring(store, "main", [first, _own(2)])
+    bring(store, "main", [Gone(entity="customer", external_id="1")])
+    report = bring(store, "main", [_own(2), _own(2)])
+    assert (report.changed, report.unchanged) == (1, 1)
+    assert _standing(store)[2] == 0
+    assert _flag(store) == [(False, True), (True, False)]
+
+
+def test_another_stream_of_the_source_may_speak_for_the_list(store: Store) -> None:
+    use(store)
+    bring(store, "main", [_own(1), Gone(entity="customer", external_id="1")])
+    bring(store, "main", [Person(external_id="1", version=3, channel="all", first_name="Anna3")])
+    assert _standing(store)[2] == 0

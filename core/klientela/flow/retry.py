@@ -120,8 +120,8 @@ class _Desk:
             stage = inbox.stage_for(source, row, topic)
         else:
             with asking(source, "its streams"):
-                rank = next((one.rank for one in source.streams() if one.name == entry.stream), 0)
-            stage = Stage(row, entry.stream, rank)
+                ranks = {one.name: one.rank for one in source.streams()}
+            stage = Stage(row, entry.stream, ranks.get(entry.stream, 0), ranks=ranks)
         reading = self.db.one("SELECT reading FROM cursor WHERE source = ? AND stream = ?", (row.id, entry.stream))
         raws = [entry.payload.encode(), *[b""] * (len(records) - 1)]
         before = self._newest()

@@ -76,8 +76,8 @@ class Stage:
         ranks: Mapping[str, int] | None = None,
         revives: bool = True,
     ) -> None:
-        """`ranks`: those of further channels by name. `revives`: what comes brings back a record that was gone; where
-        it does not, a deletion also stands before anything else is known of the record."""
+        """`ranks`: those of the source's own streams by name. `revives`: what they bring brings back a record that was
+        gone; where it does not, a deletion also stands before anything else is known of the record."""
         self.source = source
         self.stream = stream
         self.rank = rank
@@ -99,6 +99,11 @@ class Stage:
             )
             self.channels[name] = number
         return self.channels[name]
+
+    def _brings_back(self, name: str | None) -> bool:
+        """Whether a claim says that its object is there (R0c, R57): those of the source's own lists do. An order that
+        names its buyer, a note that he was merged away or an import says nothing of the kind."""
+        return self.revives and self.import_channel is None and (name is None or name in self.further)
 
     def page(self, step: Step, page: Page, reading: int) -> News:
         """Stage one page: register, compare, write the news, quarantine what cannot be taken."""
@@ -160,8 +165,9 @@ class Stage:
                 news.fresh.add(row.id)
             channel = self.channel(step, fact.channel)
             stub = row.channel is None
+            back = row.gone == 1 and self._brings_back(fact.channel)
             if row.channel is None or row.channel == channel:
-                if row.hash == digest and not (row.gone and self.revives):
+                if row.hash == digest and not back:
                     news.unchanged += 1
                     continue
                 if row.channel is not None and _older(fact.version, row.version):
@@ -171,17 +177,21 @@ class Stage:
                     # a value that this very step has stored lived for no moment: it is no history
                     closed.append(row.id)
                 row.channel, row.version, row.reading = channel, fact.version, reading
-                row.hash, row.body, row.gone, row.seq = digest, body, 0 if self.revives else row.gone, step.seq
+                row.hash, row.body, row.gone, row.seq = digest, body, 0 if back else row.gone, step.seq
             else:
                 live = others.get((row.id, channel))
-                if live is not None and (live[1] == digest or _older(fact.version, live[0])):
+                same = live is not None and live[1] == digest
+                if (same and not back) or (live is not None and not same and _older(fact.version, live[0])):
                     news.unchanged += 1
                     continue
-                extra[row.id, channel] = (row.id, channel, step.seq, fact.version, reading, digest, 0, body)
-                others[row.id, channel] = (fact.version, digest)
-                row.more = 1
-                if self.revives:
-                    row.gone = 0
+                if not same:
+                    extra[row.id, channel] = (row.id, channel, step.seq, fact.version, reading, digest, 0, body)
+                    others[row.id, channel] = (fact.version, digest)
+                    row.more = 1
+                if back:
+                    if not row.touched and row.seq != step.seq:
+                        closed.append(row.id)  # that it was gone is history now
+                    row.gone, row.seq = 0, step.seq
             if row.touched:
                 pass
             elif row.is_new or stub:
@@ -288,8 +298,8 @@ class Stage:
         )
         db.update(
             t.record,
-            ("more", "gone"),
-            [(r.more, r.gone, r.id) for r in changed.values() if not r.is_new and r.body is None],
+            ("more", "gone", "seq"),
+            [(r.more, r.gone, r.seq, r.id) for r in changed.values() if not r.is_new and r.body is None],
         )
 
     def _pass_on(

@@ -141,6 +141,7 @@ class _Run:
         self.deriver: Deriver | None = None
         self.size = 1  # pages of a step
         self.loading = Loading(store, row.id)
+        self.ranks: dict[str, int] = {}  # of the streams, by name
 
     # -- the run -------------------------------------------------------------------
 
@@ -160,6 +161,7 @@ class _Run:
             self.source.recall = self._recall
             with asking(self.source, "its streams"):
                 streams = self.source.streams()
+            self.ranks = {stream.name: stream.rank for stream in streams}
             for stream in streams:
                 self._messages()
                 self._stream(stream)
@@ -256,7 +258,7 @@ class _Run:
             self._note(stream, cursor)
             return
         position = self._open(stream, cursor, mark)
-        stage = Stage(self.row, stream.name, stream.rank)
+        stage = Stage(self.row, stream.name, stream.rank, ranks=self.ranks)
         seen: set[int] | None = set() if stream.complete and (stream.snapshot or self.full) else None
         buffer: list[Page] = []
         came = 0
@@ -469,7 +471,7 @@ class _Run:
         """Let a source say what became of the records that its sweep did not find, before they are flagged."""
         if stream.missing is None:
             return
-        cursor, stage = self._load(stream), Stage(self.row, stream.name, stream.rank)
+        cursor, stage = self._load(stream), Stage(self.row, stream.name, stream.rank, ranks=self.ranks)
         for start in range(0, len(gone), 100):
             with self.store.reading() as db:
                 few = db.pack(gone[start : start + 100])
