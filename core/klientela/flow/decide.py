@@ -1,0 +1,355 @@
+"""An operator decides about identity: these are one person, these are not, take that decision back (R21, R24b).
+
+A decision is a pair of record keys that holds whether or not the records are there; what follows from it is derived in
+the same transaction, by the same functions as every page. Nothing moves: a decision withdrawn leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from klientela.errors import Conflict, Misconfigured, UnknownThing
+from klientela.failpoints import failpoint
+from klientela.flow.derive import Deriver
+from klientela.store import facts, ids
+from klientela.store import tables as t
+from klientela.store.database import Db, Step, Store
+from klientela.store.ledger import Line, write
+from klientela.store.locate import Found, customers_of, locate, record_keys
+from klientela.store.rows import members_of, records_of
+
+MUST, CANNOT = "must", "cannot"
+
+
+class Pair(NamedTuple):
+    """That two records are one person (`must`) or are not (`cannot`)."""
+
+    kind: str
+    a: int
+    b: int
+
+
+class _Said(NamedTuple):
+    """An active decision on a pair, and the change it was made by."""
+
+    id: int
+    pair: Pair
+    seq: int
+    reason: str | None
+
+
+@dataclass
+class Decided:
+    """What a decision led to: every customer it made another one, by id. `seq` None: a dry run, nothing is written."""
+
+    seq: int | None = None
+    customers: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON shape of commands that decide (contract.md)."""
+        made: dict[str, Any] = {} if self.seq is None else {"seq": self.seq}
+        return {**made, "customers": self.customers}
+
+
+def merge(store: Store, one: str, two: str, *, reason: str, actor: str = "operator", dry_run: bool = False) -> Decided:
+    """Two customers are one person: `must` between their oldest records. Ids or record keys name them.
+
+    UnknownThing for an id nobody has, Conflict where they are one already or an active decision says otherwise.
+    """
+
+    def pairs(step: Step) -> list[Pair]:
+        first, second = (_found(step, text) for text in (one, two))
+        if first.customer == second.customer:
+            raise Conflict("they are one customer already", hint=f"`klientela why {one}` says why")
+        return [Pair(MUST, _anchor(step.db, first.customer), _anchor(step.db, second.customer))]
+
+    return _decide(store, "merge", pairs, reason, actor, dry_run)
+
+
+def split(
+    store: Store,
+    customer: str,
+    records: Sequence[str],
+    *,
+    reason: str,
+    actor: str = "operator",
+    dry_run: bool = False,
+) -> Decided:
+    """Some records of a customer are another person: `must` among them, `cannot` between each and the oldest of the rest.
+
+    What remains falls as its edges say. `records` are keys `source/entity/external_id` of that customer.
+    """
+
+    def pairs(step: Step) -> list[Pair]:
+        whole = _found(step, customer)
+        named = list(dict.fromkeys(_member(step, key, whole) for key in records))
+        if not named:
+            raise Misconfigured("no record is named", hint="Name records with --record source/entity/external_id.")
+        members = _members(step.db, whole.customer)
+        rest = [number for number in members if number not in named]
+        if not rest:
+            raise Conflict(
+                "these are all the records of that customer, so nothing would be split", hint="Leave one out."
+            )
+        return [
+            *(Pair(MUST, named[0], number) for number in named[1:]),
+            *(Pair(CANNOT, number, rest[0]) for number in named),
+        ]
+
+    return _decide(store, "split", pairs, reason, actor, dry_run)
+
+
+def undo(store: Store, seq: int, *, actor: str = "operator", dry_run: bool = False) -> Decided:
+    """Take a decision back, by the number of its change; of an undo: let the decision hold again.
+
+    Conflict for what is undone already, for an automatic join, and where a decision that holds again would contradict
+    others. A decision can always be taken back, in any order: should what it had overruled contradict later decisions,
+    a `cannot` stands before a `must` (R22).
+    """
+    with _Desk(store, "undo", actor, dry_run) as desk:
+        step = desk.step
+        standing = step.db.rows(
+            "SELECT id, kind, a, b, to_seq, detail FROM decision WHERE from_seq = ? AND b IS NOT NULL ORDER BY id",
+            (seq,),
+        )
+        if standing:
+            pairs = _withdraw(step, seq, standing)
+        else:
+            pairs = _again(step, seq)
+            _consistent(step.db, pairs)
+        desk.done("undone", pairs, {"undo": seq})
+    return desk.result
+
+
+# -- writing ------------------------------------------------------------------------------------------------------------
+
+
+def _decide(
+    store: Store, word: str, pairs: Callable[[Step], list[Pair]], reason: str, actor: str, dry_run: bool
+) -> Decided:
+    if not reason.strip():
+        raise Misconfigured("a decision needs a reason", hint="Give one with --reason TEXT; it is kept in the log.")
+    with _Desk(store, word, actor, dry_run) as desk:
+        made = pairs(desk.step)
+        _write(desk.step, made, reason)
+        _consistent(desk.step.db, made)
+        desk.done("decided", made, {"decision": word, "reason": reason})
+    return desk.result
+
+
+class _Rollback(Exception):
+    """Ends a dry run: everything it wrote is rolled back."""
+
+
+class _Desk:
+    """One decision: a step in which it is written and everything that follows from it is derived."""
+
+    def __init__(self, store: Store, word: str, actor: str, dry_run: bool) -> None:
+        self.result = Decided()
+        self._dry_run = dry_run
+        self._open = store.step(word, actor=actor)
+        self.store = store
+
+    def __enter__(self) -> _Desk:
+        self.step: Step = self._open.__enter__()
+        return self
+
+    def done(self, kind: str, pairs: Sequence[Pair], detail: dict[str, Any]) -> None:
+        """Write it into the log, derive, and remember whom it concerns."""
+        step = self.step
+        named = sorted({number for pair in pairs for number in (pair.a, pair.b)})
+        before = _publics(step.db, customers_of(step.db, named).values())
+        canons = _canons(step.db, named)
+        said = [[pair.kind, canons[pair.a], canons[pair.b]] for pair in pairs]
+        one, two = [*sorted(before), None, None][:2]
+        body = {"records": sorted(canons.values()), "detail": {**detail, "pairs": sorted(said)}}
+        write(step, [Line(kind, None, one, two, body)])
+        loaded = [item for _, item in sorted(facts.load(step.db, named).items()) if item.fact is not None]
+        Deriver(step.db, self.store.ruleset(step.db)).page(step, loaded, [], [], set(), force=True)
+        failpoint("decision.derived")
+        self.result.customers = _concerned(step, named)
+        self.result.seq = None if self._dry_run else step.seq
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: Any) -> bool:
+        if kind is None and self._dry_run:
+            self._open.__exit__(_Rollback, _Rollback(), None)
+            return False
+        return bool(self._open.__exit__(kind, value, trace))
+
+
+def _write(step: Step, pairs: Sequence[Pair], reason: str | None) -> None:
+    numbers = step.new_ids("decision", len(pairs))
+    step.db.insert(
+        t.decision,
+        ("id", "kind", "a", "b", "detail", "from_seq"),
+        [(number, *pair, reason, step.seq) for number, pair in zip(numbers, pairs, strict=True)],
+    )
+
+
+def _withdraw(step: Step, seq: int, standing: Sequence[tuple[Any, ...]]) -> list[Pair]:
+    active = [row for row in standing if row[4] is None]
+    if not active:
+        raise Conflict(
+            f"the decision {seq} was taken back already, by {standing[0][4]}",
+            hint=f"`klientela undo {standing[0][4]}` lets it hold again",
+        )
+    step.db.run(
+        f"UPDATE decision SET to_seq = ? WHERE id {step.db.among}", (step.seq, step.db.pack([row[0] for row in active]))
+    )
+    return [Pair(*row[1:4]) for row in active]
+
+
+def _again(step: Step, seq: int) -> list[Pair]:
+    """Undo of an undo: what it took back is decided anew."""
+    rows = step.db.rows(
+        "SELECT kind, a, b, detail FROM decision WHERE to_seq = ? AND b IS NOT NULL ORDER BY id", (seq,)
+    )
+    if not rows:
+        raise _no_decision(step.db, seq)
+    pairs = [Pair(*row[:3]) for row in rows]
+    active = {one.pair for one in _active(step.db)}
+    if all(pair in active for pair in pairs):
+        raise Conflict(f"what {seq} took back holds again already", hint="`klientela audit` shows by which change")
+    _write(step, pairs, rows[0][3])
+    return pairs
+
+
+def _no_decision(db: Db, seq: int) -> Exception:
+    kinds = {row[0] for row in db.rows("SELECT DISTINCT kind FROM audit WHERE seq = ?", (seq,))}
+    if kinds & {"merged", "joined", "founded"}:
+        return Conflict(
+            f"{seq} is no operator's decision but what the rules did", hint="`klientela split` takes records apart"
+        )
+    if kinds:
+        return Conflict(f"{seq} is no decision that can be undone ({', '.join(sorted(kinds))})")
+    return UnknownThing(f"there is no decision {seq}", hint="`klientela audit` shows them with their numbers")
+
+
+# -- what holds together ------------------------------------------------------------------------------------------------
+
+
+def _active(db: Db) -> list[_Said]:
+    """Active decisions on pairs; of several on one pair the newest holds (R21)."""
+    newest: dict[frozenset[int], _Said] = {}
+    for number, kind, a, b, seq, detail in db.rows(
+        "SELECT id, kind, a, b, from_seq, detail FROM decision WHERE to_seq IS NULL AND b IS NOT NULL "
+        "AND kind IN ('must', 'cannot') ORDER BY id"
+    ):
+        newest[frozenset((a, b))] = _Said(number, Pair(kind, a, b), seq, detail)
+    return list(newest.values())
+
+
+def _consistent(db: Db, fresh: Iterable[Pair]) -> None:
+    """Conflict, naming the older decision, where what is decided contradicts itself over several pairs."""
+    said = _active(db)
+    of: dict[int, dict[int, _Said]] = {}
+    for one in said:
+        if one.pair.kind == MUST:
+            of.setdefault(one.pair.a, {})[one.pair.b] = one
+            of.setdefault(one.pair.b, {})[one.pair.a] = one
+    news = set(fresh)
+    for one in said:
+        if one.pair.kind != CANNOT:
+            continue
+        chain = _chain(of, one.pair.a, one.pair.b)
+        if chain is None:
+            continue
+        other = next((link for link in chain if link.pair not in news), chain[0]) if one.pair in news else one
+        keys = record_keys(db, [other.pair.a, other.pair.b])
+        same = "are" if other.pair.kind == MUST else "are not"
+        raise Conflict(
+            f"that contradicts decision {other.seq}: {keys[other.pair.a]} and {keys[other.pair.b]} {same} one person",
+            hint=f"`klientela undo {other.seq}` takes it back",
+        )
+
+
+def _chain(of: dict[int, dict[int, _Said]], start: int, end: int) -> list[_Said] | None:
+    """The decisions by which two records are one person; None if they are not."""
+    came: dict[int, tuple[int, _Said]] = {}
+    frontier = [start]
+    while frontier:
+        here = frontier.pop(0)
+        if here == end:
+            path = []
+            while here != start:
+                here, link = came[here]
+                path.append(link)
+            return path
+        for there, link in of.get(here, {}).items():
+            if there != start and there not in came:
+                came[there] = (here, link)
+                frontier.append(there)
+    return None
+
+
+# -- who is meant -------------------------------------------------------------------------------------------------------
+
+
+def _found(step: Step, text: str) -> Found:
+    return locate(step.db, step.store.key, text)
+
+
+def _member(step: Step, key: str, whole: Found) -> int:
+    found = _found(step, key)
+    if found.customer != whole.customer:
+        raise Conflict(
+            f"the record {key} is of another customer", hint="`klientela why ID` lists the records of a customer"
+        )
+    return found.record
+
+
+def _members(db: Db, customer: int) -> list[int]:
+    """The records of a customer, oldest first by canonical key (R22)."""
+    sources = facts.sources(db)
+    rows = members_of(db, [customer], "p.id, p.created, r.source, r.entity, r.ext")[customer]
+    return [
+        row[0]
+        for row in sorted(
+            rows,
+            key=lambda row: (
+                2**62 if row[1] is None else row[1], sources[row[2]].uid, facts.entity_name(row[3]), row[4].encode(),
+            ),
+        )
+    ]  # fmt: skip
+
+
+def _anchor(db: Db, customer: int) -> int:
+    return _members(db, customer)[0]
+
+
+def _canons(db: Db, records: Sequence[int]) -> dict[int, str]:
+    """Records by their key for ever, as the log writes them."""
+    return {
+        number: f"{uid}\0{t.ENTITIES[entity]}\0{ext}"
+        for number, uid, entity, ext in db.rows(
+            f"SELECT r.id, s.uid, r.entity, r.ext FROM record r JOIN source s ON s.id = r.source WHERE r.id {db.among}",
+            (db.pack(records),),
+        )
+    }
+
+
+def _publics(db: Db, customers: Iterable[int]) -> list[bytes]:
+    rows = db.rows(f"SELECT pub FROM customer WHERE id {db.among}", (db.pack(customers),))
+    return [bytes(row[0]) for row in rows]
+
+
+def _concerned(step: Step, named: Sequence[int]) -> list[dict[str, Any]]:
+    """The customers that hold the named records now, and those the log of this change names."""
+    db = step.db
+    told = {
+        ids.pub8(bytes(public))
+        for row in db.rows("SELECT customer, other FROM audit WHERE seq = ?", (step.seq,))
+        for public in row
+        if public is not None
+    }
+    found = {row[0] for row in db.rows(f"SELECT id FROM customer WHERE pub8 {db.among}", (db.pack(sorted(told)),))}
+    found |= set(customers_of(db, named).values())
+    publics = {
+        number: ids.text(bytes(pub))
+        for number, pub in db.rows(f"SELECT id, pub FROM customer WHERE id {db.among}", (db.pack(sorted(found)),))
+    }
+    records = records_of(db, publics, facts.sources(db), step.store.key)
+    made = [{"id": public, "records": records[number]} for number, public in publics.items()]
+    return sorted(made, key=lambda item: str(item["id"]))
