@@ -18,6 +18,7 @@ from pydantic import ConfigDict
 from klientela.kit import (
     SECOND,
     UNSET,
+    Capabilities,
     Checked,
     Gone,
     Http,
@@ -398,6 +399,13 @@ class ChecksNothing(Corner):
             return super().check()
         except SourceRefused:
             return Checked()
+
+
+@fails("capabilities")
+class SaysNothing(Corner):
+    """Knows accounts and orders, and tells nobody."""
+
+    capabilities = Capabilities()
 
 
 @fails("secrets")

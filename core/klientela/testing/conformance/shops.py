@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from klientela.errors import KlientelaError, SourceRefused
 from klientela.model.instants import HOUR
-from klientela.source import SourceSettings
+from klientela.model.records import Checkout, Order, Person, Record
+from klientela.source import SourceSettings, Window
 from klientela.testing.conformance.bench import Bench, demand
 from klientela.testing.conformance.subject import Failure, Trouble
 
@@ -109,6 +110,43 @@ def secrets(bench: Bench) -> None:
         demand(where is None, f"a secret is shown in: {(where or '').replace(secret, '[the secret]')[:200]}")
 
 
+def capabilities(bench: Bench) -> None:
+    """What a source brings it says it can know: the rest is shown nowhere, not even as a zero (R33)."""
+    bench.people(2)
+    if "partial_payload" not in bench.subject.not_applicable:
+        bench.subject.trouble("mention", "p1")  # most often an order
+    source = bench.source()
+    said = set(source.capabilities.names())
+    lists = source.streams()
+    brought = {
+        what
+        for stream in lists
+        for page in stream.read(Window(), None)
+        for one in page.records
+        for what in _brought(one)
+    }
+    hidden = sorted(brought - said)
+    demand(not hidden, f"it brings {', '.join(hidden)} and does not say so: write it into its capabilities")
+    finds = any(stream.sweep is not None or stream.complete for stream in lists)
+    demand(not finds or "deletions" in said, "it finds deletions and does not say so: write it into its capabilities")
+
+
+def _brought(record: Record) -> Iterator[str]:
+    """The capabilities that a record is proof of."""
+    if isinstance(record, Person) and record.kind in ("account", "guest"):
+        yield "accounts"
+    if isinstance(record, Person) and record.consents:
+        yield "consents"
+    if isinstance(record, Person | Order) and record.tags:
+        yield "tags"
+    if isinstance(record, Order):
+        yield "orders"
+        if record.test is True:
+            yield "test_orders"
+    if isinstance(record, Checkout):
+        yield "checkouts"
+
+
 def _told(ask: Any) -> Any:
     """What comes of asking, with everything that an error carries along."""
     try:
@@ -141,4 +179,4 @@ def _overheard(said: list[str]) -> Iterator[None]:
         root.setLevel(level)
 
 
-CHECKS = (deletions, suddenly_empty, another_shop, wrong_credentials, unknown_settings, secrets)
+CHECKS = (deletions, suddenly_empty, another_shop, wrong_credentials, unknown_settings, capabilities, secrets)
