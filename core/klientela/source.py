@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 GuestPolicy = Literal["per_order", "per_source", "merge"]
 
+UNUSED: dict[str, Any] = {"x-unused": True}
+"""Marks a setting that is understood but has no effect yet; whoever sets it is told so (settings/unused.py)."""
+
 Position = Any
 """Where a paging run stands: any JSON value of the plugin's choosing; None at the start."""
 
@@ -41,7 +44,11 @@ class SourceSettings(BaseModel):
     default_status: Literal["registered", "guest"] = Field(
         default="registered", description="status of contacts without order (R4)"
     )
-    guest_hints: bool = Field(default=False, description="show, never join, guest orders with the same address (R7)")
+    guest_hints: bool = Field(
+        default=False,
+        description="no effect in this version: guest orders are not hinted at (R7)",
+        json_schema_extra=UNUSED,
+    )
     timezone: str | None = Field(default=None, description="zone of times that carry none, and of cron")
 
 

@@ -178,7 +178,7 @@ class Daemon:
         if new.store_url() != old.store_url() or new.settings.web != old.settings.web:
             log.warning("a change of [store] or [web] needs a restart; the rest of the configuration is taken over")
         self._house = fresh
-        for said in (*new.warnings, *settle(self._store, fresh)):
+        for said in (*new.warnings, *new.unused, *settle(self._store, fresh)):
             log.warning(said)
         self._jobs.change(fresh.plans())
         log.info(

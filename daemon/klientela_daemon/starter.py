@@ -50,8 +50,7 @@ retroactive_link = "never"            # never | verified_email | always
 host = "127.0.0.1"                    # health and metrics of `klientela run`
 port = 8000
 
-# Both files belong beside the backups, not into the database.
+# The file belongs beside the backups, not into the database.
 [privacy]
 key_file = "klientela.key"
-tombstones = "klientela.tombstones"
 """

@@ -344,6 +344,42 @@ def test_a_file_with_secrets_that_all_can_read_is_warned_of(write: Any, tmp_path
     assert load(file, TYPES, environ={"KLIENTELA__SOURCES__MAIN__TOKEN": "x"}).warnings == ()
 
 
+# what has no effect yet --------------------------------------------------------------------------------------------
+
+IDLE = """
+[edit]
+policy = "overlay"
+[rates]
+file = "rates.csv"
+[mail]
+host = "mail.example"
+port = 25
+password = "geheim-123"
+[privacy]
+guest_retention_months = 24
+tombstones = "elsewhere"
+[sources.main]
+guest_hints = true
+"""
+
+
+def test_keys_without_effect_are_told_one_sentence_for_each_table(write: Any) -> None:
+    made = write(GOOD.replace("[sources.main]", IDLE.strip()))
+    version = "not used by this version of klientela"
+    assert sorted(made.unused) == [
+        f"file of [rates] is {version}",
+        f"guest_hints of [sources.main] is {version}",
+        f"host, port and password of [mail] are {version}",
+        f"policy of [edit] is {version}",
+        f"tombstones and guest_retention_months of [privacy] are {version}",
+    ]
+
+
+def test_keys_that_say_what_is_so_anyway_are_not_told(write: Any) -> None:
+    made = write(GOOD + 'guest_hints = false\n[edit]\npolicy = "source_locked"\n[mail]\nport = 587\n')
+    assert made.unused == ()
+
+
 # places and schema -------------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from klientela.settings.places import Path as KeyPath
 from klientela.settings.places import places
 from klientela.settings.problems import Problem, near, problems, refuse
 from klientela.settings.schedule import Schedule, schedule
+from klientela.settings.unused import unused
 from klientela.source import Shop, Source, SourceSettings
 
 DEFAULT_FILE = "klientela.toml"
@@ -32,13 +33,14 @@ _LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 class Configuration:
     """A configuration that was read and found right, and what belongs to it beside the settings.
 
-    `path` is the file (whether or not it exists), `warnings` are sentences for the operator, `secrets` the values that
-    no log may hold.
+    `path` is the file (whether or not it exists), `warnings` are sentences for the operator, `unused` those about keys
+    that have no effect yet, `secrets` the values that no log may hold.
     """
 
     settings: Settings
     path: Path
     warnings: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
 
     @property
@@ -107,6 +109,7 @@ def load(
         settings=settings,
         path=file,
         warnings=tuple(_warnings(file, written)),
+        unused=tuple(unused(settings)),
         secrets=tuple(secret.values()),
     )
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.settings.views import PRESETS, View
-from klientela.source import Source, SourceSettings
+from klientela.source import UNUSED, Source, SourceSettings
 
 Rule = Literal["email", "number", "phone", "address"]
 
@@ -108,14 +108,16 @@ class Edit(Section):
     """What operators may change by hand (R38)."""
 
     policy: Literal["source_locked", "overlay"] = Field(
-        default="source_locked", description="overlay: a pinned value lies over what a shop delivers"
+        default="source_locked",
+        description="what a shop delivers is locked; overlay has no effect in this version",
+        json_schema_extra=UNUSED,
     )
 
 
 class Rates(Section):
-    """Exchange rates for the sum marked with ≈ (R34)."""
+    """Exchange rates; without effect in this version, a sum stands for each currency (R34)."""
 
-    file: Path | None = Field(default=None, description="CSV of the European Central Bank's form")
+    file: Path | None = Field(default=None, description="no effect in this version", json_schema_extra=UNUSED)
 
 
 class Web(Section):
@@ -126,23 +128,32 @@ class Web(Section):
 
 
 class Mail(Section):
-    """Messages by SMTP; off while no host is given."""
+    """Messages by SMTP; without effect in this version, nothing is sent."""
 
-    host: str | None = Field(default=None, description="the SMTP server")
-    port: int = Field(default=587, ge=1, le=65535, description="its port")
-    user: str | None = Field(default=None, description="who signs in there")
-    password: SecretStr | None = Field(default=None, description="and with what")
-    sender: str | None = Field(default=None, description="the From address")
-    security: Literal["starttls", "tls", "none"] = Field(default="starttls", description="how the line is secured")
+    host: str | None = Field(default=None, description="the SMTP server", json_schema_extra=UNUSED)
+    port: int = Field(default=587, ge=1, le=65535, description="its port", json_schema_extra=UNUSED)
+    user: str | None = Field(default=None, description="who signs in there", json_schema_extra=UNUSED)
+    password: SecretStr | None = Field(default=None, description="and with what", json_schema_extra=UNUSED)
+    sender: str | None = Field(default=None, description="the From address", json_schema_extra=UNUSED)
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="how the line is secured", json_schema_extra=UNUSED
+    )
 
 
 class Privacy(Section):
-    """Files that must outlive a restored database (R56), and retention (R59)."""
+    """The instance's key, which must outlive a restored database (R56)."""
 
     key_file: Path = Field(default=Path("klientela.key"), description="the instance's secret key; made once")
-    tombstones: Path = Field(default=Path("klientela.tombstones"), description="who was erased, as keyed hashes")
+    tombstones: Path = Field(
+        default=Path("klientela.tombstones"),
+        description="no effect in this version: nobody is erased (R56)",
+        json_schema_extra=UNUSED,
+    )
     guest_retention_months: int | None = Field(
-        default=None, ge=1, description="guest rows older than this are pseudonymised (R59)"
+        default=None,
+        ge=1,
+        description="no effect in this version: guest rows stay as they are (R59)",
+        json_schema_extra=UNUSED,
     )
 
 

@@ -20,14 +20,13 @@ def verb(
     config: Config = None,
     as_json: Json = False,
 ) -> int:
-    """Back up the store into one file. The daemon may go on; the key and the tombstones are kept apart."""
+    """Back up the store into one file. The daemon may go on; the key is kept apart."""
     here = house(config)
     with opened(here) as store:
         size = backup(store, file.absolute(), replace=force)
-    privacy = here.config.settings.privacy
-    key, tombstones = here.config.file(privacy.key_file), here.config.file(privacy.tombstones)
+    key = here.config.file(here.config.settings.privacy.key_file)
     if as_json:
-        render.emit({"file": str(file.absolute()), "bytes": size, "also_keep": [str(key), str(tombstones)]})
+        render.emit({"file": str(file.absolute()), "bytes": size, "also_keep": [str(key)]})
     else:
         render.say(f"wrote {file} ({size / 2**20:.1f} MiB)")
         render.say(f"Keep {key} too, in another place: without it no id of a restored store can be trusted.")

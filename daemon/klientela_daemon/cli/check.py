@@ -26,14 +26,14 @@ def verb(
     as_json: Json = False,
 ) -> int:
     """Validate the configuration, try each source's credentials, and print guest policies and capabilities."""
-    here = house(config)
+    here = house(config, unused=True)
     wanted = here.chosen(sources)
     with ThreadPoolExecutor(_TOGETHER) as pool:
         found = list(pool.map(lambda item: try_source(here.config, here.plugins, *item), wanted.items()))
     broken: list[dict[str, str | None]] = [
         {"name": name, "error": error} for name, error in here.plugins.broken.items()
     ]
-    warnings = list(here.config.warnings)
+    warnings = [*here.config.warnings, *here.config.unused]
     if as_json:
         render.emit({"config": str(here.config.path), "warnings": warnings, "plugins": broken, "sources": found})
     else:

@@ -23,7 +23,7 @@ def verb(
 
     SIGTERM and Ctrl-C finish or roll back the page in progress; SIGHUP reads the configuration again.
     """
-    here = house(config)
+    here = house(config, unused=True)
     logs.set_up(level=level)
     path = here.config.path
     return Daemon(here, lambda: read(path)).run()

@@ -34,7 +34,7 @@ def verb(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell on stderr what the sources wait for.")] = False,
 ) -> int:
     """Sync sources once, now: all of them, or those named."""
-    here = house(config)
+    here = house(config, unused=True)
     wanted = here.chosen(sources)
     logs.set_up(level="info" if verbose else "error")
     with opened(here, create=True) as store, stopping() as stop:
