@@ -19,6 +19,7 @@ from klientela.failpoints import POINTS
 from klientela.hookspecs import klientela_routes, klientela_sources
 from klientela.plugins import find
 from klientela.settings import Settings
+from klientela.settings.model import Feed
 from klientela.settings.views import COLUMNS, PRESETS, View
 from klientela_csv import fields
 from klientela_daemon.cli import VERBS
@@ -61,6 +62,8 @@ def configuration() -> str:
     parts = [NOTE, "# Configuration\n", "Unknown keys anywhere are errors that name the key, the file and the line.\n"]
     parts += _table(Settings, "")
     parts += _views()
+    parts.append(f"## `[feed.NAME]`\n\n{inspect.cleandoc(Feed.__doc__ or '')}\n")
+    parts.append(_rows(Feed))
     for name, kind in sorted(find().types.items()):
         parts.append(f'## `[sources.NAME]` with `type = "{name}"`\n')
         parts.append(_rows(kind.Settings))

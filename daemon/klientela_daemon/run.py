@@ -21,13 +21,13 @@ from klientela.store import operation
 from klientela.store.database import Store
 from klientela.store.operation import SourceState
 from klientela_daemon import logs, systemd
-from klientela_daemon.door import HouseDoor
 from klientela_daemon.failures import sentence
 from klientela_daemon.house import House
-from klientela_daemon.http import Health, Listener, application, mounts
+from klientela_daemon.http import Health, Listener, application
 from klientela_daemon.jobs import Jobs, stale
 from klientela_daemon.metrics import Metrics
 from klientela_daemon.opening import opened, settle
+from klientela_daemon.street import Street
 from klientela_daemon.webhooks import Webhooks
 
 log = logs.logger("klientela.daemon")
@@ -52,6 +52,7 @@ class Daemon:
         self._store: Store
         self._jobs: Jobs
         self._webhooks: Webhooks
+        self._street: Street
         self._listener: Listener
 
     def run(self) -> int:
@@ -75,6 +76,7 @@ class Daemon:
                 log.warning(said)
             self._jobs = Jobs(store, self.sync)
             self._webhooks = Webhooks(store, lambda: self._house, self._stop, self._metrics)
+            self._street = Street(store, lambda: self._house, self._stop)
             web = self._house.config.settings.web
             served = application(self.health, self.metrics, self._routes())
             self._listener = Listener(served, web.host, web.port)
@@ -89,12 +91,14 @@ class Daemon:
             self._jobs.start(self._house.plans())
             self._worklist.start()
             self._webhooks.start()
+            self._street.start()
             self._announce()
             while not self._stop.is_set():
                 self._turn()
             return self._end()
         finally:
             self._stop.set()
+            self._street.stop()
             self._jobs.stop(0)
             self._listener.stop()
 
@@ -151,6 +155,7 @@ class Daemon:
         for name in [name for name in self._sources if name not in late]:
             self._forget(name)
         self._listener.stop()
+        self._street.stop()
         if not self._webhooks.stop(2.0):
             log.warning("left behind webhooks that were being applied; the next start goes on with them")
         log.info("klientela has stopped")
@@ -160,6 +165,9 @@ class Daemon:
         """Whether somebody is still inside the store, which then is left to the end of the process."""
         webhooks: Webhooks | None = getattr(self, "_webhooks", None)
         if webhooks is not None and not webhooks.asleep:
+            return True
+        street: Street | None = getattr(self, "_street", None)
+        if street is not None and not street.asleep:
             return True
         return self._worklist.is_alive() or bool(getattr(self, "_jobs", None) and self._jobs.running)
 
@@ -181,6 +189,7 @@ class Daemon:
         for said in (*new.warnings, *new.unused, *settle(self._store, fresh)):
             log.warning(said)
         self._jobs.change(fresh.plans())
+        self._street.change()
         log.info(
             "the configuration was read again", sources=sorted(new.settings.sources), planned=sorted(fresh.plans())
         )
@@ -248,8 +257,7 @@ class Daemon:
 
     def _routes(self) -> list[BaseRoute]:
         """What is served beside health and metrics."""
-        self._door = HouseDoor(self._store, lambda: self._house, stop=self._stop)
-        return [*self._webhooks.routes, *mounts(self._house.plugins, self._door)]
+        return [*self._webhooks.routes, *self._street.routes()]
 
     # Health -------------------------------------------------------------------------------------------------------
 

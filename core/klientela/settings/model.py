@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -157,6 +158,29 @@ class Privacy(Section):
     )
 
 
+class Feed(Section):
+    """Whom decisions about customers are told: batches of ids, POSTed in order, each signed with the secret."""
+
+    url: str = Field(description="where to POST them, https://…")
+    secret: SecretStr = Field(description="signs each batch (HMAC-SHA256); both sides know it")
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
+            # the url may hold a token and is not repeated
+            raise ValueError("write https://HOST/PATH, without user or #")
+        return url
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr) -> SecretStr:
+        if len(secret.get_secret_value()) < 16:
+            raise ValueError("a secret of fewer than 16 characters can be guessed")
+        return secret
+
+
 class Settings(Section):
     """The whole configuration. `sources` holds each plugin's own settings class, chosen by `type`."""
 
@@ -169,6 +193,7 @@ class Settings(Section):
     rates: Rates = Rates()
     web: Web = Web()
     mail: Mail = Mail()
+    feed: Mapping[str, Feed] = {}
     privacy: Privacy = Privacy()
 
     @field_validator("views", mode="before")

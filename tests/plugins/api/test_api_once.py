@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.conftest import fresh_schema
 from tests.daemon.house import Process, until
 from tests.plugins.api.till import Till, customer, order, till
-from tests.conftest import fresh_schema
 
 from klientela.model.instants import DAY
 from klientela.store import receipts
