@@ -117,6 +117,7 @@ _ODD: dict[Trouble, Callable[[Node], None]] = {
 
 class TestBillbee(conformance.Suite):
     subject = BillbeeSubject
+    package = "klientela_billbee"
 
 
 class TestBillbeeOnPostgres(conformance.Suite):

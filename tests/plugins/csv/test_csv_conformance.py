@@ -116,6 +116,7 @@ class LooseSubject(CsvSubject):
 
 class TestCompleteList(conformance.Suite):
     subject = CsvSubject
+    package = "klientela_csv"
 
 
 class TestLooseList(conformance.Suite):

@@ -108,3 +108,4 @@ _ODD: dict[Trouble, Callable[[Node], None]] = {
 
 class TestShopify(conformance.Suite):
     subject = ShopifySubject
+    package = "klientela_shopify"

@@ -127,6 +127,7 @@ class TestWix(conformance.Suite):
     """Once on SQLite, once on PostgreSQL."""
 
     subject = WixSubject
+    package = "klientela_wix"
 
     @pytest.fixture(autouse=True)
     def _stores(self, new_store: Callable[[], Store]) -> None:
