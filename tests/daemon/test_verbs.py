@@ -86,6 +86,40 @@ def test_a_failed_source_is_told_and_the_other_goes_on(run: Any, house: Path) ->
     assert (code, "Did you mean list?" in err) == (1, True)
 
 
+def test_without_any_source_there_is_a_sentence(run: Any, here: Path) -> None:
+    configure("")
+    code, out, err = run("sync")
+    assert (code, out, err) == (0, "There are no sources yet; add a table [sources.NAME].\n", "")
+    assert document(run, "sync") == {"runs": []}
+
+
+def test_check_says_of_another_shop_what_sync_will_say(run: Any, here: Path) -> None:
+    shop = '[sources.s]\ntype = "shopify"\nshop = "s"\naccess_token = "{token}"\nbase_url = "{url}"\n'
+    with serve(Sandbox(customers=5, seed=5).app) as url:
+        configure(shop.format(token=TOKEN, url=url))
+        assert document(run, "check")["sources"][0]["ok"]
+        assert not (here / "klientela.db").exists()
+        document(run, "sync")
+        assert document(run, "check")["sources"][0]["ok"]
+    with serve(Sandbox(customers=5, seed=6).app) as url:
+        configure(shop.format(token=TOKEN, url=url))
+        (checked,) = document(run, "check", code=1)["sources"]
+        (synced,) = document(run, "sync", code=1)["runs"]
+        assert checked["error"] == synced["error"]
+        assert checked["error"]["kind"] == "changed"
+        code, out, _ = run("check")
+        assert code == 1
+        assert "✗ s" in out
+        assert "another shop answers under the name s" in out
+
+
+def test_check_goes_on_where_the_store_cannot_be_read(run: Any, house: Path) -> None:
+    (house / "klientela.db").write_text("no database at all")
+    told = document(run, "check")
+    assert told["sources"][0]["ok"]
+    assert "cannot be told" in told["warnings"][0]
+
+
 def test_wrong_headers_are_a_sentence(run: Any, house: Path) -> None:
     (house / "people.csv").write_text("Colour,Size\nred,1\n")
     (failed,) = document(run, "sync", code=1)["runs"]

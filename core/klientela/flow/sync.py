@@ -102,6 +102,16 @@ def sync(
     return report
 
 
+def another_shop(name: str, standing: str | None, found: str | None) -> SourceChanged | None:
+    """Why a source is not read: the shop that answers is not the one this source always had (R60)."""
+    if found is None or standing is None or found == standing:
+        return None
+    return SourceChanged(
+        f"another shop answers under the name {name}: it was {standing}, now {found}",
+        hint="give the other shop a source name of its own; nothing was written",
+    )
+
+
 @dataclass(slots=True)
 class _Cursor:
     since: Instant | None = None
@@ -221,11 +231,9 @@ class _Run:
         with self.store.reading() as db:
             row = db.one("SELECT identity FROM source WHERE id = ?", (self.row.id,))
         standing = row[0] if row else None
-        if found.identity is not None and standing is not None and found.identity != standing:
-            raise SourceChanged(
-                f"another shop answers under the name {self.source.name}: it was {standing}, now {found.identity}",
-                hint="give the other shop a source name of its own; nothing was written",
-            )
+        refused = another_shop(self.source.name, standing, found.identity)
+        if refused is not None:
+            raise refused
         if found.identity is not None and standing is None:
             with self.store.step("identity") as step:
                 step.db.run("UPDATE source SET identity = ? WHERE id = ?", (found.identity, self.row.id))
@@ -482,4 +490,4 @@ class _Run:
                 self._commit(stage, stream, cursor, [Page(found)])
 
 
-__all__ = ["Db", "Iterator", "Report", "sync"]
+__all__ = ["Db", "Iterator", "Report", "another_shop", "sync"]

@@ -8,13 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from klientela.errors import Interrupted, SourceBroken
+from klientela.errors import Interrupted, KlientelaError, SourceBroken
+from klientela.flow.sync import another_shop
 from klientela.plugins import Plugins
 from klientela.settings import Configuration
 from klientela.source import Checked, SourceSettings
+from klientela.store import operation
 from klientela_daemon import failures, render
 from klientela_daemon.cli.common import house
 from klientela_daemon.cli.options import Config, Json
+from klientela_daemon.house import House
+from klientela_daemon.opening import opened
 
 _TOGETHER = 8  # shops asked at the same time
 _PATIENCE = 60.0  # seconds; a sync waits longer, somebody at a terminal does not
@@ -28,12 +32,17 @@ def verb(
     """Validate the configuration, try each source's credentials, and print guest policies and capabilities."""
     here = house(config, unused=True)
     wanted = here.chosen(sources)
+    standing, unseen = _standing(here)
     with ThreadPoolExecutor(_TOGETHER) as pool:
-        found = list(pool.map(lambda item: try_source(here.config, here.plugins, *item), wanted.items()))
+        found = list(
+            pool.map(lambda one: try_source(here.config, here.plugins, one, wanted[one], standing.get(one)), wanted)
+        )
     broken: list[dict[str, str | None]] = [
         {"name": name, "error": error} for name, error in here.plugins.broken.items()
     ]
-    warnings = [*here.config.warnings, *here.config.unused]
+    warnings = [*here.config.warnings, *here.config.unused, *unseen]
+    for said in unseen:
+        failures.warn(said)
     if as_json:
         render.emit({"config": str(here.config.path), "warnings": warnings, "plugins": broken, "sources": found})
     else:
@@ -41,8 +50,21 @@ def verb(
     return 0 if all(one["ok"] for one in found) else failures.FAILED
 
 
-def try_source(config: Configuration, plugins: Plugins, name: str, settings: SourceSettings) -> dict[str, Any]:
-    """What `check` says of one source; an error is told, never raised."""
+def _standing(here: House) -> tuple[dict[str, str | None], list[str]]:
+    """The identity each source had until now, by name (R60), and why it cannot be told, if it cannot."""
+    if not here.config.store_exists():
+        return {}, []
+    try:
+        with opened(here) as store:
+            return {one.name: one.identity for one in operation.states(store)}, []
+    except KlientelaError as error:
+        return {}, [f"whether each shop is still the one it was cannot be told: {failures.sentence(error)}"]
+
+
+def try_source(
+    config: Configuration, plugins: Plugins, name: str, settings: SourceSettings, standing: str | None = None
+) -> dict[str, Any]:
+    """What `check` says of one source; an error is told, never raised. `standing` is the identity the shop had."""
     kind = plugins.types[settings.type]
     told: dict[str, Any] = {
         "source": name,
@@ -61,6 +83,9 @@ def try_source(config: Configuration, plugins: Plugins, name: str, settings: Sou
         seen = _ask(config, plugins, name, settings)
     except Exception as error:  # noqa: BLE001 - a stranger's source may raise anything; the others are still tried
         return {**told, "ok": False, "error": failures.describe(error)}
+    refused = another_shop(name, standing, seen.identity)
+    if refused is not None:
+        told |= {"ok": False, "error": failures.describe(refused)}
     return {**told, "identity": seen.identity, "title": seen.title, "notes": list(seen.notes)}
 
 

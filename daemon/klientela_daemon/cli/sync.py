@@ -44,8 +44,10 @@ def verb(
         reports = run(here, store, wanted, full=full, stop=stop)
     if as_json:
         render.emit({"runs": [report.as_dict() for report in reports]})
-    else:
+    elif reports:
         show(reports)
+    else:
+        render.say("There are no sources yet; add a table [sources.NAME].")
     if stop.is_set():
         return failures.FAILED if as_json else stop.code
     return failures.FAILED if any(report.status in ("failed", "partial") for report in reports) else 0
