@@ -72,6 +72,7 @@ def try_source(
         "ok": True,
         "guests": settings.guests or kind.guests,
         "guests_default": settings.guests is None,
+        "guests_nameless": kind.nameless if settings.guests is None else None,
         "capabilities": kind.capabilities.names(),
         "schedule": settings.every or settings.cron,
         "identity": None,
@@ -117,6 +118,8 @@ def _show(config: Configuration, found: list[dict[str, Any]], broken: list[dict[
         render.say(f"{mark} {one['source']}: {one['type']}{title}")
         guests = "the default of its type" if one["guests_default"] else "configured"
         render.say(f"    guests: {one['guests']} ({guests})")
+        if one["guests_nameless"]:
+            render.say(f"    guests' orders without customer: {one['guests_nameless']} (the default of its type)")
         render.say(f"    can know: {', '.join(one['capabilities']) or 'contacts only'}")
         render.say(f"    runs: {one['schedule'] or 'only by hand (no every or cron)'}")
         for note in one["notes"]:

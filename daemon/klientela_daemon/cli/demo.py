@@ -17,6 +17,7 @@ from klientela.store.overview import listing
 from klientela_daemon import failures, lists, logs, render
 from klientela_daemon.cli import sync, why
 from klientela_daemon.demo import house as demo
+from klientela_daemon.demo import till
 from klientela_daemon.house import House, read
 from klientela_daemon.opening import opened, settle
 from klientela_daemon.run import Daemon
@@ -49,6 +50,10 @@ def verb(
             settle(store, here)
             reports = sync.run(here, store, dict(here.config.settings.sources), full=False, stop=stop)
             sync.show(reports)
+            if till.NAME in here.config.settings.sources:
+                told = till.push(here, store)
+                counts = ", ".join(f"{count} {word}" for word, count in told.items())
+                render.say(f"\nA till pushed what it knows to the daemon's HTTP server: {counts}")
             _show(here, store)
         if any(report.status != "ok" for report in reports):
             return failures.FAILED

@@ -19,7 +19,8 @@ from klientela.model.records import Person
 from klientela.source import Source, Window
 from klientela.testing import serve
 from klientela_daemon.cli.init import write as write_private
-from klientela_daemon.demo import people
+from klientela_daemon.demo import people, till
+from klientela_daemon.door import TYPE
 from klientela_daemon.house import House, read
 from klientela_daemon.sandboxes import application
 
@@ -87,7 +88,8 @@ def furnish(folder: Path | None, opened: list[Shop], port: int) -> House:
     config = place / "klientela.toml"
     if config.exists() and not config.read_text("utf-8").startswith(_MARK):
         raise Conflict(f"{config} is no configuration of the demo", hint="Choose another folder with --dir.")
-    write_private(config, _config(opened, port))
+    pushed = TYPE in plugins.find().types
+    write_private(config, _config(opened, port, pushed))
     here = read(config)
     members: list[list[Person]] = []
     for shop in opened:
@@ -111,7 +113,7 @@ def customers_of(source: Source) -> list[Person]:
 _MARK = "# The configuration of `klientela demo`"
 
 
-def _config(opened: list[Shop], port: int) -> str:
+def _config(opened: list[Shop], port: int, pushed: bool) -> str:
     parts = [f"{_MARK}: pretend shops on loopback and a file beside it.\n"]
     for shop in opened:
         plain = {key: value for key, value in shop.settings.items() if not isinstance(value, dict)}
@@ -122,6 +124,8 @@ def _config(opened: list[Shop], port: int) -> str:
             parts.append(f"[sources.{shop.name}.{key}]\n{lines}")
     parts.append(f'[sources.{LIST}]\ntype = "csv"\npath = "customers.csv"\nevery = "30s"\n')
     parts.append(f'[sources.{LIST}.columns]\nkind = "Art"\n')
+    if pushed:
+        parts.append(till.CONFIG)
     parts.append(f"[web]\nport = {port}\n")
     return "\n".join(parts)
 
