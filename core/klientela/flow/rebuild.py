@@ -60,7 +60,7 @@ def _check(store: Store, progress: Progress | None) -> Rebuilt:
         if left:
             return Rebuilt(False, [f"{left} records wait on the worklist: `klientela sync` finishes them first"])
         with scratch(store, db) as other:
-            _derive(other, progress)
+            derive(other, progress)
             with other.reading() as anew:
                 found = list(islice(differences(store, db, anew), MOST))
         found += mapping.check(db)
@@ -69,7 +69,7 @@ def _check(store: Store, progress: Progress | None) -> Rebuilt:
     return Rebuilt(not found, found[:MOST])
 
 
-def _derive(store: Store, progress: Progress | None) -> None:
+def derive(store: Store, progress: Progress | None) -> None:
     """Derive everything of a scratch store, step by step."""
     with store.step("rebuild") as step:
         rules.everything(step, "rebuild")

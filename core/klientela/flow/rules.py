@@ -74,6 +74,13 @@ def _like(aim: Ruleset, standing: Ruleset) -> Ruleset:
     return replace(aim, sources={**{u: r for u, r in standing.sources.items() if u not in aim.sources}, **aim.sources})
 
 
+def aim(db: Db, wanted: Ruleset) -> Ruleset:
+    """The ruleset that `apply` would put in force."""
+    row = db.one("SELECT r.canonical FROM ruleset r JOIN meta m ON m.name = 'ruleset' AND m.value = CAST(r.id AS TEXT)")
+    standing = Ruleset.parse(row[0]) if row else Ruleset()
+    return _like(by_uid(db, wanted), standing)
+
+
 def put(step: Step, rules: Ruleset) -> int:
     """Make a ruleset the one in force; from this moment every write uses it."""
     db = step.db
@@ -93,15 +100,15 @@ def apply(store: Store, wanted: Ruleset, *, actor: str = "operator") -> int | No
     with store.step("rules apply", actor=actor) as step:
         db = step.db
         standing = store.ruleset(db)
-        aim = _like(by_uid(db, wanted), standing)
-        if aim.canonical() == standing.canonical():
+        goal = _like(by_uid(db, wanted), standing)
+        if goal.canonical() == standing.canonical():
             return None
         seq = step.seq
-        put(step, aim)
+        put(step, goal)
         everything(step, "rules")
-        if aim.timezone != standing.timezone:
+        if goal.timezone != standing.timezone:
             db.run("INSERT INTO work (kind, subject, reason) VALUES ('figures', 0, 'rules') ON CONFLICT DO NOTHING")
-        detail = {"from": standing.digest, "to": aim.digest}
+        detail = {"from": standing.digest, "to": goal.digest}
         write(step, [Line("rules_changed", None, None, None, {"records": [], "detail": detail})])
         return seq
 

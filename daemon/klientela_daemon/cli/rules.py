@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from klientela.flow import rules, work
+from klientela.flow.diff import diff as difference
 from klientela_daemon import failures, logs, render
 from klientela_daemon.cli.common import house
 from klientela_daemon.cli.options import Config, Json
@@ -17,6 +18,41 @@ app = typer.Typer(no_args_is_help=True, help="The rules in force and those of th
 @app.callback()
 def _rules() -> None:
     """The rules in force and those of the configuration."""
+
+
+@app.command("diff")
+def diff(config: Config = None, as_json: Json = False) -> int:
+    """What the configuration's rules would do: who would be joined, who would fall apart. Nothing is written.
+
+    Another file with --config shows what its rules would do to its store.
+    """
+    here = house(config)
+    logs.set_up(level="error")
+    with opened(here) as store, render.bar() as bar:
+        wanted = here.config.settings.ruleset(here.plugins.types)
+        found = difference(store, wanted, progress=lambda left: bar.update("rules", 0, f"{left} records left"))
+    if as_json:
+        render.emit(found)
+        return 0
+    if not any(found[kind] for kind in ("joined", "split", "appeared", "vanished")):
+        render.say("Nothing would change.")
+        return 0
+    for entry in found["joined"]:
+        render.say(f"joined: {' + '.join(entry['customers'])} -> {entry['into']}  {_money(entry['revenue'])}")
+    for entry in found["split"]:
+        render.say(f"split: {entry['customer']} -> {' + '.join(entry['into'])}  {_money(entry['revenue'])}")
+    for kind in ("appeared", "vanished"):
+        if found[kind]:
+            render.say(f"{kind}: {', '.join(found[kind])}")
+    render.say(
+        f"{len(found['joined'])} customers would be made of several, {len(found['split'])} would fall apart. "
+        "`klientela rules apply` does exactly that; nothing was written."
+    )
+    return 0
+
+
+def _money(revenue: list[dict[str, str]]) -> str:
+    return ", ".join(f"{one['amount']} {one['currency']}" for one in revenue)
 
 
 @app.command("apply")

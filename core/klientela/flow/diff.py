@@ -1,0 +1,157 @@
+"""What other rules would do, computed without writing anything: who would be joined, who would fall apart (D4).
+
+The facts of this moment are derived once more under the other rules in a scratch store, by the functions of every sync,
+and the two memberships are held against each other. So `rules apply` does exactly what is said here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from klientela.errors import Conflict
+from klientela.flow import rules, work
+from klientela.flow.rebuild import derive
+from klientela.flow.tally import FIGURES, Tally
+from klientela.model.money import decimal
+from klientela.rules.ruleset import Ruleset
+from klientela.store import ids
+from klientela.store.database import Db, Store
+from klientela.store.scratch import scratch
+
+_MEMBERS = (
+    "SELECT p.id, COALESCE(n.customer, p.customer, p.id) FROM person p LEFT JOIN node n ON n.id = p.node ORDER BY p.id"
+)
+Progress = Callable[[int], None]
+
+
+def diff(store: Store, wanted: Ruleset, *, progress: Progress | None = None) -> dict[str, Any]:
+    """The contract's Rules diff, those that touch most revenue first.
+
+    `{"joined": [{"customers", "into", "revenue"}], "split": [{"customer", "into", "revenue"}], "ruleset"}`, and
+    `appeared` and `vanished`: ids of rows that come or go with their records (R13). `revenue` is what the customers of
+    today spent, each currency by itself. Conflict while the worklist still brings the list up to date.
+    """
+    with store.reading() as db:
+        left = work.left(db)
+        if left:
+            raise Conflict(
+                f"{left} records wait on the worklist, so the list is not what the rules in force say yet",
+                hint="`klientela sync` finishes them first",
+            )
+        standing = store.ruleset(db)
+        aim = rules.aim(db, wanted)
+        made = {"from": standing.digest, "to": aim.digest}
+        if aim.canonical() == standing.canonical():
+            return {"joined": [], "split": [], "appeared": [], "vanished": [], "ruleset": made}
+        with scratch(store, db) as other:
+            with other.step("other rules") as step:
+                rules.put(step, aim)
+            derive(other, progress)
+            with other.reading() as anew:
+                return {**_Compared(db, anew, standing.currency).result(), "ruleset": made}
+
+
+class _Compared:
+    """Two memberships of the same records. A customer's number is the smallest of its records in both."""
+
+    def __init__(self, before: Db, after: Db, currency: str) -> None:
+        self.before, self.after, self.currency = before, after, currency
+        self.olds: dict[int, set[int]] = defaultdict(set)  # customer afterwards -> customers of today in it
+        self.news: dict[int, set[int]] = defaultdict(set)  # customer of today -> customers its records are in then
+        self._pair()
+
+    def _pair(self) -> None:
+        touched: set[int] = set()
+        for record, old, new in _side_by_side(self.before, self.after):
+            if old != new:
+                touched.update(number for number in (record, old, new) if number is not None)
+        for old, new in self._again(touched):
+            if old is not None and new is not None:
+                self.olds[new].add(old)
+                self.news[old].add(new)
+            elif old is not None:
+                self.news[old]
+            elif new is not None:
+                self.olds[new]
+
+    def _again(self, touched: set[int]) -> Iterator[tuple[int | None, int | None]]:
+        """Where all records of the customers that any change touches are, on both sides."""
+        for _, old, new in _side_by_side(self.before, self.after):
+            if old in touched or new in touched:
+                yield old, new
+
+    def result(self) -> dict[str, Any]:
+        """The lists of the diff; customers that make no row are not told."""
+        today = _publics(self.before, {*self.news, *(c for several in self.olds.values() for c in several)})
+        then = _publics(self.after, {*self.olds, *(c for several in self.news.values() for c in several)})
+        spent = self._spent(today)
+        joined, split = [], []
+        for new, olds in self.olds.items():
+            seen = sorted(old for old in olds if old in today)
+            if len(seen) > 1 and new in then:
+                joined.append((seen, {"customers": sorted(today[old] for old in seen), "into": then[new]}))
+        for old, news in self.news.items():
+            parts = sorted(then[new] for new in news if new in then)
+            if len(parts) > 1 and old in today:
+                split.append(([old], {"customer": today[old], "into": parts}))
+        return {
+            "joined": self._sorted(joined, spent),
+            "split": self._sorted(split, spent),
+            "appeared": sorted(then[new] for new, olds in self.olds.items() if new in then and not olds & today.keys()),
+            "vanished": sorted(
+                today[old] for old, news in self.news.items() if old in today and not news & then.keys()
+            ),
+        }
+
+    def _sorted(
+        self, found: list[tuple[list[int], dict[str, Any]]], spent: dict[int, dict[str, int]]
+    ) -> list[dict[str, Any]]:
+        made = []
+        for customers, entry in found:
+            sums: dict[str, int] = defaultdict(int, {self.currency: 0})
+            for customer in customers:
+                for currency, amount in spent.get(customer, {}).items():
+                    sums[currency] += amount
+            revenue = [
+                {"amount": decimal(amount, currency), "currency": currency} for currency, amount in sorted(sums.items())
+            ]
+            made.append((-sums[self.currency], str(entry), {**entry, "revenue": revenue}))
+        return [entry for *_, entry in sorted(made, key=lambda item: item[:2])]
+
+    def _spent(self, customers: dict[int, str]) -> dict[int, dict[str, int]]:
+        db = self.before
+        found = {}
+        for number, *figures in db.rows(
+            f"SELECT id, {', '.join(FIGURES)} FROM tally WHERE id {db.among}", (db.pack(sorted(customers)),)
+        ):
+            tally = Tally.of(tuple(figures))
+            others = {currency: sums[0] for currency, sums in (tally.other or {}).items()}
+            found[number] = {self.currency: tally.ltv, **others}
+        return found
+
+
+def _side_by_side(one: Db, two: Db) -> Iterator[tuple[int, int | None, int | None]]:
+    """(record, its customer here, its customer there), by record; None where it is nobody. In constant memory."""
+    left, right = one.stream(_MEMBERS), two.stream(_MEMBERS)
+    a, b = next(left, None), next(right, None)
+    while a is not None or b is not None:
+        if b is None or (a is not None and a[0] < b[0]):
+            assert a is not None  # noqa: S101 - one of them is there
+            yield a[0], a[1], None
+            a = next(left, None)
+        elif a is None or b[0] < a[0]:
+            yield b[0], None, b[1]
+            b = next(right, None)
+        else:
+            yield a[0], a[1], b[1]
+            a, b = next(left, None), next(right, None)
+
+
+def _publics(db: Db, customers: set[int]) -> dict[int, str]:
+    rows = db.rows(f"SELECT id, pub FROM customer WHERE id {db.among}", (db.pack(sorted(customers)),))
+    return {number: ids.text(bytes(pub)) for number, pub in rows}
+
+
+__all__ = ["diff"]
