@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from klientela.errors import Conflict, KlientelaError, Misconfigured, StoreError
+from klientela.errors import Conflict, KlientelaError, Misconfigured, SourceBusy, StoreError
 from klientela.kit import Person
 from klientela.store import Store, open_store
 from klientela.store import tables as t
 from klientela.store.backup import backup, restore
+from klientela.store.operation import lease
 from tests.shops import bring, use
 
 
@@ -76,6 +77,28 @@ def test_a_running_daemon_refuses_a_restore(filled: Store, store_url: str, tmp_p
     with pytest.raises(StoreError, match="another klientela daemon"):
         restore(store_url, tmp_path / "klientela.key", file)
     assert content(filled) == before
+
+
+def test_a_sync_in_progress_refuses_a_restore(filled: Store, store_url: str, tmp_path: Path) -> None:
+    file, key = tmp_path / "backup", tmp_path / "klientela.key"
+    backup(filled, file)
+    before = content(filled)
+    with filled.reading() as db:
+        ((number,),) = db.rows("SELECT id FROM source")
+    with lease(filled, number, "main"), pytest.raises(SourceBusy, match="a sync of main is in progress"):
+        restore(store_url, key, file)
+    assert content(filled) == before
+    filled.close()
+    restore(store_url, key, file)  # the sync is over, its lease given back
+
+
+def test_the_lease_of_a_dead_process_hinders_no_restore(filled: Store, store_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    backup(filled, file)
+    with filled.step("test") as step:
+        step.db.run("INSERT INTO lease (source, holder, until) SELECT id, 'elsewhere|1|1|x', 1 FROM source")
+    filled.close()
+    restore(store_url, tmp_path / "klientela.key", file)
 
 
 def damaged(file: Path, other: Path) -> None:

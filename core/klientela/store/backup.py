@@ -16,7 +16,8 @@ from typing import Any
 
 from sqlalchemy.engine import URL, make_url
 
-from klientela.errors import Conflict, Misconfigured, StoreError
+from klientela.errors import Conflict, Misconfigured, SourceBusy, StoreError
+from klientela.store import operation
 from klientela.store.database import Store, make_engine, open_store
 
 _SQLITE = b"SQLite format 3\0"
@@ -57,8 +58,8 @@ def backup(store: Store, target: Path, *, replace: bool = False) -> int:
 def restore(url: str, key_file: Path, source: Path) -> Path | None:
     """Put a backup in the place of the store. The file the old store was kept in, on SQLite.
 
-    Refused, with the store untouched: a daemon is running, the backup is damaged, too new, of the other database, or
-    was made with another key.
+    Refused, with the store untouched: a daemon is running, a source is being synced, the backup is damaged, too new, of
+    the other database, or was made with another key.
     """
     with _opened(source) as file:
         head = file.read(16)
@@ -68,9 +69,11 @@ def restore(url: str, key_file: Path, source: Path) -> Path | None:
         if empty.path is not None:
             _must(head == _SQLITE, source, "SQLite")
             empty.lock_daemon()
+            _nobody_syncs(empty)
             return _put_sqlite(source, empty.path, key_file)
         _must(head.startswith(_POSTGRESQL), source, "PostgreSQL")
         empty.lock_daemon()
+        _nobody_syncs(empty)
         _undump(make_url(url), source)
     finally:
         empty.close()
@@ -107,6 +110,25 @@ def _copy_sqlite(path: Path, part: Path) -> None:
     finally:
         os.umask(mask)
     _check_sqlite(part)
+
+
+def _nobody_syncs(store: Store) -> None:
+    """SourceBusy while a sync without daemon writes into the store: what it still writes would be lost, or worse."""
+    if store.path is not None and not store.path.exists():
+        return
+    try:
+        with store.reading() as db:
+            names = operation.busy(db)
+    except StoreError:
+        return  # a damaged or empty store may well be replaced; nobody can write into it
+    finally:
+        store.engine.dispose()  # no connection may keep the file that is going to be put aside
+    if names:
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        raise SourceBusy(
+            f"a sync of {names[0]}{more} is in progress on this store",
+            hint="Stop it or wait for it to finish, then restore.",
+        )
 
 
 def _check_sqlite(path: Path) -> None:

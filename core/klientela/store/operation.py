@@ -84,6 +84,12 @@ def is_held(db: Db, source: int) -> bool:
     return row is not None and row[1] > now() and not _dead(row[0])
 
 
+def busy(db: Db) -> list[str]:
+    """The sources that living processes sync right now, by name."""
+    rows = db.rows("SELECT s.id, s.label FROM lease l JOIN source s ON s.id = l.source ORDER BY s.label")
+    return [label for number, label in rows if is_held(db, number)]
+
+
 def _take(db: Db, held: Lease, ttl: Instant) -> None:
     if is_held(db, held.source):
         raise SourceBusy(

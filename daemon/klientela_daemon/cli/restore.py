@@ -18,7 +18,7 @@ def verb(
     config: Config = None,
     as_json: Json = False,
 ) -> int:
-    """Put a backup in the place of the store. The daemon must not be running; the old SQLite file is kept aside."""
+    """Put a backup in the place of the store. No daemon or sync may be running; the old SQLite file is kept aside."""
     here = house(config)
     key = here.config.file(here.config.settings.privacy.key_file)
     aside = restore(here.config.store_url(), key, file.absolute())
