@@ -3,7 +3,24 @@
 from __future__ import annotations
 
 from klientela.flow import rules, work
-from klientela.kit import Address, Checkout, Consent, Gone, Number, Order, Origin, Person, Record
+from klientela.kit import (
+    Address,
+    Booking,
+    Campaign,
+    Checkout,
+    Consent,
+    File,
+    Gone,
+    Letter,
+    Message,
+    Number,
+    Order,
+    Origin,
+    Person,
+    Record,
+    RecordRef,
+    Scan,
+)
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.store import Store
 from tests.shops import bring
@@ -137,6 +154,32 @@ def passed_on(store: Store, *, size: int = 250) -> Store:
               origin=Origin(platform="other", shop="9", id="x1")),
         Order(external_id="b3", customer="m3", total=-2000, currency="EUR", placed_at=4 * DAY, credits="b2"),
         Order(external_id="b4", customer="m3", total=100, currency="EUR", placed_at=4 * DAY, cancels="unknown"),
+    ], size=size)  # fmt: skip
+    work.drain(store)
+    return store
+
+
+def posted(store: Store, *, size: int = 250) -> Store:
+    """And letters are sent and scanned, some before anybody knows whom they are to; one goes to somebody else."""
+    passed_on(store, size=size)
+    anna, guest = RecordRef("main", "customer", "anna"), RecordRef("shop", "guest_order", "g1")
+    bring(store, "push", [
+        Scan(external_id="s1", letter="l1", at=20 * DAY),
+        Scan(external_id="s2", letter="l2", at=21 * DAY),
+        Scan(external_id="s3", letter="l9", customer=RecordRef("market", "customer", "m2"), at=22 * DAY),
+        Letter(external_id="l1", customer=anna, campaign="spring", status="sent", sent_at=19 * DAY,
+               file=File(name="l1.pdf", content=b"%PDF-1.7 one")),
+        Letter(external_id="l2", customer=guest, campaign="spring", version=DAY),
+        Letter(external_id="l3", customer=RecordRef("main", "customer", "nobody")),
+        Campaign(external_id="spring", title="Spring", at=18 * DAY),
+        Message(external_id="m1", customer=RecordRef("list", "contact", "4"), by="email", at=23 * DAY),
+        Booking(external_id="b1", customer=RecordRef("main", "customer", "eva2"), starts_at=24 * DAY),
+        Scan(external_id="s4", letter="l2", at=23 * DAY),
+    ], size=size)  # fmt: skip
+    bring(store, "push", [Letter(external_id="l2", customer=anna, campaign="spring", version=2 * DAY)], size=size)
+    bring(store, "main", [
+        Person(external_id="anna", kind="account", first_name="Anna", last_name="Müller", email="anna@y.example",
+               created_at=5 * DAY, version=12 * DAY),
     ], size=size)  # fmt: skip
     work.drain(store)
     return store

@@ -67,6 +67,7 @@ def stored(store: Store) -> State:
             "person": _rows(db, t.person, _person(names), names.record),
             "orders": _rows(db, t.orders, {"buyer": names.record, "owner": names.record}, names.record),
             "checkout": _rows(db, t.checkout, {"owner": names.record}, names.record),
+            "thing": _rows(db, t.thing, {"owner": names.record, "part_of": names.record}, names.record),
             "customer": _rows(db, t.customer, _customer(names), names.customers.get),
             "tally": _rows(db, t.tally, {"facet": names.facet, "other": _parsed}, names.customers.get),
             "posting": {
@@ -242,6 +243,7 @@ def expected(world: World, ruleset: Ruleset, store: Store) -> State:
             }
             for key, cart in world.checkouts.items()
         },
+        "thing": {key: place._asdict() for key, place in world.things.items()},
         "customer": {public[one.public]: _says_customer(one) for one in world.customers},
         "tally": {public[one.public]: _says_tally(one, ruleset) for one in world.customers},
         "posting": {(uid, public[one.public]) for one in world.customers for uid in one.sources},
@@ -345,6 +347,7 @@ def _says_tally(one: Any, ruleset: Ruleset) -> dict[str, Any]:
         "gross_day": day(made.gross_last, zone) if made.gross_last is not None else None,
         "tests": made.tests,
         "other": other or None,
+        "scanned": one.scanned,
     }
 
 

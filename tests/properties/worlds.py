@@ -11,7 +11,24 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from klientela.kit import Address, Checkout, Consent, Gone, Number, Order, Origin, Person, Record
+from klientela.kit import (
+    Address,
+    Booking,
+    Campaign,
+    Checkout,
+    Consent,
+    Gone,
+    Letter,
+    Message,
+    Number,
+    Order,
+    Origin,
+    Person,
+    Record,
+    RecordRef,
+    Scan,
+)
+from klientela.model.records import Thing
 from klientela.rules.ruleset import RULES, Ruleset, SourceRules
 from klientela.rules.whole import Decided, RecordKey, Said
 
@@ -83,7 +100,7 @@ STATES = (UNSET, "open", "paid", "cancelled", "returned", "offer", "deleted", "v
 
 def short(thing: Any) -> str:
     """A record or ruleset by what it says, without what it leaves at its default."""
-    if isinstance(thing, (Person, Order, Checkout, Gone, Address, Consent, Number, Origin)):
+    if isinstance(thing, (Person, Order, Checkout, Thing, Gone, Address, Consent, Number, Origin, RecordRef)):
         said = [f"{n}={short(getattr(thing, n))}" for n in thing.__struct_fields__ if getattr(thing, n) is not UNSET]
         plain = {f"{n}={short(d)}" for n, d in zip(type(thing).__struct_fields__, _defaults(type(thing)), strict=True)}
         return f"{type(thing).__name__}({', '.join(one for one in said if one not in plain)})"
@@ -301,6 +318,46 @@ def _cart(draw: st.DrawFn, ext: str, version: int | None) -> Checkout:
     )
 
 
+REFERRED = (("customer", "1"), ("customer", "2"), ("contact", "1"), ("guest_order", "1"), ("order", "1"))
+
+
+@st.composite
+def _thing(draw: st.DrawFn, kind: Any, ext: str, said: tuple[str | None, int | None], sources: Sequence[str]) -> Record:
+    """A letter, a scan … to or of people of any of these sources, some of whom nobody ever describes."""
+    dice = _Dice(draw)
+    channel, version = said
+
+    def ref(*values: Any) -> Any:
+        return dice.of(*values, *(RecordRef(source, *key) for source in sources for key in REFERRED))
+
+    more: dict[str, Any] = {"external_id": ext, "version": version, "channel": channel}
+    if kind is not Campaign:
+        more["customer"] = ref(None, UNSET, "1", "1", "2", "7")
+    if kind in (Letter, Message):
+        more["campaign"] = dice.of(None, "1", "2", *(RecordRef(source, "campaign", "1") for source in sources))
+    if kind is Scan:
+        more["letter"] = dice.of(None, "1", "2", "2", *(RecordRef(source, "letter", "1") for source in sources))
+    more[{Letter: "sent_at", Booking: "starts_at"}.get(kind, "at")] = dice.of(*TIMES)
+    made: Record = kind(**more)
+    return made
+
+
+THINGS: tuple[tuple[Any, str], ...] = (
+    (Scan, "1"), (Scan, "2"), (Scan, "3"), (Letter, "1"), (Letter, "2"), (Message, "1"), (Booking, "1"), (Campaign, "1"),
+)  # fmt: skip
+
+
+@st.composite
+def _things(draw: st.DrawFn, found: Sequence[tuple[str, Record]], most: int) -> list[tuple[str, Record]]:
+    """Some things, of one or two sources, about records of sources that are there and of one that never is."""
+    there = sorted({source for source, _ in found})
+    made: list[tuple[str, Record]] = []
+    for source, (kind, ext) in draw(_picked(list(product(SOURCES[:2], THINGS)), most)):
+        for said in draw(_versions("order")):
+            made.append((source, draw(_thing(kind, ext, said, (*there, *there, "nowhere")))))
+    return made
+
+
 def _channels(kind: str) -> tuple[str | None, ...]:
     return (None, None, None, "embedded", "hook") if kind == "person" else (None, None, None, "hook")
 
@@ -337,6 +394,7 @@ class Focus:
     twins: bool = False
     carried: bool = False  # all but the first source pass on orders
     guests: tuple[Any, ...] = ("merge", "merge", "per_order", "per_source")
+    things: int = 0
 
 
 ANYTHING = Focus((SOURCES, ("customer", "contact", "manual"), "1234"), (SOURCES, "123456"))
@@ -348,7 +406,14 @@ GUESTS = Focus(
     guests=("per_order", "per_order", "per_source", "merge"),
 )
 CARRIERS = Focus((SOURCES, ("customer",), "12"), (SOURCES, "123"), people=4, carried=True)
-FOCI = (ANYTHING, CROWDS, TWINS, GUESTS, CARRIERS)
+LETTERS = Focus(
+    (SOURCES[:2], ("customer", "contact"), "12"),
+    (SOURCES[:1], "12"),
+    people=4,
+    guests=("merge", "per_order"),
+    things=8,
+)
+FOCI = (ANYTHING, CROWDS, TWINS, GUESTS, CARRIERS, LETTERS)
 
 
 @st.composite
@@ -363,6 +428,7 @@ def _claims(draw: st.DrawFn, most: int, focus: Focus) -> tuple[tuple[str, Record
             found.append((source, draw(_order(ext, version, channel, focus.twins, carried))))
     for source in draw(_some(((), (), ("alfa",), ("beta",)))):
         found.append((source, draw(_cart("1", draw(_some((None, 5)))))))
+    found += draw(_things(found, min(most, focus.things)))
     return tuple(found)
 
 
@@ -446,7 +512,7 @@ def _way(
             for_now = [Turn(what, decision=one, drain=draw(st.booleans())) for what in ("for_now", "withdraw")]
             _insert(turns, draw, for_now)
         for source, record in draw(st.lists(_some(claims), max_size=1)):
-            gone = Gone(entity=_entity(record), external_id=record.external_id)  # type: ignore[union-attr]
+            gone = Gone(entity=_entity(record), external_id=record.external_id)
             turns.insert(draw(st.integers(0, len(turns))), Turn("bring", source, (gone,)))
     return Way(start, tuple(turns))
 

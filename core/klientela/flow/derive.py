@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import add
 from typing import NamedTuple
 
@@ -11,13 +11,16 @@ from klientela.flow.audit import audit
 from klientela.flow.blocked import Blocked
 from klientela.flow.buyers import Owners
 from klientela.flow.carry import carry
+from klientela.flow.hang import hang
 from klientela.flow.project import Projector
 from klientela.flow.resolve import Resolver
 from klientela.flow.tie import tie
+from klientela.flow.values import Case
 from klientela.model.records import Checkout
 from klientela.rules.ruleset import Ruleset
 from klientela.store import facts
 from klientela.store import tables as t
+from klientela.store import things as hanging
 from klientela.store.database import Db, Step
 from klientela.store.facts import Loaded, SourceRow
 from klientela.store.identity import Realm
@@ -68,9 +71,9 @@ class Deriver:
             self.waiting += orders
             return Derived()
         before = self.finish(step)
-        if not (persons or orders or checkouts):
+        if not (persons or orders or checkouts or things):
             return before
-        made = self._page(step, persons, orders, checkouts, fresh, force)
+        made = self._page(step, persons, orders, checkouts, fresh, force, things)
         return Derived(*map(add, before, made))
 
     def finish(self, step: Step) -> Derived:
@@ -99,6 +102,7 @@ class Deriver:
         checkouts: list[Loaded],
         fresh: set[int],
         force: bool,
+        things: Sequence[Loaded] = (),
     ) -> Derived:
         newest = step.db.one("SELECT max(id) FROM source")
         if newest is not None and newest[0] not in self.sources:
@@ -109,8 +113,7 @@ class Deriver:
         linked = tie(step, persons, buyers.tied)
         realm = Realm.begin(step.db, self.ruleset, self.sources)
         out = Resolver(step, realm, force=force).run(buyers.cases, fresh, linked)
-        # a guest row owns one order, and that order is among the moved ones: nothing older is waiting for it
-        fresh = fresh | {number for number, case in buyers.cases.items() if case.loaded.entity == facts.GUEST_ORDER}
+        fresh = fresh | _guests(step.db, buyers.cases.values())
         page = self.projector.run(step, out, buyers.moved, fresh)
         failpoint("step.derived")
         merged, split = (0, 0) if self.quiet else audit(step, page, buyers.cases)
@@ -118,8 +121,16 @@ class Deriver:
             self.blocked.look(buyers.cases.values(), self.sources)
         if checkouts:
             _checkouts(step, checkouts)
+        hang(step, things)
         failpoint("step.audited")
         return Derived(merged, split, realm.members_read)
+
+
+def _guests(db: Db, cases: Iterable[Case]) -> set[int]:
+    """Guest rows as good as new: each owns one order, which is among the moved ones, so that nothing older is waiting
+    for it unless a letter came first."""
+    rows = {case.loaded.id for case in cases if case.loaded.entity == facts.GUEST_ORDER}
+    return rows - hanging.owners(db, rows) if rows and hanging.any_things(db) else rows
 
 
 def _checkouts(step: Step, checkouts: list[Loaded]) -> None:

@@ -12,7 +12,7 @@ from klientela.rules.identity import Handle
 from klientela.rules.precedence import Summary, merge
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.totals import Settled
-from klientela.store import bitmaps, locate, search
+from klientela.store import bitmaps, locate, search, things
 from klientela.store import tables as t
 from klientela.store.database import Step
 from klientela.store.identity import Realm, write_nodes
@@ -316,7 +316,7 @@ class Projected:
                 now[after].add(item.new, currency)
 
     def _recount(self, again: list[int], changes: dict[int, Change], now: dict[int, Tally]) -> None:
-        """Read the orders of some customers anew."""
+        """Read the orders and scans of some customers anew."""
         realm, db = self.realm, self.db
         unknown = [c for c in again if c not in changes]
         members = realm.handles_of_customers(unknown)
@@ -337,6 +337,11 @@ class Projected:
             for handle, currency, placed, state, test, gross, ltv, why in db.rows(sql, (db.pack(of),)):
                 settled = Settled(currency, placed, state, bool(test), gross, ltv, why)
                 now[of[handle]].add(settled, self.ruleset.currency)
+        if things.any_things(db):
+            for record, at in things.scans_by_owner(db, lone):
+                now[lone[record]].see(at)
+            for node, at in things.scans_by_node(db, shared):
+                now[shared[node]].see(at)
 
     def _row(self, change: Change) -> tuple[Row, str]:
         """The list row of a customer and its last name's sort key."""

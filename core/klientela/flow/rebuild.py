@@ -74,7 +74,7 @@ def derive(store: Store, progress: Progress | None) -> None:
     with store.step("rebuild") as step:
         rules.everything(step, "rebuild")
         deriver = Deriver(step.db, store.ruleset(step.db), quiet=True)
-        _carts(step, deriver)
+        _others(step, deriver)
     done = 1
     while done:
         with store.step("rebuild") as step:
@@ -94,7 +94,7 @@ def _replace(store: Store, actor: str, progress: Progress | None) -> Rebuilt:
         db.run("DELETE FROM work")
         rules.everything(step, "rebuild")
         deriver = Deriver(db, store.ruleset(db), quiet=True)
-        _carts(step, deriver)
+        _others(step, deriver)
         while work.some(step, deriver):
             if progress:
                 progress(work.left(db))
@@ -104,19 +104,19 @@ def _replace(store: Store, actor: str, progress: Progress | None) -> Rebuilt:
         return Rebuilt(not found, found, step.seq if step.changed else None)
 
 
-def _carts(step: Step, deriver: Deriver) -> None:
-    """Checkouts stand on no worklist: no rule says anything of them."""
-    last = 0
-    while True:
-        rows = step.db.rows(
+def _others(step: Step, deriver: Deriver) -> None:
+    """Checkouts, letters and the like stand on no worklist: no rule says anything of them."""
+    for entity in (facts.CHECKOUT, *sorted(facts.THINGS)):
+        last = 0
+        while rows := step.db.rows(
             "SELECT id FROM record WHERE entity = ? AND channel IS NOT NULL AND id > ? ORDER BY id LIMIT ?",
-            (facts.CHECKOUT, last, work.BATCH),
-        )
-        if not rows:
-            return
-        last = rows[-1][0]
-        loaded = facts.load(step.db, [row[0] for row in rows])
-        deriver.page(step, [], [], [item for _, item in sorted(loaded.items()) if item.fact is not None], set())
+            (entity, last, work.BATCH),
+        ):
+            last = rows[-1][0]
+            loaded = facts.load(step.db, [row[0] for row in rows])
+            items = [item for _, item in sorted(loaded.items()) if item.fact is not None]
+            carts, things = (items, []) if entity == facts.CHECKOUT else ([], items)
+            deriver.page(step, [], [], carts, set(), things)
 
 
 def _first_seen(db: Db) -> None:

@@ -16,7 +16,8 @@ from klientela.store import search
 from klientela.store import tables as t
 from klientela.store.database import Db
 
-FIGURES = ("ltv", "orders", "last", "last_day", "gross", "gross_orders", "gross_last", "gross_day", "tests", "other")
+FIGURES = ("ltv", "orders", "last", "last_day", "gross", "gross_orders", "gross_last", "gross_day", "tests", "other",
+           "scanned")  # fmt: skip
 COLUMNS = ("pub8", "s_last", "facet", *FIGURES)
 """The columns of `tally` after its id, as rows are read and written here."""
 
@@ -54,6 +55,7 @@ class Tally(Struct, gc=False):
     gross_last: int | None = None
     tests: int = 0
     other: dict[str, list[int]] | None = None
+    scanned: int | None = None  # when a letter to the customer was last scanned
     recount: bool = False  # the orders must be read anew
 
     def add(self, order: Settled, currency: str) -> None:
@@ -114,20 +116,26 @@ class Tally(Struct, gc=False):
                 slot = mine.get(currency, [0, 0, 0])
                 mine[currency] = [a + b for a, b in zip(slot, amounts, strict=True)]
             self.other = mine
+        self.see(other.scanned)
+
+    def see(self, scanned: int | None) -> None:
+        """A scan of a letter."""
+        self.scanned = _later(self.scanned, scanned)
 
     def row(self, days: Days) -> tuple[Any, ...]:
         """The columns of FIGURES."""
         other = json.dumps({c: self.other[c] for c in sorted(self.other)}) if self.other else None
         return (
             self.ltv, self.orders, self.last, days.day(self.last), self.gross, self.gross_orders, self.gross_last,
-            days.day(self.gross_last), self.tests, other,
+            days.day(self.gross_last), self.tests, other, self.scanned,
         )  # fmt: skip
 
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> Tally:
         """From the columns of FIGURES as stored."""
-        ltv, orders, last, _, gross, gross_orders, gross_last, _, tests, other = row
-        return cls(ltv, orders, last, gross, gross_orders, gross_last, tests, json.loads(other) if other else None)
+        ltv, orders, last, _, gross, gross_orders, gross_last, _, tests, other, scanned = row
+        more = json.loads(other) if other else None
+        return cls(ltv, orders, last, gross, gross_orders, gross_last, tests, more, scanned)
 
 
 def _later(one: int | None, two: int | None) -> int | None:

@@ -53,7 +53,8 @@ def some(step: Step, deriver: Deriver) -> int:
         _aliases(step, batch[0])
         return len(batch)
     loaded = [item for _, item in sorted(facts.load(db, batch).items()) if item.fact is not None]
-    deriver.page(step, loaded if kind == "person" else [], loaded if kind == "order" else [], [], set(), force=True)
+    persons, orders, things = (loaded if kind == one else [] for one in ("person", "order", "thing"))
+    deriver.page(step, persons, orders, [], set(), things, force=True)
     db.run(f"DELETE FROM work WHERE kind = ? AND subject {db.among}", (kind, db.pack(batch)))
     return len(batch)
 

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from msgspec import UNSET
 
 from klientela.model.instants import Instant
-from klientela.model.records import Checkout, Order, Person
+from klientela.model.records import Checkout, Order, Person, Thing
 from klientela.rules import carriers as carriage
-from klientela.rules import guests, precedence
+from klientela.rules import guests, precedence, things
 from klientela.rules.identity import Clustering, Link, Node, cluster
 from klientela.rules.precedence import Member, Summary
 from klientela.rules.publish import (
@@ -59,7 +59,7 @@ class Said(NamedTuple):
     channel: str
     version: Instant | None
     reading: int
-    fact: Person | Order | Checkout
+    fact: Person | Order | Checkout | Thing
     rank: int | None = None
 
     @property
@@ -143,6 +143,7 @@ class Customer:
     consents: Mapping[str, Mapping[str, str]]
     orders: tuple[RecordKey, ...]
     totals: Totals
+    scanned: Instant | None
 
     @property
     def email(self) -> str | None:
@@ -164,6 +165,7 @@ class World:
     stubs: set[RecordKey]  # buyers that orders name and nobody has described (R0d)
     orders: dict[RecordKey, OrderState]
     checkouts: dict[RecordKey, Checkout]
+    things: dict[RecordKey, things.Hung]
     clusters: list[tuple[RecordKey, ...]]  # all of them, also those that make no row; members oldest first
     customers: list[Customer]  # sorted by public id
     edges: list[tuple[RecordKey, RecordKey, str]]  # what holds the clusters together, and the rule
@@ -202,8 +204,10 @@ def whole(claims: Iterable[Said], decisions: Sequence[Decided], ruleset: Ruleset
         tuple(sorted((key for h in group for key in twins[named[h]]), key=lambda k: persons[k].canon))
         for group in result.clusters
     ]
+    connected = {key[0] for key in (*facts, *(key for one in decisions for key in (one.a, one.b)))}
+    hung = things.hung(facts, connected)
     customers = [
-        _customer(members, persons, states, ruleset, public_id)
+        _customer(members, persons, states, hung, ruleset, public_id)
         for members in clusters
         if any(persons[key].published.shown for key in members)
     ]
@@ -212,6 +216,7 @@ def whole(claims: Iterable[Said], decisions: Sequence[Decided], ruleset: Ruleset
         stubs={key for one in states for key in (one.buyer, *one.others) if key is not None} - facts.keys(),
         orders={one.key: one for one in states},
         checkouts={key: fact for key, fact in facts.items() if isinstance(fact, Checkout)},
+        things=hung,
         clusters=sorted(clusters),
         customers=sorted(customers, key=lambda one: one.public),
         edges=[*_twin_edges(persons, twins), *((named[e.a], named[e.b], e.rule) for e in result.edges)],
@@ -429,6 +434,7 @@ def _customer(
     members: tuple[RecordKey, ...],
     persons: Mapping[RecordKey, PersonState],
     orders: Iterable[OrderState],
+    hung: Mapping[RecordKey, things.Hung],
     ruleset: Ruleset,
     public_id: PublicId,
 ) -> Customer:
@@ -458,6 +464,7 @@ def _customer(
         consents=precedence.consent_states(made),
         orders=tuple(sorted(one.key for one in mine)),
         totals=count(one.settled for one in mine),
+        scanned=things.last_scan(hung, members),
     )
 
 

@@ -125,6 +125,7 @@ _ALL = (
     _plain(t.paper, lambda namer, key: f"the paper {namer.record(key[0])}"),
     _plain(t.orders, lambda namer, key: f"the order {namer.record(key[0])}"),
     _plain(t.checkout, lambda namer, key: f"the checkout {namer.record(key[0])}"),
+    _plain(t.thing, lambda namer, key: f"the place of record {namer.record(key[0])}"),
     _plain(t.customer, lambda namer, key: f"the row of customer {namer.record(key[0])}", without="seen"),
     _plain(t.tally, lambda namer, key: f"the figures of customer {namer.record(key[0])}"),
     _plain(t.alias, lambda namer, key: f"an id of record {namer.record(key[1])}", where=_IN_COMPANY),

@@ -80,8 +80,19 @@ def ensure_source(step: Step, name: str, type_: str) -> SourceRow:
     step.db.run(
         "INSERT INTO source (id, uid, label, type, connected) VALUES (?, ?, ?, ?, 1)", (number, name, name, type_)
     )
-    step.db.run("INSERT INTO source_name (name, source) VALUES (?, ?)", (name, number))
+    name_source(step, name, number)
     return SourceRow(number, name, name, type_)
+
+
+def name_source(step: Step, name: str, number: int) -> None:
+    """Give a source a name that is its own for ever, and look again at what may have been waiting for it."""
+    step.db.run("INSERT INTO source_name (name, source) VALUES (?, ?) ON CONFLICT DO NOTHING", (name, number))
+    names = "instr(r.body, ?) > 0" if step.db.sqlite else "position(?::bytea IN r.body) > 0"
+    step.db.run(
+        "INSERT INTO work (kind, subject, reason) SELECT 'thing', x.id, 'source' FROM thing x "
+        f"JOIN record r ON r.id = x.id WHERE r.more = 1 OR {names} ON CONFLICT DO NOTHING",
+        (b'"source":' + encode(name),),
+    )
 
 
 def channel_id(step: Step, source: int, name: str, rank: int) -> int:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from klientela.store import facts, ids
+from klientela.store import facts, ids, things
 from klientela.store.database import Db
 from klientela.store.finding import Finding
 from klientela.store.rows import NEVER, members_of
@@ -91,6 +91,14 @@ _HOLDS: tuple[tuple[str, str, str, str], ...] = (
         "- (SELECT count(*) FROM orders)) + (SELECT count(*) FROM orders o LEFT JOIN record r ON r.id = o.owner "
         "WHERE o.owner IS NOT NULL AND r.id IS NULL)",
         "{} orders are not settled, or of nobody we know",
+    ),
+    (
+        "orders",
+        "every letter, scan, message and booking is kept with what it belongs to",
+        "SELECT abs((SELECT count(*) FROM record WHERE entity > 5 AND channel IS NOT NULL) "
+        "- (SELECT count(*) FROM thing)) + (SELECT count(*) FROM thing x JOIN record r ON r.id = x.id AND r.entity = 7 "
+        "JOIN thing l ON l.id = x.part_of WHERE l.owner <> x.owner OR (l.owner IS NOT NULL AND x.owner IS NULL))",
+        "{} letters, scans, messages or bookings are not where they belong",
     ),
     (
         "figures",
@@ -215,11 +223,11 @@ def _badges(db: Db, batch: Sequence[tuple[Any, ...]]) -> int:
     return sum(not (of.get(row[0], set()) == posted.get(row[0], set()) == set(json.loads(row[4]))) for row in batch)
 
 
-_SUMS = ("ltv", "orders", "last", "gross", "gross_orders", "gross_last", "tests", "other")
+_SUMS = ("ltv", "orders", "last", "gross", "gross_orders", "gross_last", "tests", "scanned", "other")
 
 
 def _sums(db: Db, currency: str, batch: Sequence[tuple[Any, ...]]) -> int:
-    """How many customers' figures are not the sums over their orders."""
+    """How many customers' figures are not the sums over their orders, and the last of their scans."""
     customers = [row[0] for row in batch]
     owner = {
         number: customer for customer, members in members_of(db, customers, "p.id").items() for (number,) in members
@@ -229,6 +237,8 @@ def _sums(db: Db, currency: str, batch: Sequence[tuple[Any, ...]]) -> int:
         f"SELECT owner, currency, placed, test, gross, ltv FROM orders WHERE owner {db.among}", (db.pack(owner),)
     ):
         counted[owner[number]].add(*order, home=currency)
+    for number, at in things.scans_by_owner(db, owner):
+        counted[owner[number]].scanned = _later(counted[owner[number]].scanned, at)
     stored = {
         row[0]: (*row[1:-1], json.loads(row[-1]) if row[-1] else {})
         for row in db.rows(f"SELECT id, {', '.join(_SUMS)} FROM tally WHERE id {db.among}", (db.pack(customers),))
@@ -242,6 +252,7 @@ class _Count:
     def __init__(self) -> None:
         self.ltv = self.orders = self.gross = self.gross_orders = self.tests = 0
         self.last: int | None = None
+        self.scanned: int | None = None
         self.gross_last: int | None = None
         self.other: dict[str, list[int]] = {}
 
@@ -266,7 +277,8 @@ class _Count:
     def values(self) -> tuple[Any, ...]:
         """As `tally` keeps them."""
         return (
-            self.ltv, self.orders, self.last, self.gross, self.gross_orders, self.gross_last, self.tests, self.other,
+            self.ltv, self.orders, self.last, self.gross, self.gross_orders, self.gross_last, self.tests, self.scanned,
+            self.other,
         )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from klientela.errors import Conflict, UnknownThing
+from klientela.store import facts
 from klientela.store.database import Store
 
 
@@ -21,4 +22,4 @@ def rename(store: Store, old: str, new: str, *, actor: str = "operator") -> None
                 hint="Choose a name that no source ever had; ids hang on it.",
             )
         db.run("UPDATE source SET label = ? WHERE id = ?", (new, row[0]))
-        db.run("INSERT INTO source_name (name, source) VALUES (?, ?) ON CONFLICT DO NOTHING", (new, row[0]))
+        facts.name_source(step, new, row[0])

@@ -78,7 +78,7 @@ _CUSTOMER = (
     "id", "pub", "first_name", "last_name", "email", "phone", "company", "city", "country", "status", "sources",
     "joined", "number", "crm_id", "tags", "modules", "inactive", "consents", "fallback", "seen",
 )  # fmt: skip
-_TALLY = ("ltv", "orders", "last", "gross", "gross_orders", "gross_last", "tests", "other")
+_TALLY = ("ltv", "orders", "last", "gross", "gross_orders", "gross_last", "tests", "other", "scanned")
 _SELECT = (
     f"SELECT {', '.join('c.' + c for c in _CUSTOMER)}, {', '.join('t.' + c for c in _TALLY)} "
     "FROM customer c JOIN tally t ON t.id = c.id WHERE c.id "
@@ -111,7 +111,7 @@ def _row(columns: tuple[Any, ...], by: Lens) -> dict[str, Any]:
     (
         _, pub, first, last, email, phone, company, city, country, status, sources, joined, number, crm_id, tags,
         modules, inactive, consents, fallback, _seen, ltv, orders, newest, gross, gross_orders, gross_newest, tests,
-        other,
+        other, scanned,
     ) = columns  # fmt: skip
     public = bytes(pub)
     more: dict[str, list[int]] = json.loads(other) if other else {}
@@ -145,7 +145,7 @@ def _row(columns: tuple[Any, ...], by: Lens) -> dict[str, Any]:
         "tags": json.loads(tags) if tags else [],
         "modules": json.loads(modules) if modules else [],
         "test_order": tests > 0 if tested else None,
-        "qr_scanned": None,
+        "qr_scanned": None if scanned is None else iso(scanned),
         "inactive": bool(inactive),
         "consents": consent_table(json.loads(consents) if consents else {}),
     }

@@ -479,7 +479,9 @@ cursor = _table(  # the frozen window is part of the cursor, so a restarted run 
 # H. what is left to do
 work = _table(
     "work",
-    Column("kind", Key, primary_key=True),  # person | order: a record to derive anew; figures: those of each day
+    Column(
+        "kind", Key, primary_key=True
+    ),  # person | order | thing: a record to derive anew; figures: those of each day
     Column("subject", Big, primary_key=True, autoincrement=False),
     Column("reason", Key, nullable=False),
     rowid=False,
@@ -536,7 +538,7 @@ STRICT, UNMATCHED = 1, 2
 """Bits of `carrier.flags`: the strictest guest policy of the carriers is per_order; none of them is the shop's own."""
 
 DERIVED = (
-    person, node, mark, crowded, comp, apart, link, order_key, carrier, paper, orders, checkout, customer, tally,
+    person, node, mark, crowded, comp, apart, link, order_key, carrier, paper, orders, checkout, thing, customer, tally,
     alias, posting, figure,
 )  # fmt: skip
 """Tables that follow from the facts, the decisions and the ruleset; `rebuild` empties and refills them."""
