@@ -84,6 +84,10 @@ def _by_layout(columns: Sequence[str], layout: Layout) -> dict[str, int]:
         name = layout.columns.get(fold(column))
         if name is not None:
             fields.setdefault(name, i)  # of two columns for one field the first holds, the other is reported
+    for i, column in enumerate(columns):
+        name = layout.instead.get(fold(column))
+        if name is not None:
+            fields.setdefault(name, i)
     return fields
 
 

@@ -25,6 +25,8 @@ class Layout:
 
     marks          sets of headers, any of which proves the layout
     columns        header -> field, both as fields.py and the vendor write them
+    instead        the same, where a file lacks the header that the field is usually under; a street of these holds the
+                   address's second line as well (Shopify)
     bare           fields whose values carry one leading apostrophe (Shopify)
     decimal        the decimal separator of its amounts, where the vendor fixes it
     zone           the zone of its times, where the vendor fixes it
@@ -38,6 +40,7 @@ class Layout:
     name: str
     marks: tuple[frozenset[str], ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+    instead: Mapping[str, str] = field(default_factory=dict)
     bare: frozenset[str] = frozenset()
     decimal: str | None = None
     zone: str | None = None
@@ -156,6 +159,7 @@ SHOPIFY_ORDERS = Layout(
             },
         }
     ),
+    instead=_columns({"Billing Street": "billing_street", "Shipping Street": "shipping_street"}),
     bare=frozenset(
         {"order_id", "phone", "billing_zip", "shipping_zip", "billing_phone", "shipping_phone"},
     ),

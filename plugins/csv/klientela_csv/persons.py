@@ -26,6 +26,7 @@ from klientela_csv.fields import (
     TEXTS,
 )
 from klientela_csv.header import Header
+from klientela_csv.layouts import fold
 
 Cells = Sequence[str]
 Entity = Literal["customer", "contact", "manual"]
@@ -284,6 +285,8 @@ def _address_plan(
     if not at:
         return None
     named = any(part == "name" for part, _ in at)
+    street = header.fields.get(prefix + "street")
+    both = street is not None and fold(header.columns[street]) in header.layout.instead
 
     def plan(cells: Cells) -> Address | None:
         known: Any = {part: cell for part, i in at if (cell := cells[i]) and not cell.isspace()}
@@ -291,9 +294,23 @@ def _address_plan(
             return None
         if named:
             _fill_name(known, known.pop("name", ""))
+        if both and "street" in known:
+            _part_lines(known)
         return Address(kind=kind, **known)
 
     return plan
+
+
+_FIRST_LINE = re.compile(r"(?P<street>(?=[^,]*[^\W\d])[^,]*\d[^,]*),\s*(?P<line2>\S.*)", re.DOTALL)
+
+
+def _part_lines(known: dict[str, Any]) -> None:
+    """`Musterweg 5, Hinterhaus` taken apart: behind the house number it is the second line, if it is one."""
+    street, second = known["street"].strip(), known.get("line2", "").strip()
+    if second and street.endswith(second) and street[: -len(second)].rstrip(" ,"):
+        known["street"] = street[: -len(second)].rstrip(" ,")
+    elif not second and (found := _FIRST_LINE.fullmatch(street)):
+        known |= found.groupdict()
 
 
 def is_place(address: Address) -> bool:

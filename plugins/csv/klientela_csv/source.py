@@ -36,7 +36,7 @@ from klientela_csv.reading import Opened, Unit, open_look
 from klientela_csv.settings import CsvSettings
 
 # Part of every fingerprint: raise it when the same bytes would be read differently, and every file is read again.
-_READER = 1
+_READER = 2
 
 
 class CsvSource(Source):

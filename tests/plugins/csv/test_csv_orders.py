@@ -25,6 +25,41 @@ FIRST = "a@x.de,paid,EUR,20.00,2026-05-14 11:23:45 +0100"
 REST = "Anna Berg,Musterweg 5,'01067,Dresden,DE,,0.00,'51,vip,'+49351"
 
 
+@pytest.mark.parametrize(
+    ("street", "first", "second"),
+    [
+        ("Musterweg 5", "Musterweg 5", None),
+        ('"Musterweg 5, Hinterhaus"', "Musterweg 5", "Hinterhaus"),
+        ('"ul. Długa 12/4, klatka B, II p."', "ul. Długa 12/4", "klatka B, II p."),
+        ('"Lindenstr., 7"', "Lindenstr., 7", None),  # the house number itself stands behind the comma
+        ('"7, rue Basse"', "7, rue Basse", None),
+    ],
+)
+def test_shopify_a_street_without_its_own_lines(reader: Reader, street: str, first: str, second: str | None) -> None:
+    for kind in ("Billing", "Shipping"):
+        header = f"Name,Financial Status,Total,Lineitem name,{kind} Name,{kind} Street,{kind} Zip,{kind} Country\n"
+        order = reader.order(header + f"#1,paid,20.00,Vase,Anna Berg,{street},'01067,DE\n")
+        assert isinstance(order.addresses, list)
+        (found,) = order.addresses
+        assert (found.street, found.line2, found.zip, found.kind) == (first, second, "01067", kind.lower())
+
+
+def test_shopify_a_street_with_its_second_line_beside_it(reader: Reader) -> None:
+    header = "Name,Financial Status,Total,Lineitem name,Billing Name,Billing Street,Billing Address2\n"
+    order = reader.order(header + '#1,paid,20.00,Vase,Anna Berg,"Musterweg 5, Hinterhaus",Hinterhaus\n')
+    assert isinstance(order.addresses, list)
+    assert (order.addresses[0].street, order.addresses[0].line2) == ("Musterweg 5", "Hinterhaus")
+
+
+def test_shopify_a_street_beside_its_own_lines_says_nothing_new(reader: Reader) -> None:
+    header = "Name,Financial Status,Total,Lineitem name,Billing Name,Billing Street,Billing Address1\n"
+    source = reader.source()
+    order = reader.order(header + '#1,paid,20.00,Vase,Anna Berg,"Musterweg 5, Hof",Musterweg 5\n')
+    assert isinstance(order.addresses, list)
+    assert (order.addresses[0].street, order.addresses[0].line2) == ("Musterweg 5", None)
+    assert "1 ignored: Billing Street" in source.check().notes[0]
+
+
 def test_shopify_one_order_of_several_rows(reader: Reader) -> None:
     order = reader.order(
         SHOPIFY + row("#1", FIRST, rest=REST) + row("#1", line="2,Karton,5.00,") + row("", line="1,Band,0.00,B")
