@@ -10,6 +10,7 @@ import pytest
 from klientela.errors import Conflict, Misconfigured, UnknownThing
 from klientela.flow import decide
 from klientela.flow.rebuild import rebuild
+from klientela.flow.review import review
 from klientela.kit import Address
 from klientela.store import Store, ledger
 from tests.cases.seen import Desk, account, contact, order
@@ -189,3 +190,42 @@ def test_what_is_undone_is_not_undone_again(joined: Store) -> None:
     decide.undo(joined, made)
     with pytest.raises(Conflict, match="taken back already"):
         decide.undo(joined, made)
+
+
+def test_R24c_review_items_are_accepted_and_rejected_for_good(store: Store) -> None:
+    twins = [account(str(n), "Eva", "Lang", email=f"eva{n}@x.de", phone="+49 30 9135728") for n in (1, 2, 3)]
+    bring(store, "S", twins)
+    items = review(store)["items"]
+    assert [item["kind"] for item in items] == ["same_source"] * 3
+    before = state(store)
+    made = decide.accept(store, 1)
+    assert len(Desk(store).rows()) == 2
+    assert len(review(store)["items"]) < 3
+    parted = decide.reject(store, 1)
+    assert review(store)["items"] == []
+    bring(store, "S", twins)
+    rebuild(store)
+    assert review(store)["items"] == [], "a rejected pair never returns"
+    for one in (parted, made):
+        assert one.seq is not None
+        decide.undo(store, one.seq)
+    assert (state(store), len(review(store)["items"])) == (before, 3)
+    with pytest.raises(UnknownThing, match="no item 9"):
+        decide.accept(store, 9)
+
+
+def test_R24c_a_crowded_value_is_left_as_it_is(store: Store) -> None:
+    names = [contact(str(n), f"N{chr(65 + n)}x", f"Last{chr(65 + n)}", email="alle@x.de") for n in range(12)]
+    bring(store, "S", names)
+    (item,) = review(store)["items"]
+    assert item["kind"] == "crowded"
+    with pytest.raises(Conflict, match="not a pair"):
+        decide.accept(store, 1)
+    made = decide.reject(store, 1)
+    assert (review(store)["items"], made.customers) == ([], [])
+    assert made.seq is not None
+    back = decide.undo(store, made.seq)
+    assert len(review(store)["items"]) == 1
+    assert back.seq is not None
+    decide.undo(store, back.seq)
+    assert review(store)["items"] == []

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from klientela.errors import Conflict, Misconfigured, UnknownThing
 from klientela.failpoints import failpoint
 from klientela.flow.derive import Deriver
+from klientela.flow.review import review
 from klientela.store import facts, ids
 from klientela.store import tables as t
 from klientela.store.database import Db, Step, Store
@@ -20,7 +21,7 @@ from klientela.store.ledger import Line, write
 from klientela.store.locate import Found, customers_of, locate, record_keys
 from klientela.store.rows import members_of, records_of
 
-MUST, CANNOT = "must", "cannot"
+MUST, CANNOT, LEFT = "must", "cannot", "left"
 
 
 class Pair(NamedTuple):
@@ -101,6 +102,59 @@ def split(
     return _decide(store, "split", pairs, reason, actor, dry_run)
 
 
+def accept(
+    store: Store, number: int, *, reason: str = "reviewed", actor: str = "operator", dry_run: bool = False
+) -> Decided:
+    """The pair of the review queue's item is one person (R24c). Numbers count from 1, as the queue shows them now."""
+
+    def pairs(step: Step) -> list[Pair]:
+        item = _item(store, number)
+        if item["kind"] == "crowded":
+            raise Conflict(
+                f"item {number} is a value that many names carry, not a pair of customers",
+                hint="`klientela merge` joins two of them; `klientela review reject` takes the item off the list",
+            )
+        one, two = (_found(step, key).record for key in item["records"])
+        return [Pair(MUST, one, two)]
+
+    return _decide(store, "accept", pairs, reason, actor, dry_run)
+
+
+def reject(
+    store: Store, number: int, *, reason: str = "reviewed", actor: str = "operator", dry_run: bool = False
+) -> Decided:
+    """The pair of the item is not one person, or its value is as it should be: it never comes back (R24c)."""
+    item = _item(store, number)
+    if item["kind"] == "crowded":
+        return _leave(store, item, reason, actor, dry_run)
+
+    def pairs(step: Step) -> list[Pair]:
+        one, two = (_found(step, key).record for key in item["records"])
+        return [Pair(CANNOT, one, two)]
+
+    return _decide(store, "reject", pairs, reason, actor, dry_run)
+
+
+def _item(store: Store, number: int) -> dict[str, Any]:
+    items: list[dict[str, Any]] = review(store)["items"]
+    if not 1 <= number <= len(items):
+        raise UnknownThing(
+            f"there is no item {number} in the review queue, it has {len(items)}", hint="`klientela review` shows it"
+        )
+    return items[number - 1]
+
+
+def _leave(store: Store, item: dict[str, Any], reason: str, actor: str, dry_run: bool) -> Decided:
+    """Nobody needs to be asked about a crowded value again."""
+    with _Desk(store, "reject", actor, dry_run) as desk:
+        step = desk.step
+        record = _found(step, item["records"][0]).record
+        row = (step.new_ids("decision", 1)[0], LEFT, record, item["value_key"], step.seq)
+        step.db.insert(t.decision, ("id", "kind", "a", "detail", "from_seq"), [row])
+        desk.done("decided", [], {"decision": "reject", "reason": reason, "rule": item["rule"]})
+    return desk.result
+
+
 def undo(store: Store, seq: int, *, actor: str = "operator", dry_run: bool = False) -> Decided:
     """Take a decision back, by the number of its change; of an undo: let the decision hold again.
 
@@ -111,7 +165,7 @@ def undo(store: Store, seq: int, *, actor: str = "operator", dry_run: bool = Fal
     with _Desk(store, "undo", actor, dry_run) as desk:
         step = desk.step
         standing = step.db.rows(
-            "SELECT id, kind, a, b, to_seq, detail FROM decision WHERE from_seq = ? AND b IS NOT NULL ORDER BY id",
+            "SELECT id, kind, a, b, to_seq, detail FROM decision WHERE from_seq = ? ORDER BY id",
             (seq,),
         )
         if standing:
@@ -198,22 +252,22 @@ def _withdraw(step: Step, seq: int, standing: Sequence[tuple[Any, ...]]) -> list
     step.db.run(
         f"UPDATE decision SET to_seq = ? WHERE id {step.db.among}", (step.seq, step.db.pack([row[0] for row in active]))
     )
-    return [Pair(*row[1:4]) for row in active]
+    return [Pair(*row[1:4]) for row in active if row[3] is not None]
 
 
 def _again(step: Step, seq: int) -> list[Pair]:
     """Undo of an undo: what it took back is decided anew."""
-    rows = step.db.rows(
-        "SELECT kind, a, b, detail FROM decision WHERE to_seq = ? AND b IS NOT NULL ORDER BY id", (seq,)
-    )
+    db = step.db
+    rows = db.rows("SELECT kind, a, b, detail FROM decision WHERE to_seq = ? ORDER BY id", (seq,))
     if not rows:
-        raise _no_decision(step.db, seq)
-    pairs = [Pair(*row[:3]) for row in rows]
-    active = {one.pair for one in _active(step.db)}
-    if all(pair in active for pair in pairs):
+        raise _no_decision(db, seq)
+    standing = set(db.rows("SELECT kind, a, b, detail FROM decision WHERE to_seq IS NULL"))
+    if standing.issuperset(rows):
         raise Conflict(f"what {seq} took back holds again already", hint="`klientela audit` shows by which change")
-    _write(step, pairs, rows[0][3])
-    return pairs
+    numbers = step.new_ids("decision", len(rows))
+    columns = ("id", "kind", "a", "b", "detail", "from_seq")
+    db.insert(t.decision, columns, [(n, *row, step.seq) for n, row in zip(numbers, rows, strict=True)])
+    return [Pair(*row[:3]) for row in rows if row[2] is not None]
 
 
 def _no_decision(db: Db, seq: int) -> Exception:

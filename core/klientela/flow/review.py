@@ -149,7 +149,10 @@ class _Queue:
     # -- values above their limit ----------------------------------------------------------------------------------
 
     def _crowded(self) -> Iterator[dict[str, Any]]:
+        left = {row[0] for row in self.db.rows("SELECT detail FROM decision WHERE kind = 'left' AND to_seq IS NULL")}
         for (key,) in self.db.rows("SELECT key FROM crowded ORDER BY key"):
+            if str(key) in left:
+                continue
             carriers = self.db.rows("SELECT name, handle FROM mark WHERE key = ?", (key,))
             places = self._places([handle for _, handle in carriers])
             keys = record_keys(self.db, {record for _, record in places.values()})
@@ -160,7 +163,8 @@ class _Queue:
             names = len({name for name, _ in carriers if name})
             publics = self._publics({customer for _, customer, _ in by_key})
             records = [name for name, _, _ in by_key]
-            yield self._item("crowded", sorted(publics.values()), records, rule, value, names)
+            item = self._item("crowded", sorted(publics.values()), records, rule, value, names)
+            yield {**item, "value_key": str(key)}
 
     # -- looking things up -----------------------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ VERBS: dict[str, Verb] = {
     "merge": Verb("merge", "Two customers are one person, whatever the rules say.", _CARE),
     "split": Verb("split", "Some records of a customer are another person.", _CARE),
     "undo": Verb("undo", "Take a decision back.", _CARE),
-    "review": Verb("review", "What the rules would not join by themselves.", _LOOK),
+    "review": Verb("review", "What the rules would not join by themselves; accept or reject.", _LOOK),
     "audit": Verb("audit", "The log of all decisions; verify proves it whole.", _LOOK),
     "quarantine": Verb("quarantine", "Records that could not be taken, and why.", _LOOK),
     "rules": Verb("rules", "Put the rules of the configuration in force.", _CARE),

@@ -33,7 +33,7 @@ def merge(
     as_json: Json = False,
 ) -> int:
     """Two customers are one person, whatever the rules say. Nothing moves: `undo` takes it back."""
-    return _do(
+    return act(
         lambda store, dry: decide.merge(store, one, two, reason=reason, dry_run=dry), dry_run, yes, config, as_json
     )
 
@@ -50,7 +50,7 @@ def split(
     as_json: Json = False,
 ) -> int:
     """Some records of a customer are another person. What remains falls as its own values say: it is shown first."""
-    return _do(
+    return act(
         lambda store, dry: decide.split(store, customer, record, reason=reason, dry_run=dry),
         dry_run,
         yes,
@@ -67,10 +67,11 @@ def undo(
     as_json: Json = False,
 ) -> int:
     """Take a decision back, with everything that followed from it; of an undo, let the decision hold again."""
-    return _do(lambda store, dry: decide.undo(store, seq, dry_run=dry), dry_run, yes, config, as_json)
+    return act(lambda store, dry: decide.undo(store, seq, dry_run=dry), dry_run, yes, config, as_json)
 
 
-def _do(way: Way, dry_run: bool, yes: bool, config: Config, as_json: bool) -> int:
+def act(way: Way, dry_run: bool, yes: bool, config: Config, as_json: bool) -> int:
+    """Do what an operator decided; on a terminal show first what it would do, and ask."""
     here = house(config)
     logs.set_up(level="error")
     with opened(here) as store:
