@@ -133,4 +133,8 @@ JOURNEYS = {
         Turn("bring", "beta", (_guest_order(customer=None, origin=Origin(platform="shopify", shop="S1", id="1")),)),
         Decided("cannot", ONE, GUEST),
     ),
+    "an order waits while its customer comes": _journey(
+        MERGE,
+        Turn("bring", "alfa", (_person("2"), _order("1", customer="1", placed_at=NOON), _person("1")), size=1),
+    ),
 }

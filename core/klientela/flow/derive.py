@@ -70,11 +70,17 @@ class Deriver:
         if wait and not things and self._only_adds(persons, orders, checkouts, fresh):
             self.waiting += orders
             return Derived()
+        fresh = fresh - self._awaited(persons)
         before = self.finish(step)
         if not (persons or orders or checkouts or things):
             return before
         made = self._page(step, persons, orders, checkouts, fresh, force, things)
         return Derived(*map(add, before, made))
+
+    def _awaited(self, persons: list[Loaded]) -> set[int]:
+        """Those of these persons whose orders came first and wait: they are no longer new when they are looked at."""
+        named = {(item.source, item.fact.customer) for item in self.waiting}
+        return {item.id for item in persons if item.entity == facts.CUSTOMER and (item.source, item.ext) in named}
 
     def finish(self, step: Step) -> Derived:
         """Derive what waits; to be called in the same step."""
