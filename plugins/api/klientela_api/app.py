@@ -45,9 +45,9 @@ def application(door: Door, limits: Limits | None = None) -> FastAPI:
             responses={200: {"model": PushedOut, "description": "what became of each"}, **_problems(stream)},
             response_model=None,
         )
-    read = {**_ERRORS(401, 403, 422, 503)}
+    read = _ERRORS(401, 403, 404, 422, 503)
     app.add_api_route("/v1/customers", desk.customers, methods=["GET"], responses=read, **_reading("The list"))
-    one = {**_ERRORS(401, 403, 404, 422, 503), 308: {"description": "the id of somebody who has another one now"}}
+    one = {**read, 308: {"description": "the id of somebody who has another one now"}}
     app.add_api_route("/v1/customers/{id}", desk.customer, methods=["GET"], responses=one, **_reading("One customer"))
     _describe(app)
     return app
@@ -141,7 +141,7 @@ _WORDS = {
     400: "no valid JSON, or it broke off",
     401: "no valid token",
     403: "the token is not good for this",
-    404: "nobody has this id",
+    404: "there is no such customer or source",
     408: "the body did not arrive in time",
     409: "the Idempotency-Key was used for another request",
     413: "too large, or too many things",
