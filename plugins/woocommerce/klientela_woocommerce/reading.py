@@ -44,27 +44,35 @@ class Listing:
 def ask(http: Http, listings: Sequence[Listing], position: Position) -> tuple[list[Row], Position]:
     """The rows that come next in some lists, one after the other, and the position behind them (`kit.pages`).
 
-    A position is `{"list": which, "offset": of the last row read, "after": its id}`.
+    A position is `{"list": which, "offset": of the last row read, "after": its id, "back": stepped back before it}`.
     """
-    place = position or {"list": 0, "offset": 0, "after": 0}
-    number, offset, after = place["list"], place["offset"], place["after"]
+    place = position or _start(0)
+    number, offset, after, back = place["list"], place["offset"], place["after"], place["back"]
     listing = listings[number]
     rows, more = listing.page(http, offset)
-    if offset and rows and _id(rows[0]) < after and _id(rows[-1]) <= after:
+    if offset and not back and rows and _id(rows[0]) < after and _id(rows[-1]) <= after:
         raise SourceBroken(
             f"the list {listing.path} shows the same page again and again",
             hint="the next run goes on from the last stored page; a cache in front of the shop may answer instead of it",
         )
     while offset and (not rows or _id(rows[0]) > after):
-        offset = max(0, offset - MOST)
+        offset, back = max(0, offset - MOST), True
         rows, more = listing.page(http, offset)
     news = [row for row in rows if _id(row) > after]
     if more:
         last = _id(rows[-1]) if rows else after
-        return news, {"list": number, "offset": offset + len(rows) - 1, "after": max(after, last)}
-    if number + 1 < len(listings):
-        return news, {"list": number + 1, "offset": 0, "after": 0}
-    return news, None
+        return news, {
+            **place,
+            "offset": offset + len(rows) - 1,
+            "after": max(after, last),
+            "back": back and last < after,
+        }
+    return news, _start(number + 1) if number + 1 < len(listings) else None
+
+
+def _start(number: int) -> dict[str, Any]:
+    """Where a list begins."""
+    return {"list": number, "offset": 0, "after": 0, "back": False}
 
 
 def _id(row: Row) -> int:
