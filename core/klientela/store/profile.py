@@ -19,6 +19,7 @@ from klientela.rules.ruleset import Ruleset
 from klientela.store import facts, ids, rows
 from klientela.store.changes import history
 from klientela.store.database import Db
+from klientela.store.enclosures import enclosures
 from klientela.store.facts import Loaded, SourceRow
 from klientela.store.identity import unpack_keys
 from klientela.store.locate import locate
@@ -59,12 +60,11 @@ def profile(db: Db, customer: int, view: rows.View, *, key: bytes) -> dict[str, 
         },
         checkouts=carts if carts or by.knows(held, "checkouts") else None,
         shares=_shares(db, customer, members.ids),
-        letters=[],
         consent_events=_consents(members, by.sources),
         notes=_notes(members, by.sources),
-        files=[],
         history=changes,
         provenance=_provenance(made, members, by.sources, row),
+        **enclosures(db, members.ids, by.sources, key),
     )
     return row
 

@@ -1,4 +1,4 @@
-"""What hangs on customers and decides nothing: letters with their scans, messages, bookings; as a profile shows them."""
+"""Whose letters, scans, messages and bookings are, and when somebody last scanned a letter."""
 
 from __future__ import annotations
 
