@@ -137,4 +137,8 @@ JOURNEYS = {
         MERGE,
         Turn("bring", "alfa", (_person("2"), _order("1", customer="1", placed_at=NOON), _person("1")), size=1),
     ),
+    "a credit note comes before its order": _journey(
+        MERGE,
+        Turn("bring", "alfa", (_order("1"), _order("3", customer="1", credits="2"), _order("2")), size=1),
+    ),
 }

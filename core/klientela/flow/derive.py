@@ -16,7 +16,7 @@ from klientela.flow.project import Projector
 from klientela.flow.resolve import Resolver
 from klientela.flow.tie import tie
 from klientela.flow.values import Case
-from klientela.model.records import Checkout
+from klientela.model.records import Checkout, Order
 from klientela.rules.ruleset import Ruleset
 from klientela.store import facts
 from klientela.store import tables as t
@@ -94,7 +94,7 @@ class Deriver:
             bool(orders)
             and not persons
             and not checkouts
-            and all(item.id in fresh and item.fact.customer and not item.fact.origin for item in orders)
+            and all(item.id in fresh and item.fact.customer and not _speaks_of_another(item.fact) for item in orders)
             and not any(rules.same_as for rules in self.ruleset.sources.values())
             and {self.ruleset.of(self.sources[source].uid).guests for source in {item.source for item in orders}}
             == {"merge"}
@@ -130,6 +130,10 @@ class Deriver:
         hang(step, things)
         failpoint("step.audited")
         return Derived(merged, split, realm.members_read)
+
+
+def _speaks_of_another(order: Order) -> bool:
+    return bool(order.origin or order.credits or order.cancels)
 
 
 def _guests(db: Db, cases: Iterable[Case]) -> set[int]:
