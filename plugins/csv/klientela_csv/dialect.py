@@ -2,7 +2,8 @@
 
 Told from all its bytes, never from the first rows alone: the order of the rows must not decide. The order of proof is
 byte order mark, strict UTF-8, then Central European (cp1250) or Western (cp1252) by their letters; settings win,
-except over a byte order mark, which leaves nothing to decide.
+except over a byte order mark, which leaves nothing to decide. Where such a file holds rows of UTF-8 as well, each row
+is read as what it is (mixed.py).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from klientela.kit import SourceBroken
 from klientela_csv.cells import decimal_evidence
 from klientela_csv.files import Look, Survey, unreadable
 from klientela_csv.layouts import familiar
+from klientela_csv.mixed import script
 from klientela_csv.settings import CsvSettings
 
 DELIMITERS = ",;\t|"
@@ -35,6 +37,7 @@ class Dialect:
     delimiter  one of , ; tab |
     clean      whether every byte is known to be a letter; otherwise each row is looked at
     nul        whether rows may hold zero characters
+    mixed      whether some rows may be UTF-8 all the same
     """
 
     encoding: str = "utf-8"
@@ -42,6 +45,7 @@ class Dialect:
     delimiter: str = ","
     clean: bool = True
     nul: bool = False
+    mixed: bool = False
 
     @property
     def errors(self) -> str:
@@ -81,7 +85,8 @@ def detect(look: Look, settings: CsvSettings) -> Dialect:
     probe = Dialect(encoding, bom, settings.delimiter or ",")
     with probe.open(look.path) as text:
         delimiter = settings.delimiter or _delimiter(text)
-    return Dialect(encoding, bom, delimiter, clean, look.survey.nul)
+    mixed = not settings.encoding and encoding in _WINDOWS and look.survey.good > 0
+    return Dialect(encoding, bom, delimiter, clean, look.survey.nul, mixed)
 
 
 _OTHERS = (
@@ -201,6 +206,7 @@ _WESTERN_1252: tuple[tuple[bytes, int], ...] = (
     (rb"[\x9c\x8c](?=u)", 2),  # Cœur
     (rb"[0-9]\xb3|[0-9 ][\xa3\xa5]|[\xa3\xa5] ?[0-9]", 1),  # ³ £ ¥ beside digits
 )
+_WINDOWS = ("cp1250", "cp1252")
 _WEIGHED = [(re.compile(p), w) for p, w in _CENTRAL_1250] + [(re.compile(p), -w) for p, w in _WESTERN_1252]
 
 
@@ -211,7 +217,7 @@ def _windows(path: Path, bom: int) -> str:
         file.seek(bom)
         while lines := file.readlines(1 << 20):
             for line in lines:
-                if not line.isascii():
+                if not line.isascii() and script(line) != "utf-8":
                     score += sum(weight * len(pattern.findall(line)) for pattern, weight in _WEIGHED)
     return "cp1250" if score > 0 else "cp1252"
 

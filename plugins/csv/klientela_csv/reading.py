@@ -40,6 +40,7 @@ class Opened:
     settings: CsvSettings
     terms: Terms
     prefix: str = ""  # before every reason, where there are several files
+    rows: Rows | None = None  # those of the last reading
     _unrepaired: int | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,7 +52,7 @@ class Opened:
         persons = PersonPlan(self.header, self.terms)
         tidy = Tidy(self.header)
         orders = OrderPlan(self.header, self.terms, persons, self._comma()) if self.header.orders else None
-        with self._rows() as rows:
+        with self._checked() as rows:
             if orders is None:
                 for row in rows:
                     yield self._person(row, persons, tidy)
@@ -59,7 +60,7 @@ class Opened:
                 for group in groups(self._tidied(rows, tidy), self.header):
                     yield self._order(group, orders, persons)
 
-    def _rows(self) -> _Checked:
+    def _checked(self) -> _Checked:
         return _Checked(self)
 
     def _tidied(self, rows: Iterator[Row], tidy: Tidy) -> Iterator[Row]:
@@ -112,9 +113,21 @@ class Opened:
         at = [self.header.fields[name] for name in _AMOUNTS if name in self.header.fields]
         if not at:
             return None
-        with self._rows() as rows:
+        with self._checked() as rows:
             cells = (row.cells[i] for row in rows if row.trouble is None for i in at)
             return decimal_comma(cells, self.dialect.delimiter)
+
+    def spoken(self) -> Iterator[str]:
+        """Sentences about the letters of the last reading."""
+        if self.rows is None:
+            return
+        name, encoding = self.look.path.name, self.dialect.encoding
+        if self.rows.utf8:
+            rows = "row is" if self.rows.utf8 == 1 else "rows are"
+            yield f"{name}: {self.rows.utf8} {rows} UTF-8, the others {encoding}; each was read as what it is"
+        if self.rows.twice:
+            rows = "row looks" if self.rows.twice == 1 else "rows look"
+            yield f"{name}: {self.rows.twice} {rows} as if its letters had been encoded twice; look at how it was made"
 
     def describe(self) -> str:
         """One line for the operator: dialect, layout, columns, and what nothing is taken from."""
@@ -134,7 +147,7 @@ class _Checked:
         opened = self._opened
         self._text = opened.dialect.open(opened.look.path)
         self._unchanged()
-        rows = Rows(self._text, opened.dialect)
+        rows = opened.rows = Rows(self._text, opened.dialect)
         rows.header()
         return self._all(rows)
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, TextIO
 
 from klientela.kit import RecordRejected
 from klientela_csv.dialect import Dialect, sep_line
+from klientela_csv.mixed import Script, healed, script, twice
 
 
 class Row(NamedTuple):
@@ -28,11 +29,16 @@ class Row(NamedTuple):
 
 
 class Rows:
-    """The rows of one open text: the header first, then the others."""
+    """The rows of one open text: the header first, then the others.
+
+    `utf8` counts the rows that were UTF-8 in a file of another encoding, `twice` those that look encoded twice.
+    """
 
     def __init__(self, text: TextIO, dialect: Dialect) -> None:
         self._text = text
         self._dialect = dialect
+        self.utf8 = 0
+        self.twice = 0
         self._again: deque[str] = deque()  # lines to read once more
         self._held: list[str] = []  # the lines of the row at hand
         self._line = 1  # where the row at hand begins
@@ -59,6 +65,8 @@ class Rows:
                 raise RecordRejected(_sentence(error), line=self._line) from error
             if cells is None:
                 return None
+            if self._dialect.mixed and self._script("".join(self._held)) == "utf-8":
+                cells = healed(cells, self._dialect.encoding)
             blank = not any(cell.strip() for cell in cells)
             excel = sep_line("".join(self._held))
             self._done()
@@ -84,10 +92,12 @@ class Rows:
                         yield self._ragged(cells, text, width)
                         if not held:  # given up: a new reader begins with the lines to read again
                             break
-                    elif watch and self._dialect.unreadable(text):
+                    elif watch and self._unreadable(text):
                         yield Row(self._line, cells, text, self._garbled())
-                    else:
+                    elif text.isascii():
                         yield Row(self._line, cells, text, None)
+                    else:
+                        yield self._beyond_ascii(cells, text)
                     self._line += len(held)
                     held.clear()
                 else:
@@ -95,6 +105,23 @@ class Rows:
             except csv.Error as error:
                 yield Row(self._line, [], self._give_up(), _sentence(error))
             self._csv = self._reader()
+
+    def _beyond_ascii(self, cells: list[str], text: str) -> Row:
+        """A whole row with letters that encodings write differently."""
+        encoding = self._dialect.encoding
+        if self._dialect.mixed:
+            written = self._script(text)
+            if written == "both":
+                return Row(self._line, cells, text, f"the row holds letters of UTF-8 and of {encoding}")
+            if written == "utf-8":
+                self.utf8 += 1
+                cells, (text,) = healed(cells, encoding), healed([text], encoding)
+        if twice(text):
+            self.twice += 1
+        return Row(self._line, cells, text, None)
+
+    def _script(self, text: str) -> Script:
+        return script(text.encode(self._dialect.encoding, "surrogateescape"))
 
     def _ragged(self, cells: list[str], text: str, width: int) -> Row:
         """A row of another width; swallowed lines are read again if one of them is a whole row."""
@@ -121,6 +148,12 @@ class Rows:
         self._held.clear()
         self._line += 1
         return first
+
+    def _unreadable(self, text: str) -> bool:
+        if not self._dialect.unreadable(text):
+            return False
+        # half of a letter of UTF-8 may well be none of the other encoding
+        return "\0" in text or not self._dialect.mixed or self._script(text) == "own"
 
     def _garbled(self) -> str:
         if self._dialect.nul and "\0" in "".join(self._held):

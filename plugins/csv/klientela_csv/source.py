@@ -36,7 +36,7 @@ from klientela_csv.reading import Opened, Unit, open_look
 from klientela_csv.settings import CsvSettings
 
 # Part of every fingerprint: raise it when the same bytes would be read differently, and every file is read again.
-_READER = 2
+_READER = 3
 
 
 class CsvSource(Source):
@@ -272,6 +272,7 @@ class CsvSource(Source):
     def _remark(self, opened: Sequence[Opened], duplicates: Duplicates) -> None:
         said = [_ignored(one) for one in opened if one.header.ignored]
         self.remarks = [one for one in said if one not in self._told]
+        self.remarks += [sentence for one in opened for sentence in one.spoken()]
         if duplicates.left_out:
             rows = "row repeats" if duplicates.left_out == 1 else "rows repeat"
             left = "was" if duplicates.left_out == 1 else "were"

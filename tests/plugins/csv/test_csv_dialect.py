@@ -150,6 +150,87 @@ def test_a_broken_letter_in_utf8_costs_its_row_only(reader: Reader) -> None:
     assert all(isinstance(one, Person) for one in records[:100])
 
 
+def glued(*rows: tuple[str, str], head: str = "Id;Vorname;Nachname;Straße", how: str = "utf-8") -> bytes:
+    """Rows that are each written in an encoding of their own, under a header in `how`."""
+    lines = [(head, how), *((f"{n};{text}", encoding) for n, (text, encoding) in enumerate(rows))]
+    return b"".join(f"{line}\r\n".encode(encoding) for line, encoding in lines)
+
+
+@pytest.mark.parametrize("how", ["utf-8", "cp1252"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_rows_of_two_encodings_are_each_read_as_what_they_are(reader: Reader, how: str, turned: bool) -> None:
+    rows = [
+        ("Jürgen;Groß;Grünweg 5", "utf-8"),
+        ("Jörg;Weiß;Am Bächle 3", "cp1252"),
+        ("Zoë;Müller-Lüdenscheidt;„Hof“ 5 – Süd", "utf-8"),
+        ("Anna;Berg;Weg 1", "ascii"),
+        ("Søren;Kærgaard;Malmö", "cp1252"),
+        ("À;Álvarez;Öde", "utf-8"),
+    ]
+    rows = rows[::-1] if turned else rows
+    source = reader.source()
+    records = reader.read(glued(*rows, how=how))
+    assert [f"{one.first_name};{one.last_name};{one.addresses[0].street}" for one in records] == [r[0] for r in rows]
+    assert reader.records(source) == records
+    assert source.remarks == [
+        "customers.csv: 3 rows are UTF-8, the others cp1252; each was read as what it is",
+    ]
+
+
+def test_polish_and_german_rows_of_three_encodings(reader: Reader) -> None:
+    rows = [
+        ("Paweł;Dąbrowski;Łąkowa 5", "cp1250"),
+        ("RÓŻA;RÓŻYCKI;ul. Różana 1", "cp1250"),  # D3 AF would be a letter of UTF-8, of another script
+        ("Paweł;Żółć;Łąkowa 5", "utf-8"),
+    ]
+    records = reader.read(glued(*rows))
+    assert [f"{one.first_name};{one.last_name};{one.addresses[0].street}" for one in records] == [r[0] for r in rows]
+
+
+def test_a_row_of_both_encodings_is_rejected(reader: Reader) -> None:
+    content = glued(("Jörg;Weiß;Weg 1", "cp1252")) + b"7;J\xfcrgen;M\xc3\xbcller;Weg 2\r\n"
+    (person, bad) = reader.read(content)
+    assert person.last_name == "Weiß"
+    assert isinstance(bad, Rejected)
+    assert (bad.line, bad.key, bad.reason) == (3, "7", "the row holds letters of UTF-8 and of cp1252")
+
+
+def test_a_letter_of_utf8_that_the_other_encoding_lacks(reader: Reader) -> None:
+    # Ý is C3 9D, and 9D is no letter of cp1252
+    records = reader.read(glued(("Jörg;Weiß;Weg 1", "cp1252"), ("Ýrr;Weiß;Weg 1", "utf-8")))
+    assert [one.first_name for one in records] == ["Jörg", "Ýrr"]
+
+
+def test_letters_that_were_encoded_twice_are_told(reader: Reader) -> None:
+    twice = "Jürgen;Groß;Weg 1".encode().decode("cp1252")
+    source = reader.source()
+    (first, second) = reader.read(glued(("Jörg;Weiß;Weg 1", "utf-8"), (twice, "utf-8")))
+    assert (first.first_name, second.first_name) == ("Jörg", "JÃ¼rgen")
+    reader.records(source)
+    assert source.remarks == [
+        "customers.csv: 1 row looks as if its letters had been encoded twice; look at how it was made"
+    ]
+    told_wrong = reader.source(encoding="cp1252")
+    reader.read(glued(("Jörg;Weiß;Weg 1", "utf-8")))
+    reader.records(told_wrong)
+    assert "encoded twice" in told_wrong.remarks[-1]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.text("äöüßÄÖÜéçab -", min_size=1, max_size=8), st.sampled_from(["utf-8", "cp1252"])),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_no_western_name_is_garbled_wherever_it_stands(names: list[tuple[str, str]]) -> None:
+    content = glued(*((f"x{text};Berg;Weg 1", encoding) for text, encoding in names))
+    with tempfile.TemporaryDirectory() as folder:
+        found = Reader(Path(folder)).read(content)
+    assert [one.first_name if isinstance(one, Person) else None for one in found] == [f"x{text}" for text, _ in names]
+
+
 def test_bytes_that_the_said_encoding_lacks_cost_their_row_only(reader: Reader) -> None:
     records = reader.read(b"Id;Nachname\r\n1;Wei\xdf\r\n2;a\x81b\r\n3;Berg\r\n", encoding="cp1252")
     assert [type(one).__name__ for one in records] == ["Person", "Rejected", "Person"]

@@ -287,7 +287,7 @@ def test_no_bytes_bring_it_down(reader: Reader, mark: bytes, head: bytes, rest: 
     except KlientelaError:
         return
     said = msgspec.json.encode(records)
-    assert b"\\u0000" not in said
+    assert b"\\u0000" not in said.replace(rb"\\", b"")  # an escaped backslash before u0000 is six letters of text
     lines = [one.line or 0 for one in records if isinstance(one, Rejected)]
     assert lines == sorted(lines)
 
