@@ -60,7 +60,7 @@ class HouseDoor:
             self._there(found, source)
         elif tokens.stale(found, operation.now()):
             with self._store.step("token used") as step:
-                tokens.touch(step, found)
+                tokens.touch(step, found.id)
         return Caller(found.id, found.name, source)
 
     def _there(self, token: Token, source: str | None) -> None:
@@ -85,8 +85,7 @@ class HouseDoor:
         if self._stop.is_set():
             raise Interrupted("klientela is stopping", hint="Try again in a moment.")
         assert caller.source is not None  # noqa: S101 - admitted for pushing
-        token = Token(caller.id, caller.name, None, (), None)
-        taken = push(self._store, token, caller.source, stream, items, ticket)
+        taken = push(self._store, caller, caller.source, stream, items, ticket)
         said = [one.status for one in taken.outcomes]
         counts = {status: said.count(status) for status in ("accepted", "unchanged", "rejected")}
         log.info("pushed", token=caller.name, source=caller.source, stream=stream, again=taken.again, **counts)

@@ -17,13 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from klientela.door import Item
+from klientela.door import Caller, Item
 from klientela.flow.push import push
 from klientela.model.records import Person
 from klientela.settings.model import Feed
 from klientela.store import open_store, tidings
 from klientela.store.database import Store
-from klientela.store.tokens import Token
 from klientela.testing import serve
 from klientela_daemon.feed import SIGNATURE, Feeds, signature
 from tests.daemon.house import until
@@ -77,7 +76,7 @@ def people(store: Store, *numbers: int) -> None:
         Item(Person(external_id=str(n), first_name="Anna", last_name="Berg", email=f"a{n % 100}@x.example"), b"")
         for n in numbers
     ]
-    push(store, Token(1, "t", 1, (), 0), "till", "customers", items, None)
+    push(store, Caller(1, "t", "till"), "till", "customers", items, None)
 
 
 def everything(store: Store) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from klientela.door import Item, Outcome, Taken, Ticket
+from klientela.door import Caller, Item, Outcome, Taken, Ticket
 from klientela.failpoints import failpoint
 from klientela.flow.derive import Deriver
 from klientela.flow.stage import News, Stage, clear_quarantine, entity_of, quarantine, refusal
@@ -26,26 +26,25 @@ from klientela.store import facts, ids, receipts, tokens
 from klientela.store import tables as t
 from klientela.store.database import Step, Store
 from klientela.store.facts import SourceRow
-from klientela.store.tokens import Token
 
 _OUTCOMES = msgspec.json.Decoder(list[Outcome])
 
 
-def push(store: Store, token: Token, source: str, stream: str, items: Sequence[Item], ticket: Ticket | None) -> Taken:
+def push(store: Store, caller: Caller, source: str, stream: str, items: Sequence[Item], ticket: Ticket | None) -> Taken:
     """Take pushed items into a source of type api, named by its label, by the channel of their stream.
 
     Conflict for a key that another request had. Whatever else is wrong with the store raises, and nothing is stored.
     """
-    with store.step(f"push {stream} into {source}", actor=f"token {token.name}") as step:
+    with store.step(f"push {stream} into {source}", actor=f"token {caller.name}") as step:
         if ticket is not None:
-            answer = receipts.find(step.db, token.id, ticket.key, ticket.digest, step.at)
+            answer = receipts.find(step.db, caller.id, ticket.key, ticket.digest, step.at)
             if answer is not None:
                 return Taken(_OUTCOMES.decode(answer), again=True)
         outcomes = _Desk(step, facts.ensure_source(step, source, "api"), stream).take(items)
-        tokens.touch(step, token)
+        tokens.touch(step, caller.id)
         if ticket is not None:
             answer = msgspec.json.encode(outcomes).decode()
-            receipts.keep(step, token.id, ticket.key, ticket.digest, answer)
+            receipts.keep(step, caller.id, ticket.key, ticket.digest, answer)
         failpoint("push.stored")
     failpoint("push.committed")
     return Taken(outcomes)

@@ -61,10 +61,12 @@ def revoke(step: Step, name: str) -> None:
         raise UnknownThing(f"there is no token {name!r}", hint="`klientela token list` shows them.")
 
 
-def touch(step: Step, token: Token) -> None:
+def touch(step: Step, token: int) -> None:
     """Note that it was used, to the hour."""
-    if stale(token, step.at):
-        step.db.run("UPDATE token SET used = ? WHERE id = ?", (step.at, token.id))
+    step.db.run(
+        "UPDATE token SET used = ? WHERE id = ? AND (used IS NULL OR used < ?)",
+        (step.at, token, step.at - _USED_EVERY),
+    )
 
 
 def stale(token: Token, now: Instant) -> bool:

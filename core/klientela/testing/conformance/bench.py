@@ -158,7 +158,8 @@ class Bench:
         def work() -> None:
             try:
                 with _interleaved(source, between):
-                    outcome.append(sync(where, source, full=full, stop=source.stop))
+                    told = self.subject.push(where)
+                    outcome.append(told or sync(where, source, full=full, stop=source.stop))
             except BaseException as error:  # noqa: BLE001 - handed on to the check, whatever it is
                 outcome.append(error)
 

@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +16,10 @@ from klientela.model.instants import MINUTE, Instant
 from klientela.source import Source
 from klientela.testing.faults import Faults
 from klientela.testing.serving import serve
+
+if TYPE_CHECKING:
+    from klientela.flow.sync import Report
+    from klientela.store import Store
 
 FIELDS = ("first_name", "last_name", "email", "phone")
 """The fields of a person that the checks set and compare."""
@@ -105,6 +109,13 @@ class Subject(ABC):
 
     def calm(self) -> None:  # noqa: B027 - a subject without troubles needs none
         """No more trouble, records included."""
+
+    def push(self, store: Store) -> Report | None:
+        """For a source that is told and asks nobody: hand over everything there is, and count what became of it.
+
+        None, the default: the source is read.
+        """
+        return None
 
     def close(self) -> None:  # noqa: B027 - nor anything to let go of
         """Let go of servers and files."""
