@@ -367,6 +367,37 @@ def test_the_quarantine(run: Any, house: Path) -> None:
     assert document(run, "quarantine", "retry") == {"seq": None, "taken": 0, "left": 0, "entries": []}
 
 
+def test_the_bad_rows_of_a_source_are_written_to_be_mended(run: Any, house: Path) -> None:
+    document(run, "sync")
+    assert run("quarantine", "fix", "list", "fix.csv")[1] == "The quarantine holds no rows of list.\n"
+    assert not (house / "fix.csv").exists()
+    rows = "a@x.example;Anna;Alt\nfoo;Jürgen;Neu\nc@x.example;Carla\nd@x.example;Dora;Dick\n"
+    (house / "people.csv").write_text("Email;Vorname;Nachname\n" + rows, "cp1252")
+    assert document(run, "sync")["runs"][0]["rejected"] == 2
+    assert "klientela quarantine fix list FILE" in run("quarantine")[1]
+    told = document(run, "quarantine", "fix", "list", "fix.csv")
+    assert (told["rejected"], told["file"]) == (2, str(house / "fix.csv"))
+    head, first, second = (house / "fix.csv").read_text("utf-8-sig").splitlines()
+    assert head == "Email;Vorname;Nachname;klientela_error"
+    assert first.startswith("foo;Jürgen;Neu;line 3, column Email: ")
+    assert second.startswith("c@x.example;Carla;line 4: ")
+    code, _, err = run("quarantine", "fix", "list", "fix.csv")
+    assert code == 1
+    assert "there already" in err
+    mended = f"{head}\nj@x.example;Jürgen;Neu;\nc@x.example;Carla;Cap;\n"
+    (house / "fix.csv").write_text(mended, "utf-8")
+    assert document(run, "import", "fix.csv", "--into", "list")["new"] == 2
+    assert document(run, "customers", "--search", "jürgen")["total"] == 1
+
+
+def test_only_sources_of_files_have_rows_to_mend(run: Any, house: Path) -> None:
+    configure(LIST + '[sources.s]\ntype = "shopify"\nshop = "s"\naccess_token = "t"\n')
+    code, _, err = run("quarantine", "fix", "s", "fix.csv")
+    assert code == 2
+    assert "s is read from no file" in err
+    assert run("quarantine", "fix", "nobody", "fix.csv")[0] == 1
+
+
 def test_rebuild(run: Any, house: Path) -> None:
     document(run, "sync")
     before = document(run, "customers")
