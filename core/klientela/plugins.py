@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import io
+import os
+import signal
+import sys
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -18,6 +25,7 @@ from klientela.hookspecs import ASGIApp
 from klientela.source import Shop, Source, SourceSettings
 
 GROUP = "klientela"
+_PATIENCE = 20.0  # seconds for a stranger's module to be imported
 _HOOKS = [name for name in vars(hookspecs) if name.startswith("klientela_")]
 
 
@@ -87,10 +95,12 @@ def find(points: Iterable[EntryPoint] | None = None) -> Plugins:
 def _load(plugins: Plugins, point: EntryPoint, owners: dict[str, str]) -> Plugin:
     distribution, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
     try:
-        module = point.load()
+        _try(point)
+        module = _quietly(point)
         _no_misspelt_hooks(point.name, module)
         plugins.manager.register(module, name=point.name)
-        kinds = _kinds(plugins.manager, module)
+        with _silence():
+            kinds = _kinds(plugins.manager, module)
     except Misconfigured:
         raise
     except pluggy.PluginValidationError as error:
@@ -98,7 +108,9 @@ def _load(plugins: Plugins, point: EntryPoint, owners: dict[str, str]) -> Plugin
             f"the plugin {point.name} does not fit its hook: {str(error).strip().splitlines()[-1].strip()}",
             hint="A hook takes the arguments its specification names, and no others.",
         ) from error
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's module may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a stranger's module may raise anything
         if plugins.manager.has_plugin(point.name):
             plugins.manager.unregister(name=point.name)
         return Plugin(point.name, distribution, version, error=_reason(error))
@@ -112,6 +124,80 @@ def _load(plugins: Plugins, point: EntryPoint, owners: dict[str, str]) -> Plugin
         owners[kind.type] = point.name
         plugins.types[kind.type] = kind
     return Plugin(point.name, distribution, version, tuple(kind.type for kind in kinds))
+
+
+@cache
+def ours() -> frozenset[str]:
+    """The modules of the plugins that come with klientela itself."""
+    return frozenset(
+        point.module for point in entry_points(group=GROUP) if point.dist and point.dist.name == "klientela"
+    )
+
+
+def _quietly(point: EntryPoint) -> Any:
+    with _silence():
+        return point.load()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What a module prints while it is loaded would stand in the middle of a command's JSON."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        yield
+
+
+class _Unloadable(Exception):
+    """Why a module must not be imported here."""
+
+
+def _try(point: EntryPoint) -> None:
+    """Import a stranger's module in a process of its own first: one that hangs or ends its process is never loaded.
+
+    Costs a fork and the import, once in the life of a process. Where there are threads already, or no fork, it is left
+    out; the daemon and the commands find their plugins before they start any.
+    """
+    if point.module in ours() or point.module in sys.modules or not hasattr(os, "fork") or threading.active_count() > 1:
+        return
+    child = os.fork()
+    if child == 0:
+        _import_and_leave(point)
+    code = _outcome(child)
+    if code is None:
+        raise _Unloadable(f"it was not loaded after {_PATIENCE:.0f} seconds")
+    if code < 0:
+        raise _Unloadable(f"it ended the process that loaded it ({signal.Signals(-code).name})")
+    if code != _WELL:
+        raise _Unloadable(f"it ended the process that loaded it (exit code {code})")
+
+
+_WELL = 86  # an exit code nobody else is likely to choose
+
+
+def _import_and_leave(point: EntryPoint) -> None:
+    """In the child: what it raises is found out again, and told, by whoever loads it after this."""
+    with suppress(BaseException):
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(nowhere, number)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        point.load()
+    os._exit(_WELL)
+
+
+def _outcome(child: int) -> int | None:
+    """The exit code of a child, negative for a signal; None when it had to be killed."""
+    until = time.monotonic() + _PATIENCE
+    pause = 0.001
+    while time.monotonic() < until:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
 
 
 def _kinds(manager: pluggy.PluginManager, module: Any) -> list[Any]:
@@ -158,5 +244,10 @@ def _check_kind(name: str, kind: Any) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
+    try:
+        text = str(error).strip().splitlines()
+    except Exception:  # noqa: BLE001 - even that is a stranger's code
+        text = []
+    if isinstance(error, _Unloadable):
+        return text[0]
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -14,13 +14,13 @@ from starlette.routing import BaseRoute
 
 from klientela.errors import KlientelaError
 from klientela.flow import work
-from klientela.flow.sync import Report, sync
+from klientela.flow.sync import Report
 from klientela.model.instants import SECOND, Instant, iso
-from klientela.source import Source, SourceSettings
+from klientela.source import SourceSettings
 from klientela.store import operation
 from klientela.store.database import Store
 from klientela.store.operation import SourceState
-from klientela_daemon import logs, systemd
+from klientela_daemon import apart, logs, systemd
 from klientela_daemon.failures import sentence
 from klientela_daemon.house import House
 from klientela_daemon.http import Health, Listener, application
@@ -47,7 +47,7 @@ class Daemon:
         self._metrics = Metrics()
         self._began = operation.now()
         self._stale: set[str] = set()
-        self._sources: dict[str, tuple[SourceSettings, Source]] = {}
+        self._checked: dict[str, tuple[SourceSettings, float]] = {}  # when shops were last asked who they are
         self._worklist = threading.Thread(target=self._drain, name="worklist", daemon=True)
         self._store: Store
         self._jobs: Jobs
@@ -88,6 +88,7 @@ class Daemon:
     def _live(self) -> int:
         try:
             self._listener.start()
+            apart.warm()
             self._jobs.start(self._house.plans())
             self._worklist.start()
             self._webhooks.start()
@@ -152,8 +153,6 @@ class Daemon:
             # their open transaction dies with the process and is rolled back by the database
             log.warning("left behind runs that did not stop in time", sources=late)
         self._worklist.join(1.0)
-        for name in [name for name in self._sources if name not in late]:
-            self._forget(name)
         self._listener.stop()
         self._street.stop()
         if not self._webhooks.stop(2.0):
@@ -198,37 +197,22 @@ class Daemon:
     # Running ------------------------------------------------------------------------------------------------------
 
     def sync(self, name: str) -> None:
-        """Run one source, in the thread of its job."""
-        one = self._house.config.settings.sources.get(name)
+        """Run one source in a process of its own; the thread of its job watches over it."""
+        house = self._house
+        one = house.config.settings.sources.get(name)
         if one is None or self._stop.is_set():
             return  # the configuration lost it a moment ago
         log.info("sync begins", source=name)
-        healthy = False
+        known = self._checked.pop(name, None)
+        asked = known[1] if known is not None and known[0] == one else None
         try:
-            report = sync(self._store, self._source(name, one), stop=self._stop)
-            healthy = report.error is None
+            done = apart.run(self._store, apart.job(house, name, checked_at=asked), stop=self._stop)
         finally:
-            if not healthy:
-                self._forget(name)  # the next run begins with fresh connections and a fresh look at the shop
             self._webhooks.nudge(name)
-        self._metrics.count(report.as_dict())
-        self._tell(report)
-
-    def _source(self, name: str, settings: SourceSettings) -> Source:
-        """The source's object; it lives from run to run, so that a shop need not be asked each time who it is."""
-        known = self._sources.get(name)
-        if known is not None and known[0] == settings:
-            return known[1]
-        self._forget(name)
-        house = self._house
-        made = house.plugins.make(name, settings, shop=house.config.shop(), stop=self._stop)
-        self._sources[name] = (settings, made)
-        return made
-
-    def _forget(self, name: str) -> None:
-        known = self._sources.pop(name, None)
-        if known is not None:
-            known[1].close()
+        if done.report.error is None and done.checked_at is not None:
+            self._checked[name] = (one, done.checked_at)  # after a failure the shop is asked afresh
+        self._metrics.count(done.report.as_dict())
+        self._tell(done.report)
 
     def _tell(self, report: Report) -> None:
         said = report.as_dict()

@@ -15,8 +15,11 @@ from typing import Any
 import msgspec
 
 from klientela.errors import Interrupted, KlientelaError, SourceBroken
+from klientela.flow import answers
 from klientela.model.records import Rejected
 from klientela.source import Page, Position, Source, Stream, Window
+
+_END = object()
 
 
 def fetch(
@@ -24,13 +27,20 @@ def fetch(
 ) -> Iterator[Page | KlientelaError]:
     """The pages of a stream. What ends its reading early comes as the last item: the pages before it count."""
     circles = _Circles(stream.name)
+    what = f"its stream {stream.name}"
     try:
-        with asking(source, f"its stream {stream.name}"):
-            for page in stream.read(window, position):
+        with asking(source, what):
+            pages = iter(stream.read(window, position))
+        while True:
+            with asking(source, what):
+                came = next(pages, _END)
+                if came is _END:
+                    return
                 if stop.is_set():
                     raise Interrupted(f"{source.name} was asked to stop", hint="the next run goes on here")
+                page = answers.page(source, stream, came)
                 circles.check(page)
-                yield page
+            yield page
     except KlientelaError as error:
         yield error
 
@@ -39,17 +49,20 @@ def fetch(
 def asking(source: Source, what: str) -> Iterator[None]:
     """While a plugin is asked for something: whatever it raises becomes SourceBroken, and nobody falls over.
 
-    The sentence says where, in the plugin's own code, and not the error's words: they may hold tokens or personal data.
+    That goes for SystemExit and its like too: a plugin ends its own run, never the process. Only a Ctrl-C, which comes
+    in the main thread of a command, passes. The sentence says where, in the plugin's own code, and not the error's
+    words: they may hold tokens or personal data.
     """
     try:
         yield
     except KlientelaError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise
         place = _place(source, error.__traceback__)
         raise SourceBroken(
-            f"the source {source.name} failed in {what} ({type(error).__name__} in {place})",
-            hint="this is a fault of the plugin; the next run goes on from the last stored page",
+            f"the source {source.name} failed in {what} ({type(error).__name__} in {place})", hint=answers.OF_THE_PLUGIN
         ) from error
 
 

@@ -519,12 +519,12 @@ def quarantine(step: Step, source: int, stream: str, rejects: list[Rejected]) ->
     db = step.db
     made = {}
     for item in rejects:
-        payload = item.payload.replace("\x00", "�")[:100_000]
+        payload = _storable(item.payload)[:100_000]
         digest = sha256(
             f"{stream}\0{item.key}\0{item.line}\0{payload}\0{item.reason}".encode("utf-8", "replace")
         ).hexdigest()[:32]
-        key = item.key.replace("\x00", "�")[:500] if item.key else None
-        made[digest] = (stream, key, digest, payload, item.reason.replace("\x00", "�"), item.line, item.column)
+        key = _storable(item.key)[:500] if item.key else None
+        made[digest] = (stream, key, digest, payload, _storable(item.reason), item.line, item.column)
     standing = {
         row[0]
         for row in db.rows(
@@ -553,6 +553,11 @@ def quarantine(step: Step, source: int, stream: str, rejects: list[Rejected]) ->
             [(number, source, *row, 1, step.at, step.at) for number, row in zip(numbers, rows, strict=True)],
         )
     return set(made)
+
+
+def _storable(text: Any) -> str:
+    """Text as both databases take it: without NUL and without half of a surrogate pair."""
+    return str(text).replace("\x00", "�").encode("utf-8", "replace").decode()
 
 
 def clear_quarantine(step: Step, source: int, stream: str, keys: list[str], keep: Set[str] = frozenset()) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from klientela.errors import KlientelaError, SourceBusy, SourceChanged
 from klientela.failpoints import failpoint
-from klientela.flow import inbox, work
+from klientela.flow import answers, inbox, work
 from klientela.flow.derive import Derived, Deriver
 from klientela.flow.fetch import asking, fetch
 from klientela.flow.loading import Loading
@@ -170,7 +170,7 @@ class _Run:
             self._prepare()
             self.source.recall = self._recall
             with asking(self.source, "its streams"):
-                streams = self.source.streams()
+                streams = answers.streams(self.source)
             self.ranks = {stream.name: stream.rank for stream in streams}
             for stream in streams:
                 self._messages()
@@ -185,8 +185,10 @@ class _Run:
             report.error = error.as_dict()
             if isinstance(error, SourceBusy):
                 raise
-        except BaseException:  # a fault of ours: it is told by whoever called, but the run was no good one
+        except BaseException as error:  # a fault of ours: it is told by whoever called, but the run was no good one
             report.status = "failed"
+            report.error = {"kind": "unexpected", "message": f"something unexpected happened ({type(error).__name__})",
+                            "hint": "the next run goes on from the last stored page"}  # fmt: skip
             raise
         finally:
             self._finish()
@@ -226,8 +228,8 @@ class _Run:
         if last is not None and time.monotonic() - last < RECHECK_EVERY:
             return
         with asking(self.source, "its check"):
-            found = self.source.check()
-        self.report.remarks += found.notes
+            found = answers.checked(self.source.check())
+        self.report.remarks += answers.sentences(found.notes)
         with self.store.reading() as db:
             row = db.one("SELECT identity FROM source WHERE id = ?", (self.row.id,))
         standing = row[0] if row else None
@@ -261,7 +263,7 @@ class _Run:
         self.report.stream = stream.name
         cursor = self._load(stream)
         with asking(self.source, f"the fingerprint of {stream.name}"):
-            mark = stream.fingerprint() if stream.fingerprint is not None else None
+            mark = answers.of(str, stream.fingerprint()) if stream.fingerprint is not None else None
         if mark is not None and not self.full and not cursor.open and mark == cursor.fingerprint:
             self._note(stream, cursor)
             return
@@ -288,7 +290,7 @@ class _Run:
             known = self._known(stream)
             self._believable(stream.name, known, known)
         self._close(stage, stream, cursor, buffer, mark, gone, whole=stream.snapshot and position is None)
-        self.report.remarks += self.source.remarks
+        self.report.remarks += answers.sentences(self.source.remarks)
         self.source.remarks = []
         self._sweep(stream)
         failpoint("stream.finished")
@@ -308,7 +310,7 @@ class _Run:
         everything = self.full or stream.snapshot or cursor.high is None
         cursor.since = None if everything or cursor.high is None else cursor.high - stream.overlap
         with asking(self.source, "telling its time"):
-            cursor.until = self.source.now() if not stream.snapshot else None
+            cursor.until = answers.of(int, self.source.now()) if not stream.snapshot else None
         cursor.open, cursor.position, cursor.seen, cursor.fingerprint = 1, None, None, mark
         if stream.snapshot or not cursor.reading:
             cursor.reading += 1

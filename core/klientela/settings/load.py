@@ -190,6 +190,9 @@ def _source(
         settings = kind.Settings.model_validate(table)
     except ValidationError as error:
         return None, problems(error, kind.Settings, path)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's settings may raise anything
+        said = f"the plugin of the source type {kind.type!r} failed over sources.{name} ({type(error).__name__})"
+        return None, [Problem(path, said, "This is a fault of the plugin; tell its author.")]
     return settings, _timing(path, settings)
 
 

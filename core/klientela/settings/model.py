@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from klientela.rules.ruleset import Ruleset, SourceRules
+from klientela.settings.schedule import duration
 from klientela.settings.views import PRESETS, View
 from klientela.source import UNUSED, Source, SourceSettings
 
@@ -128,6 +129,24 @@ class Web(Section):
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes any free port")
 
 
+class Runs(Section):
+    """How far the daemon lets one source go: each run is a process of its own, so it harms nobody else."""
+
+    hang_timeout: str = Field(
+        default="10m",
+        description="a run whose plugin gives no sign of life for so long is ended; waiting for a shop is one",
+    )
+    memory_mb: int | None = Field(
+        default=None, ge=64, description="a run that takes more memory than this is ended; no limit when left out"
+    )
+
+    @field_validator("hang_timeout")
+    @classmethod
+    def _span(cls, span: str) -> str:
+        duration(span)
+        return span
+
+
 class Mail(Section):
     """Messages by SMTP; without effect in this version, nothing is sent."""
 
@@ -192,6 +211,7 @@ class Settings(Section):
     edit: Edit = Edit()
     rates: Rates = Rates()
     web: Web = Web()
+    runs: Runs = Runs()
     mail: Mail = Mail()
     feed: Mapping[str, Feed] = {}
     privacy: Privacy = Privacy()

@@ -25,6 +25,7 @@ from klientela.errors import Misconfigured, StoreError
 from klientela.failpoints import failpoint
 from klientela.rules.ruleset import Ruleset
 from klientela.store import tables
+from klientela.store.queueing import Queue
 
 Row = tuple[Any, ...]
 WRITER_LOCK = 0x6B6C6965  # "klie": one resolver at a time (identity.md: without it two sessions lost a link)
@@ -247,6 +248,7 @@ class Store:
         self._rulesets: dict[int, Ruleset] = {}
         # threads of one process take turns here; left to SQLite's busy handler they sleep ten times as long as needed
         self._turn = threading.RLock()
+        self._queue = Queue(self.path)  # and so do processes, in the same way
         # one connection writes: what another writes makes its page cache worthless, and each would grow one of its own
         self._writer = engine.pool.recreate()
 
@@ -268,7 +270,7 @@ class Store:
     @contextmanager
     def step(self, cause: str, *, actor: str = "daemon", run: int | None = None) -> Iterator[Step]:
         """One write transaction: everything in it is stored, or nothing."""
-        with self._turn, self._connection(self._writer) as connection:
+        with self._turn, self._queue.turn(), self._connection(self._writer) as connection:
             db = Db(connection, self.dialect)
             self._begin(db)
             failpoint("step.began")
@@ -367,6 +369,7 @@ class Store:
                     self._lock.invalidate()  # a session lock ends with its session
                 self._lock.close()
             self._lock = None
+        self._queue.close()
         self._writer.dispose()
         self.engine.dispose()
 

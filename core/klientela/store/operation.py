@@ -122,13 +122,19 @@ def _dead(holder: str) -> bool:
     started = rest.partition("|")[0]
     if os.name != "posix" or place != _place() or not pid.isdigit():
         return False
+    return not lives(int(pid)) or started != _started(int(pid))
+
+
+def lives(pid: int) -> bool:
+    """Whether there is such a process on this machine. One that has ended and waits to be reaped is none: where nobody
+    reaps orphans, as in many containers, it would wait for ever."""
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
-        return True
-    except OSError:
         return False
-    return started != _started(int(pid))
+    except OSError:
+        return True
+    return _stat(pid)[:1] not in (["Z"], ["X"])
 
 
 @cache
@@ -142,9 +148,14 @@ def _place() -> str:
 
 def _started(pid: int) -> str:
     """When a process started, in ticks since the boot; a later process of the same id has another one."""
-    with suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19]
-    return ""
+    return "".join(_stat(pid)[19:20])
+
+
+def _stat(pid: int) -> list[str]:
+    """What Linux tells of a process, from its state on; nothing elsewhere."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    return []
 
 
 # Slots ------------------------------------------------------------------------------------------------------------
@@ -285,6 +296,37 @@ def bury(store: Store) -> int:
             [(now(), error, number) for number in orphans],
         )
     return len(orphans)
+
+
+def fail(store: Store, name: str, type_: str, began: Instant, error: dict[str, Any]) -> Run | None:
+    """Close the run of a process that was ended or ended itself, with the reason; its lease goes with it.
+
+    It is partial when it had stored pages, failed else; a run that never got as far as to be written is written now.
+    None when another process syncs the source by now: its run stands.
+    """
+    with store.step("run") as step:
+        db = step.db
+        source = facts.ensure_source(step, name, type_).id
+        if is_held(db, source):
+            return None
+        db.run("DELETE FROM lease WHERE source = ?", (source,))
+        row = db.one("SELECT max(id) FROM run WHERE source = ? AND started >= ?", (source, began))
+        number = row[0] if row else None
+        if number is None:
+            number = step.new_ids("run", 1)[0]
+            db.run(
+                f"INSERT INTO run (id, source, status, started, {', '.join(COUNTS)}) "
+                f"VALUES (?, ?, 'running', ?{', 0' * len(COUNTS)})",
+                (number, source, began),
+            )
+        db.run(
+            "UPDATE run SET status = CASE WHEN pages > 0 THEN 'partial' ELSE 'failed' END, finished = ?, error = ? "
+            "WHERE id = ?",
+            (now(), json.dumps(error), number),
+        )
+        closed = db.one(f"SELECT {_RUN} FROM run WHERE id = ?", (number,))
+        assert closed is not None  # noqa: S101 - written just now
+        return _run(closed)
 
 
 def connect(store: Store, names: Iterable[str]) -> list[str]:

@@ -82,7 +82,7 @@ def try_source(
     }
     try:
         seen = _ask(config, plugins, name, settings)
-    except Exception as error:  # noqa: BLE001 - a stranger's source may raise anything; the others are still tried
+    except BaseException as error:  # noqa: BLE001 - a stranger's source may raise anything; the others are still tried
         return {**told, "ok": False, "error": failures.describe(error)}
     refused = another_shop(name, standing, seen.identity)
     if refused is not None:

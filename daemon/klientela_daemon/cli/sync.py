@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
 import typer
 
+from klientela.errors import KlientelaError, SourceBroken
+from klientela.flow.answers import OF_THE_PLUGIN
+from klientela.flow.fetch import asking
 from klientela.flow.sync import Report, sync
 from klientela.model.instants import SECOND
-from klientela.source import SourceSettings
+from klientela.source import Source, SourceSettings
 from klientela.store import operation
 from klientela.store.database import Store
-from klientela_daemon import failures, logs, render
+from klientela_daemon import apart, failures, logs, render
 from klientela_daemon.cli.common import house
 from klientela_daemon.cli.options import Config, Json
 from klientela_daemon.house import House
@@ -29,6 +32,7 @@ _COUNTS = ("pages", "read", "new", "changed", "unchanged", "rejected", "merged",
 def verb(
     sources: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Only these sources.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Read everything again and look for deletions.")] = False,
+    isolated: Annotated[bool, typer.Option("--isolated", help="Each in a process of its own, as the daemon.")] = False,
     config: Config = None,
     as_json: Json = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell on stderr what the sources wait for.")] = False,
@@ -41,7 +45,7 @@ def verb(
         operation.bury(store)
         for said in settle(store, here):
             failures.warn(said)
-        reports = run(here, store, wanted, full=full, stop=stop)
+        reports = run(here, store, wanted, full=full, stop=stop, isolated=isolated)
     if as_json:
         render.emit({"runs": [report.as_dict() for report in reports]})
     elif reports:
@@ -54,23 +58,64 @@ def verb(
 
 
 def run(
-    here: House, store: Store, wanted: dict[str, SourceSettings], *, full: bool, stop: threading.Event
+    here: House,
+    store: Store,
+    wanted: dict[str, SourceSettings],
+    *,
+    full: bool,
+    stop: threading.Event,
+    isolated: bool = False,
 ) -> list[Report]:
-    """Sync the sources beside each other; one that waits or fails holds up nobody. Reports in the given order."""
+    """Sync the sources beside each other; one that waits or fails holds up nobody. Reports in the given order.
+
+    `isolated`: each in a process of its own. Else a plugin that ends the process or hangs does so to all.
+    """
 
     def one(name: str, settings: SourceSettings) -> Report:
-        source = here.plugins.make(name, settings, shop=here.config.shop(), stop=stop)
+        def tell(report: Report) -> None:
+            bar.update(name, report.read, note(report))
+
         try:
-            return sync(
-                store, source, full=full, stop=stop, progress=lambda report: bar.update(name, report.read, note(report))
-            )
-        except Exception as error:  # noqa: BLE001 - told in the report; the other sources go on
+            if isolated:
+                return apart.run(store, apart.job(here, name, full=full), stop=stop, progress=tell).report
+            return _beside(here, store, name, settings, full, stop, tell)
+        except BaseException as error:  # noqa: BLE001 - told in the report; the other sources go on
             return _failed(name, error)
-        finally:
-            source.close()
+
+    if isolated:
+        apart.warm()
 
     with render.bar() as bar, ThreadPoolExecutor(min(_TOGETHER, max(1, len(wanted)))) as pool:
         return list(pool.map(lambda item: one(*item), wanted.items()))
+
+
+def _beside(
+    here: House,
+    store: Store,
+    name: str,
+    settings: SourceSettings,
+    full: bool,
+    stop: threading.Event,
+    progress: Callable[[Report], None],
+) -> Report:
+    source = made(here, name, settings, stop)
+    try:
+        return sync(store, source, full=full, stop=stop, progress=progress)
+    finally:
+        with suppress(KlientelaError), asking(source, "its close"):
+            source.close()
+
+
+def made(here: House, name: str, settings: SourceSettings, stop: threading.Event) -> Source:
+    """The source's object. SourceBroken, without its words, when the plugin cannot make it."""
+    try:
+        return here.plugins.make(name, settings, shop=here.config.shop(), stop=stop)
+    except KlientelaError:
+        raise
+    except BaseException as error:
+        raise SourceBroken(
+            f"the source {name} could not be made ({type(error).__name__})", hint=OF_THE_PLUGIN
+        ) from error
 
 
 def note(report: Report) -> str:
@@ -78,7 +123,7 @@ def note(report: Report) -> str:
     return f"{report.stream}: {report.new} new, {report.changed} changed"
 
 
-def _failed(name: str, error: Exception) -> Report:
+def _failed(name: str, error: BaseException) -> Report:
     now = operation.now()
     return Report(name, "failed", started=now, finished=now, error=failures.explain(error))
 

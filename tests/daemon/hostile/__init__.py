@@ -1,0 +1,1 @@
+"""Plugins that misbehave in every way anybody thought of, for tests/daemon/test_hostile.py."""
