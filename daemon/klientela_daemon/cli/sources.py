@@ -16,6 +16,7 @@ from klientela.store.operation import SourceState
 from klientela_daemon import failures, render
 from klientela_daemon.cli.common import house
 from klientela_daemon.cli.options import Config, Json
+from klientela_daemon.door import TYPE
 from klientela_daemon.house import House
 from klientela_daemon.jobs import stale
 from klientela_daemon.opening import opened, settle
@@ -114,6 +115,8 @@ def _one(here: House, name: str, state: SourceState | None, late: bool) -> dict[
 def _word(connected: bool, state: SourceState | None, late: bool) -> str:
     if not connected:
         return "disconnected"
+    if state is not None and state.type == TYPE:
+        return "pushed"
     if state is None or state.last is None:
         return "by hand" if state is not None and state.type == "manual" else "never ran"
     if state.busy:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import socket
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from tests.plugins.api.till import Till, customer, order
 
+from klientela.door import STREAMS
 from klientela.flow.rebuild import rebuild
 from klientela.store.desk import quarantined
 
@@ -235,3 +238,14 @@ def test_addresses_that_are_none(shop: Till) -> None:
         answer = shop.client.request(method, path)
         assert answer.status_code == status
         assert set(answer.json()["error"]) == {"kind", "message", "hint"}
+
+
+def test_the_manual_is_right(shop: Till) -> None:
+    """What docs/push.md shows can be pushed as it stands there, in its order."""
+    text = (Path(__file__).parents[3] / "docs" / "push.md").read_text("utf-8")
+    shown = re.findall(r"`POST /api/v1/(\w+)`\n\n```json\n(.*?)```", text, re.S)
+    assert {stream for stream, _ in shown} == set(STREAMS)
+    for stream, body in shown:
+        answer = shop.client.post(f"/{stream}", content=body.encode())
+        assert {one["status"] for one in answer.json()["items"]} == {"accepted"}, answer.text
+    assert [row["status"] for row in shop.rows()] == ["registered", "guest"]
