@@ -130,6 +130,10 @@ class Capabilities:
         """The capabilities it has, in the order of the class."""
         return [name for name in self.__dataclass_fields__ if getattr(self, name)]
 
+    def lacks(self) -> list[str]:
+        """Those it has not: what is absent wherever no other source knows it."""
+        return [name for name in self.__dataclass_fields__ if not getattr(self, name)]
+
 
 @dataclass(slots=True)
 class Shop:

@@ -12,8 +12,10 @@ import pytest
 
 from klientela.errors import Conflict, Misconfigured
 from klientela.kit import Field, Http, HttpSource, Source, SourceSettings
-from klientela.testing import conformance, quality
+from klientela.testing import conformance, quality, serve
 from klientela_daemon import scaffold
+from klientela_woocommerce.sandbox import WooCommerceSandbox
+from tests.daemon.conftest import configure
 
 
 def document(run: Any, *args: str) -> Any:
@@ -150,3 +152,28 @@ def test_the_verb_writes_and_says_what_is_next(run: Any, here: Path) -> None:
     made = document(run, "plugins", "new", "other")
     assert made["folder"] == "klientela-other"
     assert "klientela_other/quality.json" in made["files"]
+
+
+def test_check_tells_what_a_source_cannot_know_and_the_profile_shows_no_cart_area(run: Any, here: Path) -> None:
+    """T56, R33, from the command: a file knows of no carts, a pretend WooCommerce shop of no test orders either."""
+    shop = WooCommerceSandbox(customers=0)
+    buyer = shop.account(first_name="Ida", last_name="Nord", email="ida@post.example")
+    shop.order(buyer)
+    (here / "list.csv").write_text("id;email;first name\n1;anna@post.example;Anna\n", encoding="utf-8")
+    with serve(shop.app) as url:
+        told = "\n".join(f'{name} = "{value}"' for name, value in shop.settings(url).items())
+        configure(f'[sources.shop]\n{told}\n[sources.file]\ntype = "csv"\npath = "list.csv"\n')
+        found = {one["source"]: one for one in document(run, "check")["sources"]}
+        assert found["shop"]["capabilities"] == ["accounts", "orders", "deletions"]
+        assert found["shop"]["cannot_know"] == ["test_orders", "checkouts", "consents", "tags"]
+        assert found["file"]["cannot_know"] == ["checkouts"]
+        code, out, _ = run("check")
+        assert code == 0
+        assert "cannot know, so it is shown nowhere: test_orders, checkouts, consents, tags" in out
+        document(run, "sync")
+    rows = {row["first_name"]: row for row in document(run, "customers")["rows"]}
+    assert (rows["Ida"]["test_order"], rows["Anna"]["test_order"]) == (None, False)
+    assert (rows["Ida"]["orders"], rows["Anna"]["orders"]) == (1, 0)
+    for row in rows.values():
+        assert document(run, "customer", row["id"])["checkouts"] is None
+        assert run("customer", row["id"])[0] == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from klientela.testing import conformance
+from klientela.testing import conformance, quality
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -20,3 +20,8 @@ def test_all_checks_are_in_the_documentation_with_their_promise() -> None:
         assert check.__doc__
         promise = check.__doc__.strip().splitlines()[0]
         assert f"| `{name}` | {promise} |" in PAGE
+
+
+def test_the_quality_checklist_is_in_the_documentation() -> None:
+    for rule in quality.RULES:
+        assert f"| {rule.name} | {'yes' if rule.needed else 'where the shop can'} |" in PAGE

@@ -74,6 +74,7 @@ def try_source(
         "guests_default": settings.guests is None,
         "guests_nameless": kind.nameless if settings.guests is None else None,
         "capabilities": kind.capabilities.names(),
+        "cannot_know": kind.capabilities.lacks(),
         "schedule": settings.every or settings.cron,
         "identity": None,
         "title": None,
@@ -121,6 +122,8 @@ def _show(config: Configuration, found: list[dict[str, Any]], broken: list[dict[
         if one["guests_nameless"]:
             render.say(f"    guests' orders without customer: {one['guests_nameless']} (the default of its type)")
         render.say(f"    can know: {', '.join(one['capabilities']) or 'contacts only'}")
+        if one["cannot_know"]:
+            render.say(f"    cannot know, so it is shown nowhere: {', '.join(one['cannot_know'])}")
         render.say(f"    runs: {one['schedule'] or 'only by hand (no every or cron)'}")
         for note in one["notes"]:
             render.say(f"    note: {note}")
