@@ -145,7 +145,8 @@ class _Desk:
             if entry.again > now:
                 self._come_again(entry.again)
                 continue
-            self.pending.append(self._read(entry))
+            read = self._read(entry)  # may flush what is pending
+            self.pending.append(read)
         self._flush()
 
     @contextmanager

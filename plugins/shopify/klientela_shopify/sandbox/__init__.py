@@ -5,12 +5,14 @@
     graph.py     schema, lists, scopes                        views.py     how objects are shown
     search.py    the search syntax                            cost.py      costs and the purse
     mischief.py  faults inside well-formed answers            server.py    the endpoints
+    news.py      webhooks: their bodies, and the post
 
 It is written from the vendor's facts, not from the connector, and needs the extra `klientela[sandbox]` (graphql-core).
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,9 +20,10 @@ from starlette.types import ASGIApp
 
 from klientela.kit import SECOND, Misconfigured
 from klientela.testing import DEFAULT_RATE, Fault, Faults, parse_fault
-from klientela_shopify.sandbox import life
+from klientela_shopify.sandbox import life, news
 from klientela_shopify.sandbox.cost import Purse
 from klientela_shopify.sandbox.mischief import FAULTS, LATE, STEADY, Mischief
+from klientela_shopify.sandbox.news import FAIR, Message, Weather
 from klientela_shopify.sandbox.people import Town, settle_in
 from klientela_shopify.sandbox.server import Server
 from klientela_shopify.sandbox.shop import START, Shop, When, describe
@@ -51,6 +54,7 @@ class Sandbox(Shop):
         self.token = TOKEN
         self.client_id = CLIENT_ID
         self.client_secret = CLIENT_SECRET
+        self.webhook_secret = CLIENT_SECRET  # an app signs with its client secret
         self.token_life = 86_400  # seconds of the shop's clock
         self.closed: int | None = None  # 402 frozen, 403 forbidden, 404 gone, 423 locked
         self.versions: Sequence[str] = VERSIONS
@@ -59,6 +63,8 @@ class Sandbox(Shop):
         self.purse = Purse()
         self.mischief = Mischief(seed)
         self._town = Town(seed)
+        self._post = random.Random(seed)
+        self._late: list[Message] = []
         settle_in(self, self._town, customers)
         self.server = Server(self)
         self.faults = Faults(self.server.app(), seed=seed, now=lambda: self.clock.now() / SECOND)
@@ -81,6 +87,21 @@ class Sandbox(Shop):
         """Let a number of seeded things happen (edits, orders, returns, recovered carts, deletions)."""
         return life.live(self, self._town, steps)
 
+    def listen(self) -> None:
+        """Subscribe to all webhooks: from now on what happens leaves messages in `outbox`."""
+        self.listening = True
+
+    def mail(self, weather: Weather = FAIR) -> list[Message]:
+        """The messages that wait, in the order the post brings them; afterwards only late ones wait."""
+        with self.lock:
+            waiting, self.outbox = [*self._late, *self.outbox], []
+            brought, self._late = news.sorted_badly(waiting, weather, self._post)
+        return brought
+
+    def deliver(self, url: str, weather: Weather = FAIR) -> list[int]:
+        """Send the messages that wait; the statuses they were answered with."""
+        return [news.post(url, one, self.webhook_secret, self.domain) for one in self.mail(weather)]
+
     def truth(self) -> dict[str, Any]:
         """The true state in plain values."""
         return describe(self)
@@ -101,7 +122,7 @@ def create(customers: int = 200, seed: int = 1, faults: Sequence[str] = ()) -> A
     return sandbox.app
 
 
-__all__ = ["CLIENT_ID", "CLIENT_SECRET", "FAULTS", "TOKEN", "Sandbox", "create"]
+__all__ = ["CLIENT_ID", "CLIENT_SECRET", "FAULTS", "TOKEN", "Message", "Sandbox", "Weather", "create"]
 
 
 def _of_the_wire(text: str) -> Fault:

@@ -7,6 +7,7 @@ GET  /_sandbox/truth                      the true state
 POST /_sandbox/clock     {"seconds": 60}  let time pass
 POST /_sandbox/advance   {"steps": 5}     let things happen
 POST /_sandbox/mischief  {"drift": 0.5}   faults inside well-formed answers
+POST /_sandbox/deliver   {"to": "http://…", "duplicates": 0.3}   subscribe, and send the webhooks that wait, signed
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from klientela.kit import SECOND
 from klientela_shopify.sandbox import life
 from klientela_shopify.sandbox.cost import Price
 from klientela_shopify.sandbox.graph import Visit, prepared, schema
+from klientela_shopify.sandbox.news import Weather
 from klientela_shopify.sandbox.shop import describe
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class Server:
                 Route("/_sandbox/clock", self.clock, methods=["POST"]),
                 Route("/_sandbox/advance", self.advance, methods=["POST"]),
                 Route("/_sandbox/mischief", self.mischief, methods=["POST"]),
+                Route("/_sandbox/deliver", self.deliver, methods=["POST"]),
             ]
         )
 
@@ -220,6 +223,14 @@ class Server:
         except ValueError as error:
             return self.reply({"error": str(error)}, 400)
         return self.reply({"faults": self.sandbox.mischief.rates})
+
+    async def deliver(self, request: Request) -> Response:
+        """Send the messages that wait to an address. The first time there are none yet: it subscribes."""
+        wanted = dict(await request.json())
+        to = str(wanted.pop("to"))
+        self.sandbox.listen()
+        weather = Weather(**{name: float(share) for name, share in wanted.items()})
+        return self.reply({"statuses": await run_in_threadpool(self.sandbox.deliver, to, weather)})
 
 
 def _too_expensive(cost: int, most: int) -> Answer:

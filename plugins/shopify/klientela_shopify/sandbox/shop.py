@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +11,8 @@ from dataclasses import is_dataclass
 from typing import Any, TypeVar
 
 from klientela.kit import DAY, SECOND, Instant, instant, iso, minor
+from klientela_shopify.sandbox import news
+from klientela_shopify.sandbox.news import Message
 from klientela_shopify.sandbox.things import Address, Checkout, Customer, Line, Order, Refund, Thing, numbered
 
 T = TypeVar("T", bound=Thing)
@@ -67,6 +70,8 @@ class Shop:
         self.checkouts: dict[int, Checkout] = {}
         self.orders_of: dict[int, list[int]] = {}
         self.revision = 0  # grows with every visible change
+        self.listening = False  # whether somebody subscribed to the webhooks
+        self.outbox: list[Message] = []  # those that wait for the post
         self._unlisted: list[tuple[Instant, Instant, Thing]] = []
         self._ids = {
             "customer": numbered(7_000_000_000_001),
@@ -76,6 +81,7 @@ class Shop:
             "line": numbered(61_000_001),
             "refund": numbered(81_000_001),
             "number": numbered(1001),
+            "message": numbered(1),
         }
 
     # -- hands ---------------------------------------------------------------------------------------------------
@@ -94,6 +100,7 @@ class Shop:
         with self.lock:
             now = self.clock.now()
             one = self.customers.get(id) if id is not None else None
+            before = None if one is None else (one.email_consent, one.sms_consent, frozenset(one.tags))
             if one is None:
                 born = _when(created_at, now)
                 one = Customer(id=id or self._free("customer", self.customers), created_at=born, updated_at=born)
@@ -107,6 +114,7 @@ class Shop:
                 one.email_consent_at = one.sms_consent_at = _when(consent_at)
             _set(one, fields)
             self._touch(one, _when(updated_at, now))
+            self._tell_of_customer(one, before)
             return one
 
     def order(
@@ -129,6 +137,7 @@ class Shop:
         with self.lock:
             now = self.clock.now()
             one = self.orders.get(id) if id is not None else None
+            topic = "create" if one is None else "updated"
             if one is None:
                 born = _when(created_at, _when(processed_at, now))
                 number = next(self._ids["number"])
@@ -161,8 +170,10 @@ class Shop:
             if cancelled is not None:
                 one.cancelled_at = now if cancelled is True else None if cancelled is False else _when(cancelled)
                 one.cancel_reason = "CUSTOMER" if one.cancelled_at is not None else None
+                topic = "cancelled" if topic == "updated" and one.cancelled_at is not None else topic
             _set(one, fields)
             self._touch(one, _when(updated_at, now))
+            self._tell(f"orders/{topic}", news.order(self, one) if self.listening else {})
             return one
 
     def checkout(
@@ -181,6 +192,7 @@ class Shop:
         with self.lock:
             now = self.clock.now()
             one = self.checkouts.get(id) if id is not None else None
+            topic = "create" if one is None else "update"
             if one is None:
                 born = _when(created_at, now)
                 number = id or self._free("checkout", self.checkouts)
@@ -199,6 +211,7 @@ class Shop:
                 one.completed_at = _when(completed_at)
             _set(one, fields)
             self._touch(one, _when(updated_at, now))
+            self._tell(f"checkouts/{topic}", news.checkout(self, one) if self.listening else {})
             return one
 
     def refund(self, order: Order | int, amount: Money, *, note: str | None = None) -> Order:
@@ -207,6 +220,7 @@ class Shop:
             one = self.orders[order if isinstance(order, int) else order.id]
             one.refunds.append(self.refund_of(_money(amount, one.currency), self.clock.now(), note))
             self._touch(one, self.clock.now())
+            self._tell("orders/updated", news.order(self, one) if self.listening else {})
             return one
 
     def cancel(self, order: Order | int, reason: str = "CUSTOMER") -> Order:
@@ -229,16 +243,39 @@ class Shop:
             )
 
     def delete(self, thing: Thing) -> None:
-        """Take an object away. The interface never says so; it is only missing from then on."""
+        """Take an object away. The interface never says so, only a webhook; it is missing from then on."""
         with self.lock:
             if isinstance(thing, Customer):
                 self.customers.pop(thing.id, None)  # its orders stay, and show no customer any more
+                said = {"id": thing.id, "admin_graphql_api_id": f"gid://shopify/Customer/{thing.id}"}
+                self._tell("customers/delete", said)
             elif isinstance(thing, Order):
                 self.orders.pop(thing.id, None)
                 self._unassign(thing)
+                self._tell("orders/delete", {"id": thing.id})
             else:
                 self.checkouts.pop(thing.id, None)
+                self._tell("checkouts/delete", {"id": thing.id})
             self._changed()
+
+    def merge(self, kept: Customer, away: Customer, *, status: str = "completed") -> Customer:
+        """Merge a customer into another, who gets his orders; with status "failed" nothing but the message happens."""
+        with self.lock:
+            if status == "completed":
+                mine = list(self.orders_of.get(away.id, []))
+                del self.customers[away.id]
+                for number in mine:
+                    self.order(number, customer=kept)
+                self.customer(kept.id, tags=sorted({*kept.tags, *away.tags}))
+            self._tell("customers/merge", news.merge(kept.id, away.id, status))
+            return kept
+
+    def ask_to_redact(self, customer: Customer) -> None:
+        """A customer wants to be forgotten: the shop passes that on, with the orders it is about."""
+        with self.lock:
+            orders = list(self.orders_of.get(customer.id, []))
+            person = {"id": customer.id, "email": customer.email, "phone": customer.phone}
+            self._tell("customers/redact", {"shop_domain": self.domain, "customer": person, "orders_to_redact": orders})
 
     def refund_of(self, amount: int, at: Instant, note: str | None = None) -> Refund:
         """A refund with an id of its own, not yet part of any order."""
@@ -269,6 +306,27 @@ class Shop:
         return sum(order.current_total for order in mine if not order.test and order.currency == self.currency)
 
     # -- the workings --------------------------------------------------------------------------------------------
+
+    def _tell_of_customer(self, one: Customer, before: tuple[str, str, frozenset[str]] | None) -> None:
+        """Whatever somebody may have subscribed to: the whole customer, and the partial messages beside it."""
+        if not self.listening:
+            return
+        if before is not None:
+            mail, sms, tags = before
+            if one.email and mail != one.email_consent:
+                self._tell("customers_email_marketing_consent/update", news.mail_consent(one))
+            if one.phone and sms != one.sms_consent:
+                self._tell("customers_marketing_consent/update", news.sms_consent(one))
+            for topic, which in (("added", set(one.tags) - tags), ("removed", tags - set(one.tags))):
+                if which:
+                    self._tell(f"customer.tags_{topic}", news.tags(one, which, one.updated_at))
+        self._tell("customers/create" if before is None else "customers/update", news.customer(self, one))
+
+    def _tell(self, topic: str, body: Mapping[str, Any]) -> None:
+        if self.listening:
+            number = next(self._ids["message"])
+            text = json.dumps(body, ensure_ascii=False).encode()
+            self.outbox.append(Message(f"b54557e4-{number:012d}", topic, text, self.clock.now()))
 
     def _free(self, kind: str, taken: Mapping[int, object]) -> int:
         return next(number for number in self._ids[kind] if number not in taken)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from klientela.kit import Instant
 
+COUNTRIES = {"DE": "Germany", "AT": "Austria", "CH": "Switzerland", "PL": "Poland", "BE": "Belgium", "FR": "France"}
+
 
 @dataclass(slots=True, kw_only=True)
 class Address:

@@ -10,9 +10,8 @@ from graphql import GraphQLResolveInfo
 
 from klientela.kit import Instant, decimal, iso
 from klientela_shopify.sandbox.shop import Shop
-from klientela_shopify.sandbox.things import Address, Checkout, Customer, Line, Order
+from klientela_shopify.sandbox.things import COUNTRIES, Address, Checkout, Customer, Line, Order
 
-COUNTRIES = {"DE": "Germany", "AT": "Austria", "CH": "Switzerland", "PL": "Poland", "BE": "Belgium", "FR": "France"}
 Node = dict[str, Any]
 
 
