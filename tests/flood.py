@@ -21,7 +21,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from typing import Any
 from msgspec import UNSET
 
 from klientela.flow.sync import sync
-from klientela.kit import Order, Person
+from klientela.kit import Order, Person, SecretStr
 from klientela.store import Store, facts, open_store
 from klientela.testing import serve
 from klientela_shopify.sandbox import TOKEN, Message, Sandbox, Weather, news
@@ -258,6 +258,8 @@ def _send(letters: list[Message], port: int, box: Sandbox, figures: Figures, dae
                 connection = None
                 time.sleep(0.05)
             done(one, status, time.monotonic() - began)
+        if connection is not None:
+            connection.close()
 
     began = time.monotonic()
     senders = [threading.Thread(target=work, daemon=True) for _ in range(_SENDERS)]
@@ -295,8 +297,9 @@ def _judge(folder: Path, box: Sandbox, url: str, letters: list[Message], figures
     told = {name: helpers._told(fact, here) for name, fact in mine.items()}
     _differences(told, helpers.truth(box), "the shop", figures)
     with open_store(f"sqlite:///{folder / 'fresh.db'}") as fresh:
-        settings = ShopifySettings(type="shopify", base_url=url, access_token=TOKEN)
-        report = sync(fresh, ShopifySource("shop", settings))
+        settings = ShopifySettings(type="shopify", base_url=url, access_token=SecretStr(TOKEN))
+        with closing(ShopifySource("shop", settings)) as source:
+            report = sync(fresh, source)
         assert report.status == "ok", report.error
         pulled = _facts(fresh)
     _differences(
@@ -310,7 +313,13 @@ def _judge(folder: Path, box: Sandbox, url: str, letters: list[Message], figures
 def _differences(mine: dict[Any, Any], theirs: dict[Any, Any], whose: str, figures: Figures) -> None:
     for name in mine.keys() | theirs.keys():
         if mine.get(name) != theirs.get(name):
-            figures.wrong.append(f"{name}: {mine.get(name)} here, {theirs.get(name)} in {whose}")
+            figures.wrong.append(f"{name} differs from {whose}: {_where(mine.get(name), theirs.get(name))}")
+
+
+def _where(mine: Any, theirs: Any) -> str:
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        return ", ".join(f"{key} {mine[key]} / {theirs[key]}" for key in mine if mine[key] != theirs[key])
+    return f"{mine} / {theirs}"
 
 
 def plain(fact: Any, here: set[str]) -> dict[str, Any]:

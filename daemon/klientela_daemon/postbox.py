@@ -68,7 +68,8 @@ class Postbox:
 
     def _work(self) -> None:
         while (first := self._letters.get()) is not None:
-            letters = [first, *self._more()]
+            # who does not wait any more has been told to send it again; who does cannot leave from here on
+            letters = [one for one in (first, *self._more()) if one.kept.set_running_or_notify_cancel()]
             try:
                 with self._store.step("inbox") as step:
                     kept = self._keep(step, letters)
@@ -82,7 +83,8 @@ class Postbox:
             for name in {letter.source for letter in kept}:
                 self._arrived(name)
         for letter in self._more():
-            letter.kept.set_exception(Interrupted("the daemon is stopping", hint="send it again later"))
+            if letter.kept.set_running_or_notify_cancel():
+                letter.kept.set_exception(Interrupted("the daemon is stopping", hint="send it again later"))
 
     def _more(self) -> list[Letter]:
         found: list[Letter] = []

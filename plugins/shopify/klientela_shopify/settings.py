@@ -31,7 +31,7 @@ class ShopifySettings(SourceSettings):
     api_version: str = Field(default=OLDEST_VERSION, description="version of the Admin API, YYYY-MM")
     guest_rule: GuestRule = Field(default="customer_null", description="what makes an order a guest order (R13)")
     webhook_secret: SecretStr | None = Field(
-        None, description="the app's client secret, with which webhooks are signed; client_secret when left out"
+        default=None, description="the app's client secret, with which webhooks are signed; client_secret when left out"
     )
 
     @field_validator("shop")

@@ -215,8 +215,8 @@ def _consent(topic: str, body: Body, recall: Recall) -> Said:
     state = translate.CONSENT.get(str(answer.get("state")).upper())
     standing = list(known.consents or ()) if known is not None and known.consents is not UNSET else []
     mine = [one for one in standing if one.channel == channel and one.purpose == "promotion"]
-    if mine and mine[0].at is not None and (at is None or at < mine[0].at):
-        return []
+    if mine and mine[0].at is not None and (at is None or at <= mine[0].at):
+        return []  # known already, perhaps with an address that changed since
     fresh = []
     if state is not None and isinstance(address, str):
         fresh = [Consent(channel=channel, purpose="promotion", state=state, at=at, address=address)]
