@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from klientela.flow import buyers, project, resolve, rules, stage, tally, values, work
+from klientela.flow import buyers, derive, hang, project, resolve, rules, stage, tally, values, work
 from klientela.flow.resolve import Resolver
 from klientela.rules import identity, keys, names, publish
 from klientela.store import facts
@@ -29,7 +29,8 @@ from tests.properties import test_rules as rule_tests
 from tests.properties.arena import Fresh, sqlite_arena
 from tests.properties.journeys import JOURNEYS
 from tests.properties.test_order_independence import hold
-from tests.properties.worlds import CROWDS, TWINS, Focus, Plan, plans
+from tests.properties.worlds import CROWDS, LETTERS, TWINS, Focus, Plan, plans
+from tests.store import test_things as thing_tests
 
 Check = Callable[[Fresh], None]
 
@@ -56,7 +57,7 @@ def by_property(focus: Focus, worlds: int = 60) -> Check:
     return check
 
 
-IN_CROWDS, IN_TWINS = map(by_property, (CROWDS, TWINS))
+IN_CROWDS, IN_TWINS, IN_LETTERS = map(by_property, (CROWDS, TWINS, LETTERS))
 
 
 def by_journey(name: str) -> Check:
@@ -248,6 +249,49 @@ MUTANTS = [
         buyers.Owners, "_with_orders_of",
         "if not buyers:", "if True:",
         by_journey("a guest becomes an account"),
+    ),
+    # what hangs on customers
+    Mutant(
+        "a scan is of whom it names itself",
+        hang._Hang, "_places",
+        "if owner is not None:", "if False:",
+        IN_LETTERS,
+    ),
+    Mutant(
+        "a letter to another leaves its scans behind",
+        hang._Hang, "_scans_of",
+        "if not letters:", "if True:",
+        IN_LETTERS,
+    ),
+    Mutant(
+        "the last scan is kept when it is taken off",
+        hang._Hang, "_tell",
+        "standing.get(customers[old.owner]) == old.at", "False",
+        by_cases(thing_tests.test_a_scan_that_is_corrected),
+    ),
+    Mutant(
+        "customers that join forget a scan",
+        tally.Tally, "join",
+        "self.see(other.scanned)", "pass",
+        by_cases(thing_tests.test_joins_and_splits_move_the_last_scan),
+    ),
+    Mutant(
+        "counting anew forgets scans",
+        project.Projected, "_recount",
+        "if things.any_things(db):", "if False:",
+        IN_LETTERS,
+    ),
+    Mutant(
+        "a letter before the guest's order is forgotten",
+        derive, "_guests",
+        "rows - hanging.owners(db, rows) if", "rows if",
+        by_cases(thing_tests.test_a_letter_to_a_guest_who_has_not_ordered_yet),
+    ),
+    Mutant(
+        "a source that comes later finds no letters",
+        facts, "name_source",
+        "WHERE r.more = 1 OR {names}", "WHERE 1 = 0 AND {names}",
+        IN_LETTERS,
     ),
     # other rules
     Mutant(

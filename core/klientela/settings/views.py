@@ -32,6 +32,7 @@ COLUMNS: dict[str, str] = {
     "tags": "tags",
     "promotion": "consent to promotional e-mail (S11)",
     "system": "consent to system e-mail (S12)",
+    "qr_scanned": "when a letter was last scanned (A19)",
     "inactive": "marked inactive (R41)",
 }
 """What a view may show, by the name it has in the configuration."""
