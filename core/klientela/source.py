@@ -204,7 +204,7 @@ class Source:
         The answer is kept in the inbox and acknowledged at once; None is acknowledged too and forgotten: nothing of
         ours. DeliveryRefused when it cannot be proven. Never trusts the order of arrival, nor a delivery's time.
         """
-        raise DeliveryRefused(f"{self.name} takes no webhooks", hint="the shop is read by polling")
+        raise DeliveryRefused(f"{self.name} takes no webhooks", hint="The shop is read by polling")
 
     def apply(self, notice: Notice) -> Iterable[Record | Redact]:
         """Translate a kept notice into what it says, like a page's items; may ask the shop where it says too little.

@@ -46,7 +46,7 @@ _GRACE = 5.0  # seconds to finish or roll back a page when asked to stop
 _LAST_WORDS = 2.0  # seconds for one that hangs to answer before it is killed
 _CLOSING = 10.0  # seconds to let go of the shop after the report
 _LONGEST_LINE = 4 * 2**20
-_GO_ON = "the next run goes on from the last stored page"
+_GO_ON = "The next run goes on from the last stored page"
 _OURS = ("klientela", "sqlalchemy", "psycopg", "psycopg_binary", "alembic", "httpx", "httpcore", "pydantic")
 
 _guard = threading.Lock()  # multiprocessing looks after all its processes whenever one is started, from any thread
@@ -140,12 +140,12 @@ class _Run:
         except (OSError, EOFError) as error:
             raise SourceBroken(
                 f"no process could be started for {self.job.name} ({type(error).__name__})",
-                hint="the system may be out of memory or processes; the next run tries again",
+                hint="The system may be out of memory or processes; the next run tries again",
             ) from error
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             self.reason = SourceBroken(
                 f"the source {self.job.name} cannot be given to a process of its own ({type(error).__name__})",
-                hint="its class and its settings must be importable by name, not made inside a function",
+                hint="Its class and its settings must be importable by name, not made inside a function",
             )
             return Done(self._closed())
         try:

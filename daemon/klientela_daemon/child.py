@@ -171,7 +171,7 @@ def _told(task: Task, error: BaseException) -> dict[str, str | None]:
     return {
         "kind": "unexpected",
         "message": f"the run of {task.name} ended unexpectedly ({type(error).__name__})",
-        "hint": "the next run goes on from the last stored page; --log-level debug shows where it happened",
+        "hint": "The next run goes on from the last stored page; --log-level debug shows where it happened",
     }
 
 

@@ -61,7 +61,7 @@ class Postbox:
     def put(self, letter: Letter) -> Future[None]:
         """Keep a letter; the future is done once it is committed, and fails when it could not be kept."""
         if self._closed.is_set() or self._letters.qsize() >= MOST:
-            letter.kept.set_exception(Interrupted("the postbox is full or closed", hint="send it again later"))
+            letter.kept.set_exception(Interrupted("the postbox is full or closed", hint="Send it again later"))
         else:
             self._letters.put(letter)
         return letter.kept
@@ -84,7 +84,7 @@ class Postbox:
                 self._arrived(name)
         for letter in self._more():
             if letter.kept.set_running_or_notify_cancel():
-                letter.kept.set_exception(Interrupted("the daemon is stopping", hint="send it again later"))
+                letter.kept.set_exception(Interrupted("the daemon is stopping", hint="Send it again later"))
 
     def _more(self) -> list[Letter]:
         found: list[Letter] = []

@@ -14,7 +14,7 @@ from klientela.model.records import FARTHEST, Rejected
 from klientela.source import Checked, Page, Source, Stream
 from klientela.store import facts
 
-OF_THE_PLUGIN = "this is a fault of the plugin; the next run goes on from the last stored page"
+OF_THE_PLUGIN = "This is a fault of the plugin; the next run goes on from the last stored page"
 
 _REMARKS, _SENTENCE = 100, 1000  # remarks of one reading, and characters of one, that are kept
 _Answer = TypeVar("_Answer", str, int)

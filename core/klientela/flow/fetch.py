@@ -37,7 +37,7 @@ def fetch(
                 if came is _END:
                     return
                 if stop.is_set():
-                    raise Interrupted(f"{source.name} was asked to stop", hint="the next run goes on here")
+                    raise Interrupted(f"{source.name} was asked to stop", hint="The next run goes on here")
                 page = answers.page(source, stream, came)
                 circles.check(page)
             yield page
@@ -127,7 +127,7 @@ class _Circles:
     def _circle(self) -> SourceBroken:
         return SourceBroken(
             f"the list {self._stream} goes round in circles: the same page came again and again",
-            hint="the next run goes on from the last stored page; if it stays so, the shop's paging is broken",
+            hint="The next run goes on from the last stored page; if it stays so, the shop's paging is broken",
         )
 
 

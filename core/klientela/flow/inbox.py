@@ -91,7 +91,7 @@ def stage_for(source: Source, row: SourceRow, topic: str) -> Stage:
 def _alone(row: SourceRow, name: str) -> Guard:
     def guard(db: Db) -> None:
         if operation.is_held(db, row.id):
-            raise SourceBusy(f"a sync of {name} is in progress", hint="it applies the messages that wait by itself")
+            raise SourceBusy(f"a sync of {name} is in progress", hint="It applies the messages that wait by itself")
 
     return guard
 
@@ -204,7 +204,7 @@ class _Desk:
             broken = SourceBroken(
                 f"a message of {self.source.name} about {reads[0].entry.topic} could not be stored "
                 f"({type(error).__name__})",
-                hint="this is a fault of klientela or of the plugin; it is tried again later",
+                hint="This is a fault of klientela or of the plugin; it is tried again later",
             )
             self._commit([_Read(reads[0].entry, error=broken)])
 

@@ -108,7 +108,7 @@ def another_shop(name: str, standing: str | None, found: str | None) -> SourceCh
         return None
     return SourceChanged(
         f"another shop answers under the name {name}: it was {standing}, now {found}",
-        hint="give the other shop a source name of its own; nothing was written",
+        hint="Give the other shop a source name of its own; nothing was written",
     )
 
 
@@ -188,7 +188,7 @@ class _Run:
         except BaseException as error:  # a fault of ours: it is told by whoever called, but the run was no good one
             report.status = "failed"
             report.error = {"kind": "unexpected", "message": f"something unexpected happened ({type(error).__name__})",
-                            "hint": "the next run goes on from the last stored page"}  # fmt: skip
+                            "hint": "The next run goes on from the last stored page"}  # fmt: skip
             raise
         finally:
             self._finish()
@@ -446,7 +446,7 @@ class _Run:
         if known and (missing == known or (missing * 2 > known and known >= 10)):
             raise SourceChanged(
                 f"{self.source.name} suddenly lacks {missing} of {known} records in {where}; nothing was marked gone",
-                hint="look whether it is the right shop or file; `klientela sync --full` tries again",
+                hint="Look whether it is the right shop or file; `klientela sync --full` tries again",
             )
 
     def _sweep(self, stream: Stream) -> None:

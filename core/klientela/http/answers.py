@@ -42,9 +42,9 @@ _REFUSALS: Mapping[int, tuple[str, str]] = {
 }
 
 
-NEXT_RUN = "the next run tries again; if it stays so, look at the shop's status page"
-_PAGE = "check the address and the credentials, and whether the shop is in maintenance; the next run tries again"
-_SHAPE = "the vendor may have changed its API: check the API version of this source, or update klientela"
+NEXT_RUN = "The next run tries again; if it stays so, look at the shop's status page"
+_PAGE = "Check the address and the credentials, and whether the shop is in maintenance; the next run tries again"
+_SHAPE = "The vendor may have changed its API: check the API version of this source, or update klientela"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _refusal(status: int, where: str) -> SourceError:
     if 400 <= status < 500:
         return SourceRefused(
             f"{where} did not understand our request (status {status})",
-            hint="check the API version of this source; if it is right, klientela needs an update",
+            hint="Check the API version of this source; if it is right, klientela needs an update",
         )
     return SourceBroken(f"{where} answered with the unexpected status {status}", hint=NEXT_RUN)
 

@@ -210,7 +210,7 @@ class Http:
                 return answers.trouble_of(answer.status, self._wire.wait_of(answer.headers), answer.where)
             request = self._redirected(request, answer)
         raise SourceBroken(
-            f"{request.extensions['where']} redirects in circles", hint="check the address of this source"
+            f"{request.extensions['where']} redirects in circles", hint="Check the address of this source"
         )
 
     def _once(self, request: httpx.Request) -> Reply | Trouble:
@@ -230,7 +230,7 @@ class Http:
         if request.method != "GET" and reply.status not in (307, 308):
             raise SourceBroken(
                 f"{reply.where} redirects a question that carries a body",
-                hint="check the address of this source",
+                hint="Check the address of this source",
             )
         target = self._origin.redirect(request.url, reply.headers.get("location", ""))
         return self._build(request.method, target, request.headers, request.content)
@@ -266,7 +266,7 @@ class Http:
             raise SourceBroken(
                 f"{where} asks us to wait {answers.span(seconds)}, longer than the "
                 f"{answers.span(self._longest_wait)} we wait within one run",
-                hint="the next run tries again; other programs with the same key share its limit",
+                hint="The next run tries again; other programs with the same key share its limit",
             )
 
     def _pause(self, seconds: float) -> None:

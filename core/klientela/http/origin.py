@@ -48,7 +48,7 @@ class Origin:
         if url is None or not (ours or self._holds(url)):
             raise SourceBroken(
                 f"{self.shown} sent us to another place ({_place(url)}), where our credentials must not go",
-                hint="if the shop has moved, set its new address in this source's configuration",
+                hint="If the shop has moved, set its new address in this source's configuration",
             )
         return url
 
@@ -61,7 +61,7 @@ class Origin:
         if target is None or not self._holds(target):
             raise SourceBroken(
                 f"{self.show(url)} redirects to another place ({_place(target)}), where our credentials must not go",
-                hint="if the shop has moved, set its new address (mind https) in this source's configuration",
+                hint="If the shop has moved, set its new address (mind https) in this source's configuration",
             )
         return target
 
@@ -83,12 +83,12 @@ def _parsed(base_url: str) -> httpx.URL:
     if url is None or url.scheme not in ("http", "https") or not _HOST.fullmatch(url.raw_host):
         raise Misconfigured(
             "the base address of a source must begin with https:// (or http://) and name a host",
-            hint='write it like base_url = "https://my-shop.example"',
+            hint='Write it like base_url = "https://my-shop.example"',
         )
     if url.userinfo or url.query or url.fragment:
         raise Misconfigured(
             f"the base address of a source on {url.host} holds more than a host and a path",
-            hint="leave out user and password, ?… and #…; credentials have settings of their own",
+            hint="Leave out user and password, ?… and #…; credentials have settings of their own",
         )
     return url
 

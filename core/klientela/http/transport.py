@@ -182,19 +182,19 @@ def _check(size: int, most: int, stop: threading.Event, until: float) -> None:
 FAILURES = (httpx.TransportError, TooLarge, TooSlow, Garbled)
 """What a try may end with; anything else is a mistake of ours (or Interrupted)."""
 
-_CERTIFICATE = "check the address and this machine's clock; name your own authority's certificates in SSL_CERT_FILE"
-_PROXY = "check HTTPS_PROXY and NO_PROXY in the environment"
+_CERTIFICATE = "Check the address and this machine's clock; name your own authority's certificates in SSL_CERT_FILE"
+_PROXY = "Check HTTPS_PROXY and NO_PROXY in the environment"
 _TROUBLES: tuple[tuple[type[Exception], Trouble], ...] = (
-    (TooLarge, Trouble("sent more than we are willing to hold", hint="ask for smaller pages", most=1)),
+    (TooLarge, Trouble("sent more than we are willing to hold", hint="Ask for smaller pages", most=1)),
     (Garbled, Trouble("sent a packed body that is cut off or damaged")),
     (TooSlow, Trouble("trickled its answer too slowly")),
     (
         httpx.ConnectTimeout,
-        Trouble("could not be reached in time", hint=f"check the address and the network; {NEXT_RUN}"),
+        Trouble("could not be reached in time", hint=f"Check the address and the network. {NEXT_RUN}"),
     ),
     (
         httpx.ConnectError,
-        Trouble("could not be reached", hint=f"check the address and the network; {NEXT_RUN}"),
+        Trouble("could not be reached", hint=f"Check the address and the network. {NEXT_RUN}"),
     ),
     (httpx.ProxyError, Trouble("could not be reached through the proxy", hint=_PROXY)),
     (httpx.TimeoutException, Trouble("did not answer in time")),
@@ -225,7 +225,7 @@ def headers_of(
         if not (value.isascii() and value.isprintable()):
             raise Misconfigured(
                 f"the header {name} of this source holds characters that HTTP cannot carry",
-                hint="copy the token or key again, without line breaks and special letters",
+                hint="Copy the token or key again, without line breaks and special letters",
             )
         merged[name] = value
     if auth is not None:

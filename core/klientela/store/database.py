@@ -314,7 +314,7 @@ class Store:
         """The id of the ruleset in force."""
         row = db.one("SELECT value FROM meta WHERE name = 'ruleset'")
         if row is None:
-            raise StoreError("the store has no ruleset yet", hint="run `klientela rules apply`")
+            raise StoreError("the store has no ruleset yet", hint="Run `klientela rules apply`")
         return int(row[0])
 
     def ruleset(self, db: Db) -> Ruleset:
@@ -385,7 +385,7 @@ class Store:
 def _second_daemon() -> StoreError:
     return StoreError(
         "another klientela daemon already runs on this store",
-        hint="stop it first, or use `klientela sync` beside it",
+        hint="Stop it first, or use `klientela sync` beside it",
     )
 
 
@@ -395,20 +395,20 @@ def _translate(error: Exception) -> StoreError:
     text = said.lower()
     if "connect" in text or "resolve host" in text:
         return StoreError(
-            f"the database server cannot be used: {said}", hint="check store.url and that the server is running"
+            f"the database server cannot be used: {said}", hint="Check store.url and that the server is running"
         )
     if "locked" in text or "busy" in text:
-        return StoreError("the database is locked by another program", hint="wait for it to finish and try again")
+        return StoreError("the database is locked by another program", hint="Wait for it to finish and try again")
     if "full" in text:
-        return StoreError("the disk is full; nothing of this step was stored", hint="free some space and sync again")
+        return StoreError("the disk is full; nothing of this step was stored", hint="Free some space and sync again")
     if "malformed" in text or "not a database" in text or "corrupt" in text:
-        return StoreError("the database file is damaged", hint="restore the last backup with `klientela restore FILE`")
+        return StoreError("the database file is damaged", hint="Restore the last backup with `klientela restore FILE`")
     if "readonly" in text or "read-only" in text or "unable to open" in text:
         return StoreError(
             f"the database cannot be opened for writing: {said}",
-            hint="check the path, and the rights to the file and its folder",
+            hint="Check the path, and the rights to the file and its folder",
         )
-    return StoreError(f"the database refused a statement: {said}", hint="run `klientela doctor`")
+    return StoreError(f"the database refused a statement: {said}", hint="Run `klientela doctor`")
 
 
 _PRAGMAS = (
@@ -433,12 +433,12 @@ def make_engine(url: str) -> sa.Engine:
     try:
         parsed = make_url(url)
     except sa.exc.ArgumentError as error:
-        raise Misconfigured("store.url is no database address", hint='use "sqlite:///klientela.db"') from error
+        raise Misconfigured("store.url is no database address", hint='Use "sqlite:///klientela.db"') from error
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
             folder = Path(parsed.database).parent
             if not folder.is_dir():
-                raise Misconfigured(f"the folder {folder} of the database does not exist", hint="create it first")
+                raise Misconfigured(f"the folder {folder} of the database does not exist", hint="Create it first")
         # the connection used last comes first: its page cache is warm, and the caches of the others stay small
         engine = sa.create_engine(
             url,
@@ -465,10 +465,10 @@ def make_engine(url: str) -> sa.Engine:
             )
         except ModuleNotFoundError as error:
             raise Misconfigured(
-                "PostgreSQL needs the psycopg package", hint='install it with: pip install "klientela[postgres]"'
+                "PostgreSQL needs the psycopg package", hint='Install it with: pip install "klientela[postgres]"'
             ) from error
     raise Misconfigured(
-        f"{parsed.get_backend_name()} is no database klientela knows", hint="use sqlite:/// or postgresql+psycopg://"
+        f"{parsed.get_backend_name()} is no database klientela knows", hint="Use sqlite:/// or postgresql+psycopg://"
     )
 
 
@@ -481,7 +481,7 @@ def _instance_key(path: Path | None, standing: bool) -> bytes:
             if standing:
                 raise Misconfigured(
                     f"the key file {path} of this store is missing",
-                    hint="put it back from where it is kept beside the backups; ids and tombstones hang on it",
+                    hint="Put it back from where it is kept beside the backups; ids and tombstones hang on it",
                 )
             path.touch(mode=0o600)
             path.write_text(secrets.token_hex(32) + "\n", encoding="ascii")
@@ -489,11 +489,11 @@ def _instance_key(path: Path | None, standing: bool) -> bytes:
     except OSError as error:
         raise Misconfigured(
             f"the key file {path} cannot be used: {(error.strerror or str(error)).lower()}",
-            hint="give the user that runs klientela the right to read it, and to write it the first time",
+            hint="Give the user that runs klientela the right to read it, and to write it the first time",
         ) from error
     except ValueError as error:
         raise Misconfigured(
-            f"{path} does not hold an instance key", hint="restore it from a backup; ids and tombstones hang on it"
+            f"{path} does not hold an instance key", hint="Restore it from a backup; ids and tombstones hang on it"
         ) from error
 
 
@@ -507,7 +507,7 @@ def open_store(url: str, *, key_file: Path | None = None, create: bool = True) -
     engine = make_engine(url)
     store = Store(engine, url, b"")
     if not create and store.path is not None and not store.path.exists():
-        raise StoreError(f"there is no store at {store.path}", hint="run `klientela sync` or `klientela run` first")
+        raise StoreError(f"there is no store at {store.path}", hint="Run `klientela sync` or `klientela run` first")
     try:
         upgrade(store)
         fingerprint = _fingerprint_of_key(store)
@@ -539,7 +539,7 @@ def _check_key(store: Store, key_file: Path | None, fingerprint: str | None) -> 
     elif fingerprint != mine:
         raise Misconfigured(
             f"{key_file} is not the key this store was made with",
-            hint="restore the key file that belongs to it; ids and tombstones hang on it",
+            hint="Restore the key file that belongs to it; ids and tombstones hang on it",
         )
 
 

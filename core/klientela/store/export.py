@@ -35,7 +35,7 @@ def export(db: Db, view: View, form: str, *, search: str | None = None, key: byt
     instance's. Misconfigured for another format.
     """
     if form not in FORMATS:
-        raise Misconfigured(f"there is no export format {form!r}", hint=f"known are {', '.join(FORMATS)}")
+        raise Misconfigured(f"there is no export format {form!r}", hint=f"Known are {', '.join(FORMATS)}")
     if form == "csv":
         return _csv(customers(db, view, search=search, key=key, records=False), view.columns)
     made = customers(db, view, search=search, key=key, records=True)

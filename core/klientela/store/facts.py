@@ -67,14 +67,14 @@ def ensure_source(step: Step, name: str, type_: str) -> SourceRow:
         if known.type != type_:
             raise Misconfigured(
                 f"the source {name} was connected as {known.type}, not {type_}",
-                hint="give the new connection a name of its own",
+                hint="Give the new connection a name of its own",
             )
         step.db.run("UPDATE source SET connected = 1 WHERE id = ? AND connected = 0", (known.id,))
         return known
     if step.db.one("SELECT 1 FROM source_name WHERE name = ?", (name,)) is not None:
         raise Misconfigured(
             f"the name {name} belonged to another source before",
-            hint="choose a name that no source ever had; ids hang on it",
+            hint="Choose a name that no source ever had; ids hang on it",
         )
     number = step.new_ids("source", 1)[0]
     step.db.run(

@@ -48,7 +48,7 @@ def read(db: Db, digest: str) -> Kept:
         raw = b""
     rows = db.blobs("SELECT type, bytes FROM file WHERE sha256 = ?", (raw,))
     if not rows:
-        raise UnknownThing("there is no such file", hint="the profile of a customer lists the files there are")
+        raise UnknownThing("there is no such file", hint="The profile of a customer lists the files there are")
     return Kept(rows[0][0], bytes(rows[0][1]))
 
 

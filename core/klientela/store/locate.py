@@ -113,7 +113,7 @@ def _by_key(db: Db, text: str) -> Found:
         raise UnknownThing(f"there is no record {text}", hint="`klientela sources` shows the names of the sources")
     customer = customers_of(db, [row[0]]).get(row[0])
     if customer is None:
-        raise UnknownThing(f"the record {text} belongs to no customer", hint="it may be an order, or nobody yet (R0d)")
+        raise UnknownThing(f"the record {text} belongs to no customer", hint="It may be an order, or nobody yet (R0d)")
     return Found(customer, row[0])
 
 

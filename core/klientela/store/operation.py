@@ -53,7 +53,7 @@ class Lease:
             self.lost.set()
             raise SourceBusy(
                 f"another run of {self.name} took over, because this one gave no sign of life",
-                hint="nothing is lost; the other run goes on from the last stored page",
+                hint="Nothing is lost; the other run goes on from the last stored page",
             )
 
 
@@ -93,7 +93,7 @@ def busy(db: Db) -> list[str]:
 def _take(db: Db, held: Lease, ttl: Instant) -> None:
     if is_held(db, held.source):
         raise SourceBusy(
-            f"a sync of {held.name} is in progress already", hint="wait for it to finish; `klientela sources` shows it"
+            f"a sync of {held.name} is in progress already", hint="Wait for it to finish; `klientela sources` shows it"
         )
     db.run("DELETE FROM lease WHERE source = ?", (held.source,))
     db.run("INSERT INTO lease (source, holder, until) VALUES (?, ?, ?)", (held.source, held.holder, now() + ttl))
@@ -282,7 +282,7 @@ def bury(store: Store) -> int:
         {
             "kind": "interrupted",
             "message": "the process ended before the run did; nothing is half done",
-            "hint": "the next run goes on from the last stored page",
+            "hint": "The next run goes on from the last stored page",
         }
     )
     with store.reading() as db:

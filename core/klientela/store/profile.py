@@ -94,7 +94,7 @@ class _Members(NamedTuple):
         for part in parts:
             made = part if made is None else merge(made, part)
         if made is None:
-            raise UnknownThing("no source says anything of this customer", hint="sync its source again")
+            raise UnknownThing("no source says anything of this customer", hint="Sync its source again")
         return cls(numbers, loaded, made)
 
 

@@ -70,7 +70,7 @@ def source_named(sources: Mapping[int, SourceRow], name: str) -> SourceRow:
             return row
     raise UnknownThing(
         f"there is no source {name!r} in the store",
-        hint=f"known are {', '.join(sorted(r.label for r in sources.values())) or 'none yet; run `klientela sync`'}",
+        hint=f"Known are {', '.join(sorted(r.label for r in sources.values())) or 'none yet; run `klientela sync`'}",
     )
 
 

@@ -84,7 +84,7 @@ def sort_of(sort: str, totals: str = "ltv") -> Sort:
     key, _, way = sort.partition(":")
     if way not in ("", "asc", "desc") or key not in SORTABLE:
         raise Misconfigured(
-            f"the list cannot be sorted by {sort!r}", hint=f"it can by {', '.join(SORTABLE)}, with :asc or :desc"
+            f"the list cannot be sorted by {sort!r}", hint=f"It can by {', '.join(SORTABLE)}, with :asc or :desc"
         )
     name = _ALSO.get(key, key)
     if name == "last_order" and totals == "gross":

@@ -50,10 +50,10 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS and not _STATUS.fullmatch(self.kind):
             raise Misconfigured(
-                f"there is no fault called {self.kind!r}", hint=f"known: {', '.join(KINDS)}, or a status such as 404"
+                f"there is no fault called {self.kind!r}", hint=f"Known: {', '.join(KINDS)}, or a status such as 404"
             )
         if not 0 <= self.rate <= 1:
-            raise Misconfigured(f"the rate of {self.kind} is {self.rate}", hint="write a share from 0 to 1, like 0.1")
+            raise Misconfigured(f"the rate of {self.kind} is {self.rate}", hint="Write a share from 0 to 1, like 0.1")
 
 
 KINDS: tuple[str, ...] = (*harm.ANSWERS, *harm.DISTORTIONS)
@@ -69,7 +69,7 @@ def parse_fault(text: str) -> Fault:
     try:
         return Fault(kind, float(rate) if rate else DEFAULT_RATE)
     except ValueError:
-        raise Misconfigured(f"{text!r} is no fault", hint="write KIND or KIND:RATE, like 429:0.1") from None
+        raise Misconfigured(f"{text!r} is no fault", hint="Write KIND or KIND:RATE, like 429:0.1") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ class Billbee:
         raise SourceBroken(
             f"Billbee answered a question for {path.partition('/')[0]} with "
             + (f"its error code {code}" if code else "no data at all"),
-            hint="the next run tries again; if it stays so, ask Billbee's support",
+            hint="The next run tries again; if it stays so, ask Billbee's support",
         )
 
     def _envelope(self, path: str, params: Mapping[str, Any] | None, missing: frozenset[int]) -> Envelope | None:
@@ -144,18 +144,18 @@ def _unwelcome(status: int) -> KlientelaError:
     if status == 401:
         return SourceRefused(
             "Billbee did not accept our credentials (status 401)",
-            hint="check user, password (the API password, not that of the login) and api_key of this source",
+            hint="Check user, password (the API password, not that of the login) and api_key of this source",
         )
     if status == 402:
         return SourceRefused(
-            "the Billbee account is not paid for (status 402)", hint="settle the account with Billbee, then sync again"
+            "the Billbee account is not paid for (status 402)", hint="Settle the account with Billbee, then sync again"
         )
     if status == 403:
         return SourceRefused(
             "Billbee does not let us read this (status 403)",
-            hint="switch on the API module in Billbee's settings, and look whether the login may use it",
+            hint="Switch on the API module in Billbee's settings, and look whether the login may use it",
         )
     return SourceRefused(
         f"Billbee did not understand our request (status {status})",
-        hint="look at `shops` in this source's table; if it is right, klientela needs an update",
+        hint="Look at `shops` in this source's table; if it is right, klientela needs an update",
     )

@@ -130,14 +130,14 @@ class Lister:
                 try:
                     found = [key(row) for row in rows.rows]
                 except msgspec.ValidationError as error:
-                    raise SourceBroken(f"Billbee lists {path} without ids", hint="the next run tries again") from error
+                    raise SourceBroken(f"Billbee lists {path} without ids", hint="The next run tries again") from error
                 seen.update(found)
                 total = rows.after.get("total") or 0
                 yield found
             if len(seen) >= total:
                 return
         raise SourceBroken(
-            f"Billbee says it has {total} {path} and shows {len(seen)} of them", hint="the next run tries again"
+            f"Billbee says it has {total} {path} and shows {len(seen)} of them", hint="The next run tries again"
         )
 
     def total(self, path: str) -> int | None:
@@ -152,7 +152,7 @@ class Lister:
         except msgspec.ValidationError as error:
             raise SourceBroken(
                 f"Billbee answered a question for {path} with something else than a list",
-                hint="the vendor may have changed its API: update klientela",
+                hint="The vendor may have changed its API: update klientela",
             ) from error
         return Pages(rows, *_ends(answer.paging, self.size))
 
@@ -199,8 +199,8 @@ def _place(position: Position) -> Place | None:
 
 
 def _circles() -> SourceBroken:
-    return SourceBroken("Billbee's list goes round in circles", hint="the next run tries again")
+    return SourceBroken("Billbee's list goes round in circles", hint="The next run tries again")
 
 
 def _broken_off() -> SourceBroken:
-    return SourceBroken("Billbee's list is broken off: a page in its middle is empty", hint="the next run tries again")
+    return SourceBroken("Billbee's list is broken off: a page in its middle is empty", hint="The next run tries again")

@@ -105,7 +105,7 @@ class BillbeeSource(Source):
         if strangers := [shop for shop in self.settings.shops or () if shop not in shops]:
             raise SourceRefused(
                 f"the Billbee account has no shop {', '.join(map(str, strangers))}",
-                hint=f"write some of these into `shops`: {_listed(shops)}" if shops else "connect a shop in Billbee",
+                hint=f"Write some of these into `shops`: {_listed(shops)}" if shops else "Connect a shop in Billbee",
             )
         identity = f"billbee:{min(shops)}" if shops else None
         return Checked(identity, ", ".join(name for name in shops.values() if name) or None, self._notes(shops))
@@ -308,7 +308,7 @@ class BillbeeSource(Source):
                 try:
                     node = _accounts.decode(row)
                 except msgspec.ValidationError as error:
-                    raise SourceBroken("Billbee lists a shop without an id", hint="the next run tries again") from error
+                    raise SourceBroken("Billbee lists a shop without an id", hint="The next run tries again") from error
                 shops[node.id] = node.name or ""
         return shops
 

@@ -168,7 +168,7 @@ class Admin:
             self._token = None
         raise SourceRefused(
             "the shop does not accept our access token",
-            hint="check access_token, or client_id and client_secret, and whether the app is still installed",
+            hint="Check access_token, or client_id and client_secret, and whether the app is still installed",
         )
 
     def _note_version(self, served: str | None) -> None:
@@ -191,7 +191,7 @@ class Admin:
             pass  # outside: msgspec's words and this context may quote what people wrote
         raise SourceBroken(
             "the shop answered in another shape than expected",
-            hint="check api_version in this source's configuration, or update klientela",
+            hint="Check api_version in this source's configuration, or update klientela",
         )
 
     # -- tokens --------------------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ class Admin:
         if token is None:
             raise SourceRefused(
                 f"the shop gives no token for client_id and client_secret{_oauth_error(reply.content)}",
-                hint="check both, and that the app is installed and belongs to the same organisation as the shop",
+                hint="Check both, and that the app is installed and belongs to the same organisation as the shop",
             )
         self._renew_at = time.monotonic() + token.expires_in - min(_SPARE, token.expires_in / 10)
         return str(token.access_token)
@@ -256,25 +256,25 @@ class Admin:
             raise SourceRefused("the shop does not let the app read this", hint=hint)
         if "SHOP_INACTIVE" in codes:
             raise SourceRefused(
-                "the shop is inactive", hint="reactivate its plan in the Shopify admin, then sync again"
+                "the shop is inactive", hint="Reactivate its plan in the Shopify admin, then sync again"
             )
         if "MAX_COST_EXCEEDED" in codes:
             raise TooExpensive("one question costs more than the shop allows, even for a single row")
         if "THROTTLED" in codes:
             raise SourceBroken(
                 f"the shop throttles us, still after {_THROTTLED_TRIES} tries",
-                hint="another program may use the same app; the next run tries again",
+                hint="Another program may use the same app; the next run tries again",
             )
         if any("cursor" in one.message.lower() for one in problems):
             raise CursorExpired("the shop does not accept its own cursor any more")
         if "INTERNAL_SERVER_ERROR" in codes:
             raise SourceBroken(
                 f"the shop reports an internal error, still after {_INTERNAL_TRIES + 1} tries",
-                hint="the next run tries again; if it stays so, look at Shopify's status page",
+                hint="The next run tries again; if it stays so, look at Shopify's status page",
             )
         raise SourceBroken(
             f"the shop answers with an error: {said}",
-            hint="check api_version in this source's configuration, or update klientela",
+            hint="Check api_version in this source's configuration, or update klientela",
         )
 
     def _words(self, message: str) -> str:

@@ -71,7 +71,7 @@ class Reader:
                 if place.after is None or restarted:
                     raise SourceBroken(
                         "the shop's cursors expire faster than its pages can be read",
-                        hint="the next run tries again",
+                        hint="The next run tries again",
                     ) from error
                 place, seen, restarted = Place(), set(), True  # the window is read again from its beginning
                 continue
@@ -97,7 +97,7 @@ class Reader:
             try:
                 numbers = [int(translate.key(raw)) for raw in rows.nodes]
             except ValueError as error:
-                raise SourceBroken("the shop lists something without an id", hint="the next run tries again") from error
+                raise SourceBroken("the shop lists something without an id", hint="The next run tries again") from error
             if numbers:
                 yield [str(number) for number in numbers]
             if not rows.page_info.has_next_page:
@@ -140,7 +140,7 @@ class Reader:
         if since <= (place.since or window.since or 0) or (window.until is not None and since >= window.until):
             raise SourceBroken(
                 f"more than {self._depth} objects of {listing.field} were changed at the same moment",
-                hint="the shop's interface cannot list them; ask Shopify's support",
+                hint="The shop's interface cannot list them; ask Shopify's support",
             )
         return Place(since=since)
 
@@ -182,7 +182,7 @@ def _list(answer: dict[str, Rows], field: str) -> Rows:
     if field not in answer:
         raise SourceBroken(
             f"the shop answered without {field}",
-            hint="check api_version in this source's configuration, or update klientela",
+            hint="Check api_version in this source's configuration, or update klientela",
         )
     return answer[field]
 
@@ -197,7 +197,7 @@ def _cut(raw: Raw, order: Literal["time", "id"]) -> int | None:
 
 
 def _circles() -> SourceBroken:
-    return SourceBroken("the shop's list goes round in circles", hint="the next run tries again")
+    return SourceBroken("the shop's list goes round in circles", hint="The next run tries again")
 
 
 def _place(position: Position) -> Place:

@@ -86,7 +86,7 @@ class ShopifySource(Source):
         if missing:
             raise SourceRefused(
                 f"the app may not read all that is needed: it lacks {' and '.join(missing)}",
-                hint=f"grant the app the scope {' and '.join(missing)} and install it again",
+                hint=f"Grant the app the scope {' and '.join(missing)} and install it again",
             )
         return Checked(answer.shop.id, answer.shop.name, self._notes(granted))
 

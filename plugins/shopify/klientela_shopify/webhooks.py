@@ -92,13 +92,13 @@ def receive(delivery: Delivery, settings: ShopifySettings, name: str) -> tuple[N
     """
     secret = settings.signing_secret
     if secret is None:
-        raise DeliveryRefused(f"{name} takes no webhooks", hint="set webhook_secret to the client secret of the app")
+        raise DeliveryRefused(f"{name} takes no webhooks", hint="Set webhook_secret to the client secret of the app")
     expected = base64.b64encode(hmac.digest(secret.encode(), delivery.body, hashlib.sha256))
     given = delivery.headers.get("x-shopify-hmac-sha256", "").encode("utf-8", "replace")
     if not hmac.compare_digest(expected, given):
         raise DeliveryRefused(
             f"a webhook for {name} is not signed with the app's secret",
-            hint="if it came from Shopify, compare webhook_secret with the app's client secret",
+            hint="If it came from Shopify, compare webhook_secret with the app's client secret",
         )
     topic = delivery.headers.get("x-shopify-topic", "").strip().lower()
     if topic not in _READ:

@@ -165,7 +165,7 @@ class Wix:
             code = _problem(reply.content).code
             raise SourceRefused(
                 f"Wix gives no access token for app_id, app_secret and instance_id{f' ({code})' if code else ''}",
-                hint="check the three in the app's dashboard, and whether the app is still installed on the site",
+                hint="Check the three in the app's dashboard, and whether the app is still installed on the site",
             )
         self._renew_at = time.monotonic() + max(0.0, token.expires_in - min(_SPARE, token.expires_in / 10))
         return str(token.access_token)
@@ -180,27 +180,27 @@ class Wix:
             way = "api_key" if self._settings.api_key is not None else "app_id, app_secret and instance_id"
             return SourceRefused(
                 "Wix does not accept our credentials (status 401)",
-                hint=f"check {way}; the key may be revoked or the app removed from the site",
+                hint=f"Check {way}; the key may be revoked or the app removed from the site",
             )
         if reply.status == 403:
             return SourceRefused(
                 f"Wix does not let us read {_thing(what)} (status 403{_named(code)})",
-                hint=f"give the API key or app the permission to read {_thing(what)}, and check site_id",
+                hint=f"Give the API key or app the permission to read {_thing(what)}, and check site_id",
             )
         if reply.status == 404 and method == "GET":
-            return NotThere("Wix knows no such object", hint="it was deleted meanwhile; the next run shows it")
+            return NotThere("Wix knows no such object", hint="It was deleted meanwhile; the next run shows it")
         if reply.status == 428 or (reply.status == 404 and code != "NOT_FOUND"):
             return SourceRefused(
                 f"the site has no {_thing(what)} (status {reply.status}{_named(code)})",
-                hint="install the Wix app that keeps them, or switch them off in this source's configuration "
+                hint="Install the Wix app that keeps them, or switch them off in this source's configuration "
                 "(members = false, checkouts = false)",
             )
         if reply.status == 400 and cursor:
-            return CursorExpired("Wix does not accept its own cursor any more", hint="the next run tries again")
+            return CursorExpired("Wix does not accept its own cursor any more", hint="The next run tries again")
         said = self._words(problem.words)
         return SourceBroken(
             f"Wix answers {_thing(what)} with an error (status {reply.status}{_named(code)}){f': {said}' if said else ''}",
-            hint="the next run tries again; if it stays so, update klientela",
+            hint="The next run tries again; if it stays so, update klientela",
         )
 
     def _words(self, message: str) -> str:

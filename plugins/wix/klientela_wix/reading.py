@@ -96,7 +96,7 @@ def _offsets(wix: Wix, listing: OffsetList, window: Window, place: Place) -> Ite
             continue
         full = len(rows) >= listing.size
         if full and names == before:
-            raise SourceBroken("the site's list goes round in circles", hint="the next run tries again")
+            raise SourceBroken("the site's list goes round in circles", hint="The next run tries again")
         shown = set(place.tail)
         news = [raw for raw, one in zip(rows, dates, strict=True) if one.id not in shown]
         place = _after(place, offset + len(rows), dates, back) if rows else place
@@ -169,7 +169,7 @@ def newest_member(wix: Wix) -> str:
 def _listed(rows: list[Raw] | None, metadata: Paging) -> list[Raw]:
     """The rows of an answer. One that has none must say that it has none: anything else is no answer."""
     if rows is None and metadata.count != 0:
-        raise SourceBroken("Wix answered without the list that was asked for", hint="the next run tries again")
+        raise SourceBroken("Wix answered without the list that was asked for", hint="The next run tries again")
     return rows or []
 
 
@@ -187,13 +187,13 @@ def by_cursor(wix: Wix, listing: CursorList, window: Window, position: Position)
         except CursorExpired as error:
             if restarted:
                 raise SourceBroken(
-                    "Wix's cursors expire faster than its pages can be read", hint="the next run tries again"
+                    "Wix's cursors expire faster than its pages can be read", hint="The next run tries again"
                 ) from error
             mark, seen, restarted = Mark(), {None}, True
             continue
         onward = paging.next
         if onward is not None and onward in seen:
-            raise SourceBroken("the site's list goes round in circles", hint="the next run tries again")
+            raise SourceBroken("the site's list goes round in circles", hint="The next run tries again")
         seen.add(onward)
         mark = Mark(onward)
         if rows:

@@ -107,7 +107,7 @@ def receive(delivery: Delivery, settings: WixSettings, name: str) -> Notice | No
     """
     if settings.webhook_public_key is None:
         raise DeliveryRefused(
-            f"{name} takes no webhooks", hint="set webhook_public_key and instance_id of the app that sends them"
+            f"{name} takes no webhooks", hint="Set webhook_public_key and instance_id of the app that sends them"
         )
     claims = _proven(delivery.body, settings.webhook_public_key, name)
     digest = hashlib.sha256(delivery.body).hexdigest()
@@ -133,7 +133,7 @@ def _proven(body: bytes, public_key: str, name: str) -> dict[str, Any]:
         import jwt  # here: only who takes webhooks needs it
     except ImportError as error:
         raise Misconfigured(
-            "webhooks of Wix need the package PyJWT", hint='install it with: pip install "klientela[wix]"'
+            "webhooks of Wix need the package PyJWT", hint='Install it with: pip install "klientela[wix]"'
         ) from error
     try:
         return jwt.decode(
@@ -147,7 +147,7 @@ def _proven(body: bytes, public_key: str, name: str) -> dict[str, Any]:
         pass  # outside: the words may quote what was sent
     raise DeliveryRefused(
         f"a webhook for {name} is not signed with the app's key",
-        hint="if it came from Wix, compare webhook_public_key with the public key in the app's dashboard",
+        hint="If it came from Wix, compare webhook_public_key with the public key in the app's dashboard",
     )
 
 

@@ -53,7 +53,7 @@ def ask(http: Http, listings: Sequence[Listing], position: Position) -> tuple[li
     if offset and not back and rows and _id(rows[0]) < after and _id(rows[-1]) <= after:
         raise SourceBroken(
             f"the list {listing.path} shows the same page again and again",
-            hint="the next run goes on from the last stored page; a cache in front of the shop may answer instead of it",
+            hint="The next run goes on from the last stored page; a cache in front of the shop may answer instead of it",
         )
     while offset and (not rows or _id(rows[0]) > after):
         offset, back = max(0, offset - MOST), True
@@ -78,5 +78,5 @@ def _start(number: int) -> dict[str, Any]:
 def _id(row: Row) -> int:
     found = row.get("id")
     if not isinstance(found, int):
-        raise SourceBroken("a list has a row without an id", hint="is this WooCommerce's REST API, version 3?")
+        raise SourceBroken("a list has a row without an id", hint="Is this WooCommerce's REST API, version 3?")
     return found

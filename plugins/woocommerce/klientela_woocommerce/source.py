@@ -58,7 +58,7 @@ class WooCommerceSource(HttpSource):
         if not isinstance(site, dict) or "wc/v3" not in site.get("namespaces", ()):
             raise SourceRefused(
                 f"{self.name} is no WooCommerce shop, or its REST API is switched off",
-                hint="base_url is the address of WordPress; permalinks must not be plain (Settings, Permalinks)",
+                hint="The base_url is the address of WordPress; permalinks must not be plain (Settings, Permalinks)",
             )
         self._probe("/orders", {})
         self._probe("/customers", {"role": self.settings.role})

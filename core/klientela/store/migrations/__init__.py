@@ -29,7 +29,7 @@ def upgrade(store: Store, to: str = HEAD) -> None:
     if current is not None and current not in known:
         raise StoreError(
             f"this store was written by a newer klientela (schema {current}, known {HEAD})",
-            hint="install that version, or restore a backup made with this one",
+            hint="Install that version, or restore a backup made with this one",
         )
     if current is not None and store.path is not None:
         _backup(store, current)
