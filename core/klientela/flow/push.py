@@ -19,7 +19,7 @@ import msgspec
 from klientela.door import Caller, Item, Outcome, Taken, Ticket
 from klientela.failpoints import failpoint
 from klientela.flow.derive import Deriver
-from klientela.flow.stage import News, Stage, clear_quarantine, entity_of, quarantine, refusal
+from klientela.flow.stage import News, Stage, clear_quarantine, entity_of, quarantine, refusals
 from klientela.model.records import Rejected
 from klientela.source import Page
 from klientela.store import facts, ids, receipts, tokens
@@ -86,17 +86,15 @@ class _Desk:
         """The items that can be taken; the others are put into the quarantine."""
         sound: list[_Placed] = []
         rejects: list[Rejected] = []
+        refused = refusals(self.step.db, [item.record for item in items])
         for place, item in enumerate(items):
-            record = item.record
-            if isinstance(record, Rejected):
-                reason, key = record.reason, record.key
-            else:
-                reason, key = refusal(self.step.db, record) or "", str(getattr(record, "external_id", "")) or None
-            if not reason:
-                sound.append(_Placed(place, entity_of(record), key or "", item))
+            no = refused.get(place)
+            if no is None:
+                record = item.record
+                sound.append(_Placed(place, entity_of(record), str(getattr(record, "external_id", "")), item))
                 continue
-            rejects.append(Rejected(reason=reason, key=key, payload=item.raw.decode("utf-8", "replace")))
-            self.outcomes[place] = Outcome("rejected", key=key, reason=reason)
+            rejects.append(Rejected(reason=no.reason, key=no.key, payload=item.raw.decode("utf-8", "replace")))
+            self.outcomes[place] = Outcome("rejected", key=no.key, reason=no.reason)
         if rejects:
             self.stage.refused |= quarantine(self.step, self.row.id, self.stage.stream, rejects)
         return sound

@@ -444,11 +444,18 @@ def _one_by_one(
     return incoming
 
 
-def refusal(db: Db, record: Record) -> str | None:
-    """Why a record cannot be taken, as `Stage.page` would say it; None when it can."""
-    rejects: list[Rejected] = []
-    _one_by_one(Page([record]), rejects, [], Enclosed(db, [record]))
-    return rejects[0].reason if rejects else None
+def refusals(db: Db, records: Sequence[Record]) -> dict[int, Rejected]:
+    """What cannot be taken of a page, by its place, as `Stage.page` would say it."""
+    if records and _at_once(records) is not None:
+        return {}
+    enclosed = Enclosed(db, records)
+    found: dict[int, Rejected] = {}
+    for place, record in enumerate(records):
+        rejects: list[Rejected] = []
+        _one_by_one(Page([record]), rejects, [], enclosed)
+        if rejects:
+            found[place] = rejects[0]
+    return found
 
 
 def entity_of(record: Record) -> int:
@@ -593,5 +600,5 @@ __all__ = [
     "entity_of",
     "mark_gone",
     "quarantine",
-    "refusal",
+    "refusals",
 ]

@@ -71,8 +71,8 @@ class _Desk:
             limits = self.limits
             most = limits.letters if stream == "letters" else limits.body
             body = await body_of(request, most, limits.seconds)
-            found = items_of(body, limits.items)
-            ticket = ticket_of(request, body)
+            found = await self._read(items_of, body, limits.items)
+            ticket = await self._read(ticket_of, request, body)
             if self.waiting >= _WAITING:
                 busy = Refused(503, "too many pushes are waiting", hint="Try again in a few seconds.")
                 raise busy
