@@ -101,8 +101,9 @@ def warm() -> None:
 
 def _loaded() -> list[str]:
     """Our own modules and the drivers; no stranger's plugin, which could bring the server down for all."""
-    ours = {"klientela_daemon", *_OURS, *(name for name in sys.modules if _is_plugin_of_ours(name))}
-    names = [name for name in sys.modules if name.partition(".")[0] in ours and not name.endswith("__main__")]
+    there = list(sys.modules)  # a copy: other threads import meanwhile
+    ours = {"klientela_daemon", *_OURS, *(name for name in there if _is_plugin_of_ours(name))}
+    names = [name for name in there if name.partition(".")[0] in ours and not name.endswith("__main__")]
     return sorted({*names, "klientela_daemon.child", "klientela_daemon.cli"})
 
 
