@@ -2,7 +2,7 @@
 VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 RUN := $(VENV)/bin
 
-.PHONY: setup test slow lint types run
+.PHONY: setup test slow flood lint types run
 
 setup:
 	test -x $(RUN)/python || python3 -m venv $(VENV)
@@ -13,6 +13,9 @@ test: setup
 
 slow: setup
 	$(RUN)/python -m pytest -m slow --timeout 3600
+
+flood: setup
+	$(RUN)/python -m tests.flood
 
 lint: setup
 	$(RUN)/ruff check .
