@@ -62,18 +62,29 @@ class Plugins:
             raise Misconfigured(f"no plugin brings the source type {settings.type!r} that {name} asks for")
         return kind(name, settings, shop=shop, stop=stop)
 
-    def routes(self, door: Door) -> dict[str, ASGIApp]:
-        """What plugins answer on the daemon's HTTP server, by prefix; Misconfigured when two want the same."""
+    def routes(self, door: Door) -> tuple[dict[str, ASGIApp], list[str]]:
+        """What plugins answer on the daemon's HTTP server, by prefix; and a sentence for each that cannot.
+
+        A plugin that fails here answers nothing and harms nobody else.
+        """
         found: dict[str, ASGIApp] = {}
-        for answer in self.manager.hook.klientela_routes(door=door):
-            for prefix, app in answer.items():
-                if prefix in found or not prefix.startswith("/"):
-                    raise Misconfigured(
-                        f"two plugins answer at {prefix}, or it does not begin with a slash",
-                        hint="Uninstall one of them.",
+        said: list[str] = []
+        for name, module in sorted(self.manager.list_name_plugin()):
+            others = [other for other in self.manager.get_plugins() if other is not module]
+            try:
+                answers = self.manager.subset_hook_caller("klientela_routes", others)(door=door)
+                brought = {prefix: app for answer in answers for prefix, app in answer.items()}
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's module may raise anything
+                said.append(f"the plugin {name} does not answer over HTTP: {_reason(error)}")
+                continue
+            for prefix, app in brought.items():
+                if prefix in found or not (isinstance(prefix, str) and prefix.startswith("/") and callable(app)):
+                    said.append(
+                        f"the plugin {name} cannot answer at {prefix!r}: that is no prefix, or another one does"
                     )
-                found[prefix] = app
-        return found
+                else:
+                    found[prefix] = app
+        return found, said
 
 
 def find(points: Iterable[EntryPoint] | None = None) -> Plugins:

@@ -19,6 +19,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from klientela.door import Door
 from klientela.errors import KlientelaError, Misconfigured
 from klientela.plugins import Plugins
+from klientela_daemon import logs
+
+log = logs.logger("klientela.http")
 
 _START = 10.0  # seconds
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -70,7 +73,10 @@ def application(health: Callable[[], Health], metrics: Callable[[], str], more: 
 
 def mounts(plugins: Plugins, door: Door) -> list[BaseRoute]:
     """What plugins answer, each below its prefix."""
-    return [Mount(prefix, app) for prefix, app in plugins.routes(door).items()]
+    found, said = plugins.routes(door)
+    for sentence in said:
+        log.warning(sentence)
+    return [Mount(prefix, app) for prefix, app in found.items()]
 
 
 class Listener:

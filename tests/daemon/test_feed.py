@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -24,8 +26,9 @@ from klientela.settings.model import Feed
 from klientela.store import open_store, tidings
 from klientela.store.database import Store
 from klientela.testing import serve
+from klientela_daemon.cli import main
 from klientela_daemon.feed import SIGNATURE, Feeds, signature
-from tests.daemon.house import until
+from tests.daemon.house import Process, until
 
 SECRET = "a secret of the two of us"
 
@@ -185,3 +188,36 @@ def test_the_signature_names_its_moment() -> None:
 def test_what_is_no_feed(url: str, secret: str) -> None:
     with pytest.raises(ValidationError):
         Feed(url=url, secret=secret)
+
+
+def test_the_daemon_tells_and_a_reload_begins_and_ends_feeds(
+    tmp_path: Path, url: str, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "klientela.toml"
+    plain = '[sources.till]\ntype = "api"\n[web]\nport = 0\n'
+    config.write_text(plain, "utf-8")
+    config.chmod(0o600)
+    assert main(["token", "new", "t", "--scope", "push", "--json", "--config", str(config)]) == 0
+    token = json.loads(capsys.readouterr().out)["token"]
+    process = Process(tmp_path, "run")
+    try:
+        base = process.wait_for("klientela is running")["listens"]
+        with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {token}"}) as client:
+            client.post("/api/v1/customers", json={"external_id": "1", "email": "a@x.example"})
+            config.write_text(f'{plain}[feed.crm]\nurl = "{url}"\nsecret = "{SECRET}"\n', "utf-8")
+            process.send(signal.SIGHUP)
+            until(lambda: len(receiver.taken) == 1, "the line of before the feed")
+            client.post("/api/v1/customers", json={"external_id": "2", "email": "b@x.example"})
+            until(lambda: len(receiver.taken) == 2, "the line after it")
+            config.write_text(plain, "utf-8")
+            process.send(signal.SIGHUP)
+            process.wait_for("the configuration was read again", 2)
+            client.post("/api/v1/customers", json={"external_id": "3", "email": "c@x.example"})
+            config.write_text(f'{plain}[feed.gone]\nurl = "http://127.0.0.1:9/"\nsecret = "{SECRET}"\n', "utf-8")
+            process.send(signal.SIGHUP)
+            process.wait_for("the feed waits", feed="gone")
+        assert process.end() == 0  # in the middle of waiting for somebody who is not there
+    finally:
+        process.end(signal.SIGKILL)
+    assert [line["kind"] for line in receiver.taken] == ["founded", "founded"]
+    assert SECRET not in "\n".join(process.lines)

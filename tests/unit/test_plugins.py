@@ -119,3 +119,38 @@ class Loose(SourceSettings):
 def test_what_is_no_source_is_refused(plugin: Any, brought: Any, said: str) -> None:
     with pytest.raises(Misconfigured, match=said):
         find([plugin("shop", brought)])
+
+
+def test_routes_of_plugins_that_fail_harm_no_others(plugin: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise NotImplementedError
+
+    def answering(brought: Any) -> Any:
+        @hookimpl
+        def klientela_routes(door: Any) -> Any:
+            if isinstance(brought, BaseException):
+                raise brought
+            return brought
+
+        return klientela_routes
+
+    found = find(
+        [
+            plugin("a", klientela_routes=answering({"/a": app})),
+            plugin("b", klientela_routes=answering({"/a": app, "/b": app})),
+            plugin("c", klientela_routes=answering(ValueError("no"))),
+            plugin("d", klientela_routes=answering(SystemExit(3))),
+            plugin("e", klientela_routes=answering({"e": app, "/f": 1})),
+            plugin("f", klientela_routes=answering(7)),
+        ]
+    )
+    routes, said = found.routes(None)  # type: ignore[arg-type]
+    assert set(routes) == {"/a", "/b"}
+    assert said == [
+        "the plugin b cannot answer at '/a': that is no prefix, or another one does",
+        "the plugin c does not answer over HTTP: ValueError: no",
+        "the plugin d does not answer over HTTP: SystemExit: 3",
+        "the plugin e cannot answer at 'e': that is no prefix, or another one does",
+        "the plugin e cannot answer at '/f': that is no prefix, or another one does",
+        "the plugin f does not answer over HTTP: AttributeError: 'int' object has no attribute 'items'",
+    ]
