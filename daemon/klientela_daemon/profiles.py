@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from klientela.model.words import agree
 from klientela_daemon import lists, render
 
 
@@ -48,7 +49,7 @@ def _figures(found: Mapping[str, Any]) -> None:
     if gross["sum"] is None:
         return  # none of the sources knows of orders (R33)
     average = lists.money(gross["average"]) if gross["average"] else "–"
-    render.say(f"\nLTV {lists.money(found['totals']['ltv'])} in {found['orders']} orders; all orders: "
+    render.say(f"\nLTV {lists.money(found['totals']['ltv'])} in {agree(found['orders'], '{} [order|orders]')}; all orders: "
                f"{lists.money(gross['sum'])} in {gross['count']}, {average} on average")  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def _purchases(found: Mapping[str, Any], zone: ZoneInfo, most: int) -> None:
     render.table(["date", "number", "amount", "source", ""], rows, right=["amount"])
     left = len(bought) - len(orders)
     if left > 0:
-        render.say(f"and {left} older orders")
+        render.say(agree(left, "and {} older [order|orders]"))
 
 
 def _order(one: Mapping[str, Any], zone: ZoneInfo) -> list[str]:

@@ -249,6 +249,19 @@ def test_the_list(run: Any, house: Path) -> None:
     assert run("customers", "--page", "0")[0] == 2
 
 
+def test_one_of_a_thing_is_told_as_one(run: Any, house: Path) -> None:
+    (house / "people.csv").write_text("Email\na@x.example\nfoo\n")
+    told = str(document(run, "check")["sources"])
+    assert "1 column" in told
+    assert "1 columns" not in told
+    document(run, "sync")
+    assert "1-1 of 1 customer\n" in run("customers")[1]
+    (one,) = [found for found in document(run, "doctor")["findings"] if found["check"] == "quarantine"]
+    assert one["message"].startswith("1 record could not be taken")
+    (house / "more.csv").write_text("Email\nb@x.example\n")
+    assert "1 row read" in run("import", "more.csv", "--into", "list")[1]
+
+
 def test_the_profile(run: Any, here: Path) -> None:
     shop = Sandbox(customers=0)
     anna = shop.customer(first_name="Anna", last_name="Öztürk", email="anna@x.example", phone="+493012345670")

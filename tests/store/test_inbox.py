@@ -356,7 +356,7 @@ def test_a_request_to_erase_is_kept_and_told(store: Store) -> None:
     assert fact(store).gone == 1
     (finding,) = [one for one in examine(store) if one.check == "inbox"]
     assert finding.level == "warning"
-    assert "1 requests of shop about customers/redact wait" in finding.message
+    assert "1 request of shop about customers/redact waits" in finding.message
 
 
 def test_doctor_tells_of_what_waits_for_long(store: Store) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from klientela.kit import decimal, instant, iso, minor
 from klientela.model.instants import day, from_datetime
+from klientela.model.words import agree
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,11 @@ def test_an_amount_in_scientific_writing_is_fine_while_it_is_one() -> None:
 @given(st.integers(-(2**60), 2**60), st.sampled_from(["EUR", "JPY", "KWD"]))
 def test_money_goes_round(amount: int, currency: str) -> None:
     assert minor(decimal(amount, currency), currency) == amount
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 rows lie"), (1, "1 row lies"), (2, "2 rows lie")])
+def test_sentences_agree_with_their_number(count: int, said: str) -> None:
+    assert agree(count, "{} [row lies|rows lie]") == said
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any
 
 from klientela.flow import rules, work
 from klientela.flow.derive import Deriver
+from klientela.model.words import agree
 from klientela.store import bitmaps, facts, ids, mapping, search
 from klientela.store import tables as t
 from klientela.store.comparison import differences
@@ -24,6 +25,8 @@ MOST = 20
 _LINES = 500
 
 Progress = Callable[[int], None]
+
+_WAITING = "{} [record waits|records wait] on the worklist: `klientela sync` finishes that first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,10 @@ def _check(store: Store, progress: Progress | None) -> Rebuilt:
     with store.reading() as db:
         left = work.left(db)
         if left:
-            return Rebuilt(False, [f"{left} records wait on the worklist: `klientela sync` finishes them first"])
+            return Rebuilt(
+                False,
+                [agree(left, _WAITING)],
+            )
         with scratch(store, db) as other:
             derive(other, progress)
             with other.reading() as anew:
@@ -163,7 +169,7 @@ def _tell(step: Step) -> list[str]:
     for line in _moves(step.db):
         if len(found) < MOST:
             where = ids.text(line.customer) if line.customer else "no customer"
-            found.append(f"{line.kind}: {len(line.body['records'])} records, {where}")
+            found.append(f"{line.kind}: {agree(len(line.body['records']), '{} [record|records]')}, {where}")
         lines.append(line)
         if len(lines) >= _LINES:
             write(step, lines)

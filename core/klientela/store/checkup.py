@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from klientela.model.instants import iso
 from klientela.model.records import Person
+from klientela.model.words import agree
 from klientela.rules.publish import EMAIL, held_back, policy_for
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.values import Value, values, warning
@@ -60,17 +61,17 @@ def _chain(db: Db) -> Iterator[Finding]:
         if len(wrong) == 5:
             break
     row = db.one("SELECT count(*) FROM audit")
-    yield from _say("audit", wrong, f"the audit log holds, {row[0] if row else 0} lines")
+    yield from _say("audit", wrong, agree(row[0] if row else 0, "the audit log holds, {} [line|lines]"))
 
 
 def _left(db: Db) -> Iterator[Finding]:
     yield _counted(db, "worklist", "warning", "SELECT count(*) FROM work", "nothing is left to work off",
-                   "{} records wait to be looked at anew; `klientela sync` or the daemon does it")  # fmt: skip
+                   "{} [record waits|records wait] to be looked at anew; `klientela sync` or the daemon does it")  # fmt: skip
     yield _counted(db, "quarantine", "warning", "SELECT count(*) FROM quarantine", "the quarantine is empty",
-                   "{} records could not be taken; `klientela quarantine` lists them")  # fmt: skip
+                   "{} [record|records] could not be taken; `klientela quarantine` lists them")  # fmt: skip
     yield _counted(db, "stubs", "note", "SELECT count(*) FROM record WHERE channel IS NULL AND gone = 0 AND entity IN (0, 1)",
                    "every buyer an order names is known",
-                   "{} buyers are known from their orders alone and make no row yet (R0d)")  # fmt: skip
+                   "{} [buyer is|buyers are] known from orders alone and [makes|make] no row yet (R0d)")  # fmt: skip
 
 
 def _messages(db: Db) -> Iterator[Finding]:
@@ -78,16 +79,21 @@ def _messages(db: Db) -> Iterator[Finding]:
     found = inbox.unfinished(db)
     for one in found:
         since = f"since {iso(one.since)}"
+        about, wait = f"of {one.source} about {one.topic}", agree(one.entries, "[waits|wait]")
         if one.state == "held":
-            yield Finding("inbox", "warning", f"{one.entries} requests of {one.source} about {one.topic} wait for your "
-                          f"decision {since} (R57)", one.entries)  # fmt: skip
+            asked = agree(one.entries, "{} [request|requests]")
+            yield Finding("inbox", "warning", f"{asked} {about} {wait} for your decision {since} (R57)", one.entries)
         elif one.state == "new" and one.attempts >= _TRIED:
-            yield Finding("inbox", "warning", f"{one.entries} messages of {one.source} about {one.topic} wait {since} and "
-                          f"could not be applied in {one.attempts} attempts", one.entries)  # fmt: skip
+            sent = agree(one.entries, "{} [message|messages]")
+            yield Finding("inbox", "warning", f"{sent} {about} {wait} {since} and could not be applied in {one.attempts} "
+                          "attempts", one.entries)  # fmt: skip
     fresh = sum(one.entries for one in found if one.state == "new")
     if fresh:
         yield Finding(
-            "inbox", "note", f"{fresh} webhooks wait to be applied; the daemon or the next sync does it", fresh
+            "inbox",
+            "note",
+            agree(fresh, "{} [webhook waits|webhooks wait] to be applied; the daemon or the next sync does it"),
+            fresh,
         )
     elif not found:
         yield Finding("inbox", "ok", "no webhook waits")
@@ -97,11 +103,12 @@ def _orders(db: Db) -> Iterator[Finding]:
     unmatched = f"SELECT count(*) FROM carrier WHERE head = record AND flags & {UNMATCHED} <> 0"
     yield _counted(db, "carriers", "note", unmatched,
                    "every order that another platform passed on is matched with that platform's own, or none was passed on",
-                   "{} orders were passed on from a shop that is not mapped to one of our sources, or not found there; "
-                   "`same_as` maps a shop (R29)")  # fmt: skip
+                   "{} [order was|orders were] passed on from a shop that is not mapped to one of our sources, or not "
+                   "found there; `same_as` maps a shop (R29)")  # fmt: skip
     loose = "SELECT count(*) FROM paper p JOIN record r ON r.id = p.target WHERE r.channel IS NULL"
     yield _counted(db, "papers", "note", loose, "every credit note and cancellation has its order",
-                   "{} credit notes or cancellations speak of an order that has not come (R29b)")  # fmt: skip
+                   "{} [credit note or cancellation speaks|credit notes or cancellations speak] "
+                   "of an order that has not come (R29b)")  # fmt: skip
 
 
 def _people(db: Db) -> Iterator[Finding]:
@@ -109,9 +116,11 @@ def _people(db: Db) -> Iterator[Finding]:
         "SELECT count(*) FROM (SELECT key FROM mark WHERE name <> '' GROUP BY key HAVING count(DISTINCT name) > 1) AS x"
     )
     yield _counted(db, "shared values", "note", shared, "no value is shared by people of different names",
-                   "{} e-mails, phones or addresses are shared by people of different names (R17b)")  # fmt: skip
+                   "{} [e-mail, phone or address is|e-mails, phones or addresses are] "
+                   "shared by people of different names (R17b)")  # fmt: skip
     yield _counted(db, "limits", "note", "SELECT count(*) FROM crowded", "no value is above its limit",
-                   "{} values are carried by so many names that they join equal names only (R20)")  # fmt: skip
+                   "{} [value is|values are] carried by so many names that "
+                   "[it joins|they join] equal names only (R20)")  # fmt: skip
     large = [row[0] for row in db.rows("SELECT id FROM customer WHERE n > ?", (_MANY_NAMES,))]
     odd = 0
     for start in range(0, len(large), 500):
@@ -148,7 +157,7 @@ def _blocked(db: Db, ruleset: Ruleset) -> Iterator[Finding]:
         yield Finding("blocked values", "note", warning(value, -count), -count)
     if len(several) > _MOST:
         more = len(several) - _MOST
-        yield Finding("blocked values", "note", f"and {more} more values that never match (R19)", more)
+        yield Finding("blocked values", "note", agree(more, "and {} more [value|values] that never match (R19)"), more)
     if not several:
         yield Finding("blocked values", "ok", "no value that never matches is carried by several records")
 
@@ -166,7 +175,7 @@ def _without_email(db: Db) -> Iterator[list[int]]:
 def _counted(db: Db, check: str, level: Level, sql: str, fine: str, said: str) -> Finding:
     row = db.one(sql)
     count = int(row[0]) if row else 0
-    return Finding(check, level, said.format(count), count) if count else Finding(check, "ok", fine)
+    return Finding(check, level, agree(count, said), count) if count else Finding(check, "ok", fine)
 
 
 def _say(check: str, wrong: list[str], fine: str) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from klientela.model.words import agree
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
 
@@ -88,7 +89,7 @@ def verify(db: Db) -> Iterator[str]:
         "(SELECT 1 FROM audit a WHERE a.seq = p.seq AND a.n = p.n)"
     )
     if loose and loose[0]:
-        yield f"{loose[0]} personal parts belong to no line: lines were removed"
+        yield agree(loose[0], "{} personal [part belongs|parts belong] to no line: lines were removed")
 
 
 def _b(value: Any) -> bytes | None:

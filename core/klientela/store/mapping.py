@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from klientela.failpoints import failpoint
+from klientela.model.words import agree
 from klientela.store import bitmaps
 from klientela.store import tables as t
 from klientela.store.bitmaps import AXES, BITS, BUCKETS, LIMITS, SPAN, Marker, Scale, Side, State, Values
@@ -273,7 +274,8 @@ def check(db: Db) -> list[str]:
         return []
     some = ", ".join(sorted(wrong)[:3])
     return [
-        f"{len(wrong)} bitmaps of the list do not say what its rows say ({some}): `klientela rebuild` makes them anew"
+        agree(len(wrong), "{} [bitmap of the list does|bitmaps of the list do] not say what its rows say ")
+        + f"({some}): `klientela rebuild` makes them anew"
     ]
 
 

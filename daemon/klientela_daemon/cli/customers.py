@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from klientela.model.words import agree
 from klientela_daemon import lists, render
 from klientela_daemon.cli.common import house
 from klientela_daemon.cli.options import Config, Json, Search, Sort, ViewName
@@ -41,5 +42,8 @@ def verb(
     more = "more than " if document["total_capped"] else ""
     first = (page - 1) * document["size"] + 1
     last = first + len(found) - 1
-    render.say(f"{first if found else 0}-{last if found else 0} of {more}{document['total']} customers")
+    render.say(
+        f"{first if found else 0}-{last if found else 0} of {more}"
+        + agree(document["total"], "{} [customer|customers]")
+    )
     return 0

@@ -12,6 +12,7 @@ import typer
 
 from klientela import plugins
 from klientela.flow.why_not import explain
+from klientela.model.words import agree
 from klientela.store.database import Store
 from klientela.store.overview import listing
 from klientela_daemon import failures, lists, logs, render
@@ -78,7 +79,9 @@ def _show(here: House, store: Store) -> None:
     lists.show(best.rows, wide, zone)
     both = [row for row in known.rows if len(row["sources"]) > 1]
     if both:
-        render.say(f"\n{len(both)} customers are known to a shop and to the file, in two spellings:")
+        render.say(
+            agree(len(both), "\n{} [customer is|customers are] known to a shop and to the file, in two spellings:")
+        )
         lists.show(both, wide, zone)
         render.say(f"\nWhy is {both[0]['name']} one customer? (klientela why {both[0]['id']})")
         why.show(explain(store, both[0]["id"]))

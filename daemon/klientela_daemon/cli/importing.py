@@ -10,6 +10,7 @@ import typer
 
 from klientela.errors import Misconfigured
 from klientela.flow.importing import TAKERS, Imported, Into, import_source
+from klientela.model.words import agree
 from klientela.source import Source
 from klientela_daemon import failures, logs, render
 from klientela_daemon.cli.common import house
@@ -106,7 +107,8 @@ def _show(done: Imported, file: Path) -> None:
     would = "would be " if done.dry_run else ""
     counts = done.counts
     render.say(
-        f"{file.name}: {counts['read']} rows read, {counts['new']} {would}new, {counts['changed']} {would}changed, "
+        f"{file.name}: {agree(counts['read'], '{} [row|rows]')} read, {counts['new']} {would}new, "
+        f"{counts['changed']} {would}changed, "
         f"{counts['unchanged']} as before, {len(done.rejected)} not taken"
     )
     if done.rejected:
@@ -117,6 +119,6 @@ def _show(done: Imported, file: Path) -> None:
     for remark in done.ignored:
         render.say(remark)
     if done.fix_file:
-        render.say(f"The rows that were not taken are in {done.fix_file}; mend them there and import it.")
+        render.say(f"What was not taken is in {done.fix_file}; mend it there and import that file.")
     if done.batch is not None and not done.dry_run:
         render.say(f"This was batch {done.batch}.")

@@ -6,6 +6,7 @@ import typer
 
 from klientela.flow import rules, work
 from klientela.flow.diff import diff as difference
+from klientela.model.words import agree
 from klientela_daemon import failures, logs, render
 from klientela_daemon.cli.common import house
 from klientela_daemon.cli.options import Config, Json
@@ -45,7 +46,8 @@ def diff(config: Config = None, as_json: Json = False) -> int:
         if found[kind]:
             render.say(f"{kind}: {', '.join(found[kind])}")
     render.say(
-        f"{len(found['joined'])} customers would be made of several, {len(found['split'])} would fall apart. "
+        agree(len(found["joined"]), "{} [customer|customers] would be made of several, ")
+        + f"{len(found['split'])} would fall apart. "
         "`klientela rules apply` does exactly that; nothing was written."
     )
     return 0
@@ -84,11 +86,12 @@ def apply(config: Config = None, as_json: Json = False) -> int:
         render.say("The rules of the configuration are in force already.")
     else:
         render.say(
-            f"The rules {after} are in force instead of {before}; {done} records were looked at anew, "
-            f"{len(customers)} customers are others now."
+            f"The rules {after} are in force instead of {before}; "
+            + agree(done, "{} [record was|records were] looked at anew, ")
+            + agree(len(customers), "{} [customer is another|customers are others] now.")
         )
     if left and not as_json:
-        render.say(f"{left} records are left; the next sync goes on with them.")
+        render.say(agree(left, "{} [record is|records are] left; the next sync goes on with [it|them]."))
     if not left:
         return 0
     return failures.FAILED if as_json else stop.code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -133,7 +133,7 @@ class Opened:
         """One line for the operator: dialect, layout, columns, and what nothing is taken from."""
         header = self.header
         rest = [*header.ignored, *header.unused]
-        said = f"{self.look.path.name}: {self.dialect}, layout {header.layout.name}, {len(header.columns)} columns"
+        said = f"{self.look.path.name}: {self.dialect}, layout {header.layout.name}, {_columns(header.columns)}"
         return said + (f", {len(rest)} ignored: {listed(rest)}" if rest else "")
 
 
@@ -185,6 +185,10 @@ def open_look(look: Look, settings: CsvSettings, terms: Terms, *, prefix: str = 
         terms,
         prefix,
     )
+
+
+def _columns(columns: Sequence[str]) -> str:
+    return f"{len(columns)} {'column' if len(columns) == 1 else 'columns'}"
 
 
 def _key(persons: PersonPlan, cells: list[str]) -> str | None:
