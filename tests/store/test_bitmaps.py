@@ -11,7 +11,7 @@ import pytest
 from klientela.flow.rebuild import rebuild
 from klientela.kit import Order, Person
 from klientela.settings.views import PRESETS, View
-from klientela.store import Store, bitmaps, facts, ids, mapping
+from klientela.store import Store, bitmaps, checkup, facts, ids, mapping
 from klientela.store.database import late_indexes
 from klientela.store.finder import Finder
 from klientela.store.matches import LIMITS
@@ -118,6 +118,28 @@ def test_the_list_equals_a_plain_filter_and_sort(
     hold(store, rows, 3, monkeypatch)
     with store.reading() as db:
         assert mapping.check(db) == []
+
+
+def test_the_doctor_looks_at_a_sample_of_the_bitmaps(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkup, "_PARTS", 2)
+    put(store, invent(20, seed=4))
+    with store.reading() as db:
+        assert bitmaps.state(db) is None
+    mapping.upkeep(store)
+    assert [one.level for one in checkup.examine(store) if one.check == "bitmaps"] == ["ok"]
+    with store.step("test") as step:
+        step.db.run("DELETE FROM bitmap WHERE part = 0 AND name = 'live'")
+    (finding,) = [one for one in checkup.examine(store) if one.check == "bitmaps"]
+    assert finding.level == "error"
+    assert "1 bitmap of the list does not say what its rows say (live)" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("last", "most", "looked"),
+    [(0, None, [0]), (3, None, [0, 1, 2, 3]), (3, 8, [0, 1, 2, 3]), (31, 4, [0, 10, 20, 31]), (99, 2, [0, 99])],
+)
+def test_a_sample_is_spread_over_all(last: int, most: int | None, looked: list[int]) -> None:
+    assert list(mapping._spread(last, most)) == looked
 
 
 def test_where_too_many_changed_the_other_roads_answer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

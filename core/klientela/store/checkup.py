@@ -11,7 +11,7 @@ from klientela.model.words import agree
 from klientela.rules.publish import EMAIL, held_back, policy_for
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.values import Value, values, warning
-from klientela.store import facts, inbox, ledger, search
+from klientela.store import facts, inbox, ledger, mapping, search
 from klientela.store.database import Db, Store
 from klientela.store.finding import Finding, Level
 from klientela.store.identity import unpack_keys
@@ -20,6 +20,7 @@ from klientela.store.migrations import HEAD
 from klientela.store.rows import members_of
 from klientela.store.tables import UNMATCHED
 
+_PARTS = 8  # of the bitmaps of a large list are compared with its rows; `rebuild --check` is for all of everything
 _TRIED = 3  # attempts after which a message that waits is told of
 _MANY_NAMES = 20  # R20: so many different names in one customer are worth a look
 
@@ -36,6 +37,9 @@ def examine(store: Store) -> Iterator[Finding]:
         yield from _orders(db)
         yield from _people(db)
         yield from _blocked(db, rules)
+        yield from _say(
+            "bitmaps", mapping.check(db, _PARTS), "the bitmaps of the list say what its rows say, or it needs none"
+        )
     # the index's own check is a writing statement on SQLite, though it writes nothing
     with store.step("doctor") as step:
         wrong = search.check(step.db)

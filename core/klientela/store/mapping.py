@@ -250,8 +250,11 @@ def _map_again(db: Db, scale: Scale, missing: bool, bits: int) -> None:
 # -- looking after them ---------------------------------------------------------------------------------------------
 
 
-def check(db: Db) -> list[str]:
-    """What is wrong with the bitmaps, as sentences: every bit is held against the customer it speaks of."""
+def check(db: Db, most: int | None = None) -> list[str]:
+    """What is wrong with the bitmaps, as sentences: every bit is held against the customer it speaks of.
+
+    `most`: only so many parts are looked at, spread over all of them, the first and the last among them.
+    """
     now = bitmaps.state(db)
     if now is None or now.upto is not None:
         return []
@@ -259,7 +262,7 @@ def check(db: Db) -> list[str]:
     waiting = {row[0] for row in db.rows("SELECT id FROM unmapped")}
     wrong = set()
     row = db.one("SELECT max(id) FROM customer")
-    for part in range(max(now.last, ((row and row[0]) or 0) // SPAN) + 1):
+    for part in _spread(max(now.last, ((row and row[0]) or 0) // SPAN), most):
         due = _of_rows(marker, part, (one for one in _part(db, part) if one[0] not in waiting))
         unsure = bitmaps.bits_of([n - part * SPAN for n in waiting if n // SPAN == part])
         stored = {
@@ -277,6 +280,13 @@ def check(db: Db) -> list[str]:
         agree(len(wrong), "{} [bitmap of the list does|bitmaps of the list do] not say what its rows say ")
         + f"({some}): `klientela rebuild` makes them anew"
     ]
+
+
+def _spread(last: int, most: int | None) -> Iterable[int]:
+    """Numbers from 0 to `last`: all, or so many of them at even distances."""
+    if most is None or last < most:
+        return range(last + 1)
+    return [number * last // (most - 1) for number in range(most)]
 
 
 __all__ = ["check", "upkeep"]
