@@ -37,7 +37,12 @@ from klientela_shopify.settings import ShopifySettings
 from klientela_shopify.source import ShopifySource
 from tests.daemon.house import Process, until
 
-STORM = Weather(duplicates=0.3, shuffled=0.2, forged=0.05)
+STORM = Weather(duplicates=0.46, shuffled=0.2, forged=0.077)
+"""Shares of the messages: 30 % of all deliveries are repetitions then, and 5 % forged."""
+
+GUESS = "a guess"
+"""With what somebody signs who does not know the secret."""
+
 _SENDERS = 16
 
 CONFIG = """[web]
@@ -247,7 +252,7 @@ def _send(letters: list[Message], port: int, box: Sandbox, figures: Figures, dae
             status = None
             try:
                 connection = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-                secret = "a guess" if one.forged else box.webhook_secret
+                secret = GUESS if one.forged else box.webhook_secret
                 connection.request("POST", "/webhooks/shop", one.body, news.headers(one, secret, box.domain))
                 answer = connection.getresponse()
                 answer.read()

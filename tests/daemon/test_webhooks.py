@@ -28,7 +28,7 @@ from klientela_daemon.metrics import Metrics
 from klientela_daemon.opening import opened
 from klientela_daemon.postbox import Letter, Postbox
 from klientela_daemon.webhooks import LARGEST, Webhooks
-from klientela_shopify.sandbox import TOKEN, Message, Sandbox, Weather, news
+from klientela_shopify.sandbox import CLIENT_SECRET, TOKEN, Message, Sandbox, Weather, news
 from klientela_shopify.settings import ShopifySettings
 from klientela_shopify.source import ShopifySource
 from klientela_wix.sandbox import API_KEY
@@ -327,6 +327,13 @@ def test_a_flood_while_the_daemon_is_killed(tmp_path: Path) -> None:
     assert (figures.forged_accepted, figures.lost, figures.deaths) == (0, 0, 1)
     assert figures.forged > 5
     assert figures.statuses["401"] == figures.forged
+
+
+def test_the_flood_finds_out_a_door_that_lets_forgeries_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.flood.GUESS", CLIENT_SECRET)
+    figures = flood(tmp_path, 120, deaths=0, customers=20)
+    assert figures.forged_accepted
+    assert any("forged" in line for line in figures.wrong)
 
 
 @pytest.mark.slow

@@ -185,11 +185,21 @@ def test_on_equal_versions_what_was_pulled_counts(store: Store, version: int | N
     whole(store)
 
 
-def test_a_run_applies_what_waits(store: Store) -> None:
-    crier = Crier([person(10, email="old@x.example")], a=[person(20, email="new@x.example")])
-    kept(store, Notice("a", "people/update", "a"))
-    assert sync(store, crier).status == "ok"
-    assert states(store) == {"a": "done"}
+def test_a_run_applies_what_waits_and_tells_what_it_could_not(store: Store) -> None:
+    crier = Crier(
+        [person(10, email="old@x.example")],
+        a=[person(20, email="new@x.example")],
+        b=[Redact(customer="1")],
+        c=RecordRejected("it is illegible"),
+        d=SourceBroken("the shop is away"),
+    )
+    kept(store, *(Notice(name, "people/update", name) for name in "abcd"))
+    report = sync(store, crier)
+    assert report.status == "ok"
+    assert [remark.split()[:3] for remark in report.remarks] == [
+        ["1", "webhooks", "ask"], ["1", "webhooks", "could"], ["1", "webhooks", "wait"]
+    ]  # fmt: skip
+    assert states(store) == {"a": "done", "b": "held", "c": "failed", "d": "new"}
     assert fact(store).fact.email == "new@x.example"
 
 

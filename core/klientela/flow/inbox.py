@@ -56,6 +56,19 @@ class Applied:
     error: dict[str, str | None] | None = None  # why the latest was postponed
     remarks: list[str] = field(default_factory=list)
 
+    def sentences(self) -> list[str]:
+        """What an operator should know of it."""
+        told = []
+        if self.held:
+            told.append(
+                f"{self.held} webhooks ask for somebody's data to be erased or shown; `klientela doctor` tells more."
+            )
+        if self.failed:
+            told.append(f"{self.failed} webhooks could not be taken; `klientela quarantine` lists them.")
+        if self.postponed:
+            told.append(f"{self.postponed} webhooks wait for another attempt: {(self.error or {}).get('message')}.")
+        return told
+
 
 def apply(
     store: Store,

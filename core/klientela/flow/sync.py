@@ -249,7 +249,7 @@ class _Run:
         """Apply the webhooks that wait, between two streams: never beside one, whose list is older than they are."""
         if self.source.webhooks:
             told = inbox.apply(self.store, self.source, self.row, guard=self.lease.check, stop=self.stop)
-            self.report.remarks += told.remarks
+            self.report.remarks += [*told.remarks, *told.sentences()]
 
     def _prepare(self) -> None:
         with self.store.reading() as db:

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -32,8 +33,9 @@ from klientela.kit import (
     SecretStr,
     instant,
 )
+from klientela.testing import serve
 from klientela_shopify import webhooks
-from klientela_shopify.sandbox import Message, Sandbox, Weather, news
+from klientela_shopify.sandbox import CLIENT_SECRET, Message, Sandbox, Weather, news
 from klientela_shopify.settings import ShopifySettings
 from klientela_shopify.source import ShopifySource
 
@@ -433,3 +435,33 @@ def test_no_contact_at_all() -> None:
     cart, order = one("checkouts/create", body), one("orders/create", body)
     assert (cart.email, cart.customer, cart.value) == (None, UNSET, 300)
     assert (order.email, order.customer, order.total) == (None, UNSET, 300)
+
+
+def test_the_pretend_shop_sends_what_happens_signed_and_badly_if_wanted() -> None:
+    heard: list[tuple[str, bool]] = []
+
+    async def listener(scope: Any, receive: Any, send: Any) -> None:
+        body = (await receive())["body"]
+        sent = {name.decode(): value.decode() for name, value in scope["headers"]}
+        proven = sent["x-shopify-hmac-sha256"] == news.signature(body, CLIENT_SECRET)
+        heard.append((sent["x-shopify-topic"], proven))
+        await send({"type": "http.response.start", "status": 200 if proven else 401, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    box = Sandbox()
+    with serve(box.app) as url, serve(listener) as to, httpx.Client(base_url=url) as client:
+        assert client.post("/_sandbox/deliver", json={"to": to}).json() == {"statuses": []}
+        kept, away = box.customer(email="a@x.example"), box.customer(email="b@x.example", tags=["VIP"])
+        box.order(customer=away, total="3.00")
+        box.merge(kept, away)
+        assert client.post("/_sandbox/deliver", json={"to": to, "late": 1}).json() == {"statuses": []}
+        assert set(client.post("/_sandbox/deliver", json={"to": to, "duplicates": 1}).json()["statuses"]) == {200}
+        assert {topic for topic, _ in heard} == {
+            "customers/create", "orders/create", "orders/updated", "customers/update", "customer.tags_added",
+            "customers/merge",
+        }  # fmt: skip
+        assert len(heard) == 2 * 7
+        box.delete(kept)
+        assert client.post("/_sandbox/deliver", json={"to": to, "forged": 1}).json()["statuses"] == [200, 401]
+        box.order(total="1.00")
+        assert client.post("/_sandbox/deliver", json={"to": to, "lost": 1}).json() == {"statuses": []}
