@@ -52,7 +52,7 @@ def new(name: str, parent: Path, taken: Collection[str] = ()) -> list[Path]:
     made = []
     try:
         for path, source in _template(files(__package__) / "template"):
-            target = folder / path.replace("package/", f"{said['module']}/", 1)
+            target = folder / _renamed(path, said["module"])
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(_filled(source.read_text(encoding="utf-8"), said), encoding="utf-8")
             made.append(target)
@@ -71,6 +71,11 @@ def _template(folder: Traversable, way: str = "") -> Iterator[tuple[str, Travers
             yield from _template(one, f"{way}{one.name}/")
         else:
             yield f"{way}{one.name.removesuffix('.txt')}", one
+
+
+def _renamed(path: str, module: str) -> str:
+    """Where a file of the template goes. There tests are not called so: nothing of ours that is installed is a test."""
+    return re.sub(r"^package/", f"{module}/", re.sub(r"^tests/", "tests/test_", path))
 
 
 def _filled(text: str, said: dict[str, str]) -> str:
