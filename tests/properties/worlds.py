@@ -162,6 +162,13 @@ class Plan:
         ways = "".join(f"\n  way {number}: {way!r}" for number, way in enumerate(self.ways, 1))
         return f"{short(self.ruleset)}, decisions {list(self.decisions)}{ways}"
 
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """How Hypothesis prints it: field by field it were a thousand lines."""
+        for number, line in enumerate(repr(self).split("\n")):
+            if number:
+                printer.break_()
+            printer.text(line)
+
     def said(self) -> list[Said]:
         """The claims as the function takes them."""
         return [
