@@ -325,7 +325,7 @@ def _cart(draw: st.DrawFn, ext: str, version: int | None) -> Checkout:
     )
 
 
-REFERRED = (("customer", "1"), ("customer", "2"), ("contact", "1"), ("guest_order", "1"), ("order", "1"))
+REFERRED = (("customer", "1"), ("customer", "2"), ("contact", "1"), ("guest_order", "1"))
 
 
 @st.composite

@@ -51,7 +51,15 @@ def test_every_kind_of_thing_is_kept_as_it_came(store: Store) -> None:
     ref = RecordRef("main", "guest_order", "77")
     things: list[Any] = [
         Campaign(external_id="1", title="Spring", at=1, until=2, note="n"),
-        Letter(external_id="1", customer="A", campaign="1", order=ref, title="Hello", status="sent", sent_at=5),
+        Letter(
+            external_id="1",
+            customer="A",
+            campaign="1",
+            order=RecordRef("main", "order", "77"),
+            title="Hello",
+            status="sent",
+            sent_at=5,
+        ),
         Scan(external_id="1", letter="1", customer=ref, at=6, url="https://x.example/"),
         Message(external_id="1", customer=ref, by="email", direction="out", subject="s", text="t", status="ok", at=7),
         Booking(external_id="1", customer="A", title="Yoga", status="booked", starts_at=8, ends_at=9, people=2),

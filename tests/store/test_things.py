@@ -122,12 +122,23 @@ def test_a_source_that_is_connected_or_renamed_later(store: Store) -> None:
     assert _scanned(store) == {"Anna": iso(NOON + HOUR)}
 
 
-def test_references_to_what_is_no_person_or_no_letter_mean_nothing(store: Store) -> None:
+@pytest.mark.parametrize(
+    ("thing", "reason"),
+    [
+        (_to(RecordRef("push", "order", "A")), "customer refers to a record of the kind 'order'; it can refer to"),
+        (_to(RecordRef("push", "nobody", "A")), "customer refers to a record of the kind 'nobody'"),
+        (Scan(external_id="1", letter=ANNA), "letter refers to a record of the kind 'customer'"),
+        (Letter(external_id="1", campaign=ANNA), "campaign refers to a record of the kind 'customer'"),
+        (Booking(external_id="1", order=ANNA), "order refers to a record of the kind 'customer'"),
+    ],
+)
+def test_references_to_another_kind_of_record_are_refused(store: Store, thing: Record, reason: str) -> None:
     use(store)
-    bring(store, "push", [account("A", "Anna"), _to(RecordRef("push", "order", "A"), "L")])
-    bring(store, "push", [_to(RecordRef("push", "nobody", "A"), "M"), _scan("1", NOON)])
-    bring(store, "push", [Scan(external_id="2", letter=RecordRef("push", "customer", "A"), at=NOON)])
+    bring(store, "push", [account("A", "Anna"), thing])
     assert _scanned(store) == {"Anna": None}
+    with store.reading() as db:
+        ((told,),) = db.rows("SELECT reason FROM quarantine")
+    assert told.startswith(reason)
 
 
 def test_orders_and_scans_go_their_own_ways(store: Store) -> None:

@@ -92,17 +92,14 @@ class _Hang:
     def _owner(self, item: Loaded) -> Key | None:
         if item.entity == facts.CAMPAIGN:
             return None
-        key = self._key(item.source, facts.CUSTOMER, item.fact.customer)
-        return key if key is not None and key[1] in facts.PERSONS else None
+        return self._key(item.source, facts.CUSTOMER, item.fact.customer)
 
     def _whole(self, item: Loaded) -> Key | None:
         """What it is part of: a scan of its letter, letters and messages of their campaign."""
         if item.entity == facts.SCAN:
-            key = self._key(item.source, facts.LETTER, item.fact.letter)
-            return key if key is not None and key[1] == facts.LETTER else None
+            return self._key(item.source, facts.LETTER, item.fact.letter)
         if item.entity in (facts.LETTER, facts.MESSAGE):
-            key = self._key(item.source, facts.CAMPAIGN, item.fact.campaign)
-            return key if key is not None and key[1] == facts.CAMPAIGN else None
+            return self._key(item.source, facts.CAMPAIGN, item.fact.campaign)
         return None
 
     def _key(self, source: int, entity: int, ref: Any) -> Key | None:
@@ -111,8 +108,8 @@ class _Hang:
             return None
         if not isinstance(ref, RecordRef):
             return source, entity, ref
-        other, kind = self.names.get(ref.source), facts.NUMBER_OF.get(ref.entity)
-        return None if other is None or kind is None else (other, kind, ref.external_id)
+        other = self.names.get(ref.source)
+        return None if other is None else (other, facts.NUMBER_OF[ref.entity], ref.external_id)
 
     def _records(self, keys: Iterable[Key]) -> dict[Key, int]:
         by_kind: dict[tuple[int, int], set[str]] = {}

@@ -13,7 +13,7 @@ import zstandard
 from msgspec import UNSET
 
 from klientela.flow.enclosed import Enclosed, FileRefused
-from klientela.model.records import FARTHEST, RICHEST, Gone, Letter, Order, Person, Record, Rejected
+from klientela.model.records import FARTHEST, RICHEST, Gone, Letter, Order, Person, Record, RecordRef, Rejected, Thing
 from klientela.source import Page
 from klientela.store import facts
 from klientela.store import tables as t
@@ -479,6 +479,23 @@ def _problem(fact: Any, body: bytes) -> str | None:
         return "guest orders are made by the core, not by sources"
     if isinstance(fact, Letter) and fact.file and fact.file.content is not None:
         return "the content of a file must be bytes"
+    return _misled(fact) if isinstance(fact, Thing) else None
+
+
+_MEANT = {
+    "customer": ("customer", "contact", "manual", "guest_order"),
+    "letter": ("letter",),
+    "campaign": ("campaign",),
+    "order": ("order",),
+}
+
+
+def _misled(fact: Thing) -> str | None:
+    """A reference to another kind of record than the field means."""
+    for name, meant in _MEANT.items():
+        ref = getattr(fact, name, None)
+        if isinstance(ref, RecordRef) and ref.entity not in meant:
+            return f"{name} refers to a record of the kind {ref.entity!r}; it can refer to {' or '.join(meant)}"
     return None
 
 

@@ -9,7 +9,6 @@ from klientela.model.instants import Instant
 from klientela.model.records import Booking, Campaign, Letter, Message, RecordRef, Scan, Thing
 
 RecordKey = tuple[str, str, str]
-PERSONS = ("customer", "contact", "manual", "guest_order")
 
 
 class Hung(NamedTuple):
@@ -28,19 +27,18 @@ def hung(facts: Mapping[RecordKey, Any], connected: Container[str]) -> dict[Reco
     made: dict[RecordKey, Hung] = {}
     things: dict[RecordKey, Thing] = {k: f for k, f in facts.items() if isinstance(f, Thing)}
 
-    def named(source: str, ref: RecordRef | str | object, entity: str, among: Container[str]) -> RecordKey | None:
+    def named(source: str, ref: RecordRef | str | object, entity: str) -> RecordKey | None:
         if isinstance(ref, RecordRef):
-            known = ref.source in connected and ref.entity in among
-            return (ref.source, ref.entity, ref.external_id) if known else None
+            return (ref.source, ref.entity, ref.external_id) if ref.source in connected else None
         return (source, entity, ref) if isinstance(ref, str) else None
 
     for key, fact in things.items():
-        owner = None if isinstance(fact, Campaign) else named(key[0], fact.customer, "customer", PERSONS)
+        owner = None if isinstance(fact, Campaign) else named(key[0], fact.customer, "customer")
         whole = None
         if isinstance(fact, Letter | Message):
-            whole = named(key[0], fact.campaign, "campaign", ("campaign",))
+            whole = named(key[0], fact.campaign, "campaign")
         elif isinstance(fact, Scan):
-            whole = named(key[0], fact.letter, "letter", ("letter",))
+            whole = named(key[0], fact.letter, "letter")
         at = fact.sent_at if isinstance(fact, Letter) else fact.starts_at if isinstance(fact, Booking) else fact.at
         made[key] = Hung(owner, whole, at if isinstance(at, int) else None)
     for key, place in list(made.items()):
