@@ -58,11 +58,15 @@ def test_the_installed_command_answers() -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("snyc",), "no such command"),
-        (("check", "--nope"), "no such option"),
-        (("sandbox",), "missing argument"),
-        (("sandbox", "shopify", "--port", "many"), "--port"),
-        (("config", "shcema"), "no such command"),
+        (("snyc",), "klientela has no command 'snyc'\nDid you mean sync?"),
+        (("check", "--nope"), "klientela check has no option --nope\n"),
+        (("check", "--jsn"), "klientela check has no option --jsn\nDid you mean --json?"),
+        (("sandbox",), "NAME is missing\n"),
+        (("import", "x.csv"), "--into is missing\n"),
+        (("sandbox", "shopify", "--port", "many"), "--port must be a whole number\n"),
+        (("customer", "a", "b"), "klientela customer does not know what to do with b\n"),
+        (("run", "--log-level", "loud"), "--log-level cannot be 'loud'; it is one of debug, info, warning, error\n"),
+        (("config", "shcema"), "klientela config has no command 'shcema'\nDid you mean schema?"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(run: Any, args: tuple[str, ...], words: str) -> None:
@@ -78,7 +82,8 @@ def test_wrong_usage_is_exit_code_2(run: Any, args: tuple[str, ...], words: str)
 def test_an_option_without_its_value_is_wrong_usage(run: Any) -> None:
     code, _, err = run("check", "--config")
     assert code == 2
-    assert "--config" in err
+    assert "--config needs a value\n" in err
+    assert "--full takes no value\n" in run("sync", "--full=3")[2]
 
 
 def test_no_verb_shows_the_help(run: Any) -> None:

@@ -19,6 +19,7 @@ import typer
 
 from klientela import __version__
 from klientela_daemon import failures
+from klientela_daemon.cli import usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +143,7 @@ def _usage(error: typer.TyperException, as_json: bool) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message())  # noqa: T201
         return failures.WRONG_USAGE
-    message = error.format_message().replace("Value error, ", "")
     path = context.command_path if context is not None else "klientela"
-    hint = f"`{path} --help` shows how it is used."
-    failures.tell(
-        {"kind": "usage", "message": message[0].lower() + message[1:].rstrip("."), "hint": hint}, as_json=as_json
-    )
+    message, hint = usage.sentence(error.format_message(), path)
+    failures.tell({"kind": "usage", "message": message, "hint": hint}, as_json=as_json)
     return failures.WRONG_USAGE
