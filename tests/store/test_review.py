@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from klientela.errors import UnknownThing
-from klientela.flow import rules, work
+from klientela.flow import history, rules, work
 from klientela.flow.history import audit, verify
 from klientela.flow.review import review
 from klientela.kit import Address, Person
@@ -196,7 +196,9 @@ def test_a_line_says_everything_the_contract_names(told: Store) -> None:
         assert joined["run"] in {row[0] for row in db.rows("SELECT id FROM run")}
 
 
-def test_a_customers_lines_are_those_of_all_its_records(told: Store) -> None:
+@pytest.mark.parametrize("few", [500, 0], ids=["few", "many"])
+def test_a_customers_lines_are_those_of_all_its_records(told: Store, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "_FEW", few)
     for named in (public(told, "main", "1"), public(told, "list", "9"), "list/customer/9"):
         assert {line["customer"] for line in read(told, customer=named)} == {public(told, "main", "1")}
     assert [line["kind"] for line in read(told, customer="list/customer/8")] == ["founded"]
