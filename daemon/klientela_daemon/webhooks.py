@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from klientela.errors import DeliveryRefused, KlientelaError, UnknownThing
+from klientela.flow.fetch import asking
 from klientela.notices import Delivery, Notice
 from klientela.source import Source, SourceSettings
 from klientela.store import inbox
@@ -138,7 +139,10 @@ class Webhooks:
     def _prove(self, name: str, delivery: Delivery) -> Letter | None:
         """In a thread: a stranger's plugin may take its time."""
         source = self._source(name)
-        notice: Notice | None = source.receive(delivery)
+        with asking(source, "proving a webhook"):
+            notice = source.receive(delivery)
+            if notice is not None:  # a stranger's: three texts, whatever it calls itself
+                notice = Notice(str(notice.key), str(notice.topic), str(notice.body))
         return None if notice is None else Letter(name, source.type, notice)
 
     def _count(self, name: str, result: str, status: int, said: str) -> tuple[int, str]:

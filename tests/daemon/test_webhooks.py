@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -187,8 +188,17 @@ def test_a_plugin_that_hangs_or_falls_over_harms_only_its_own_deliveries(
         assert door_.post(person()) == 503
         assert httpx.get(f"{door_.url}/livez").status_code == 200
         going_on.set()
-        bent.setattr(ShopifySource, "receive", lambda self, delivery: 1 / 0)
-        assert door_.post(person()) == 503
+        for said in (lambda self, delivery: 1 / 0, lambda self, delivery: sys.exit(3), lambda self, delivery: 42):
+            bent.setattr(ShopifySource, "receive", said)
+            assert door_.post(person()) == 503
+        bent.undo()
+        assert door_.post(person(key="a")) == 200
+        until(door_.applied)
+        for said in (lambda self, notice: sys.exit(3), lambda self, notice: 42, lambda self, notice: [object()]):
+            bent.setattr(ShopifySource, "apply", said)
+            assert door_.post(person(key=str(id(said)))) == 200
+            until(lambda: door_.rows("SELECT 1 FROM inbox WHERE state = 'new' AND attempts = 0") == [])
+        assert door_.webhooks.asleep is False
     assert door_.post(person()) == 200
 
 

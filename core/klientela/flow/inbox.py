@@ -15,6 +15,7 @@ from operator import attrgetter
 
 from klientela.errors import Interrupted, KlientelaError, RecordRejected, SourceBroken, SourceBusy
 from klientela.failpoints import failpoint
+from klientela.flow import answers
 from klientela.flow.derive import Deriver
 from klientela.flow.fetch import asking
 from klientela.flow.stage import News, Stage, clear_quarantine, quarantine
@@ -93,11 +94,15 @@ def look_up(store: Store, source: SourceRow, entity: str, exts: Sequence[str]) -
     return {one.ext: one.fact for one in loaded.values() if one.fact is not None}
 
 
-def stage_for(source: Source, row: SourceRow, topic: str) -> Stage:
+def ranks_of(source: Source) -> dict[str, int]:
+    """The ranks of the source's own streams, by name."""
+    with asking(source, "its streams"):
+        return {stream.name: stream.rank for stream in answers.streams(source)}
+
+
+def stage_for(row: SourceRow, topic: str, ranks: Mapping[str, int]) -> Stage:
     """Staging for the messages of a topic: after the source's own streams on equal versions (R0b), and unable to bring
     back what is gone: a message may be older than the deletion."""
-    with asking(source, "its streams"):
-        ranks = {stream.name: stream.rank for stream in source.streams()}
     return Stage(row, PREFIX + topic, facts.WEBHOOK_RANK, ranks=ranks, revives=False)
 
 
@@ -134,9 +139,15 @@ class _Desk:
         self.stages: dict[str, Stage] = {}
         self.deriver: Deriver | None = None
         self.strikes = 0
+        self.ranks: Mapping[str, int] = {}
 
     def work(self) -> Applied:
         last = 0
+        with self.store.reading() as db:
+            idle = not inbox.waiting(db, self.row.id, 0, 1)
+        if idle:
+            return self.applied
+        self.ranks = ranks_of(self.source)  # asked here: a step must not wait for a plugin
         with self._recalling():
             while self.strikes < _PATIENCE and not self.stop.is_set():
                 with self.store.reading() as db:
@@ -146,7 +157,7 @@ class _Desk:
                 last = entries[-1].id
                 self._batch(entries)
         self._tidy()
-        self.applied.remarks += self.source.remarks
+        self.applied.remarks += answers.sentences(self.source.remarks)
         self.source.remarks = []
         return self.applied
 
@@ -280,7 +291,7 @@ class _Desk:
 
     def _stage_of(self, topic: str) -> Stage:
         if topic not in self.stages:
-            self.stages[topic] = stage_for(self.source, self.row, topic)
+            self.stages[topic] = stage_for(self.row, topic, self.ranks)
         return self.stages[topic]
 
     def _derive(self, step: Step, all_news: Sequence[News]) -> None:

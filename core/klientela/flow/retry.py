@@ -117,7 +117,7 @@ class _Desk:
         """Stage and derive, as a page of the reading the stream is in: whatever was read later still wins (R0a)."""
         topic = _topic(entry)
         if topic is not None:
-            stage = inbox.stage_for(source, row, topic)
+            stage = inbox.stage_for(row, topic, inbox.ranks_of(source))
         else:
             with asking(source, "its streams"):
                 ranks = {one.name: one.rank for one in source.streams()}

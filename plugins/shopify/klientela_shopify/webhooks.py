@@ -77,8 +77,10 @@ _SAID_ELSEWHERE = frozenset(  # what they change comes with orders/updated and c
 _MERGED = frozenset({"completed", "complete", "success", "succeeded"})
 _NOT_MERGED = frozenset({"failed", "in_progress", "requested", "queued", "cancelled", "canceled"})
 
-CONSENTS, TAGS = "webhook:consents", "webhook:tags"
-"""Channels of partial messages: one for both consents, so that the answer about one never hides the other."""
+CONSENTS, TAGS = "webhook:partial/consents", "webhook:partial/tags"
+"""Channels of partial messages: one for both consents, so that the answer about one never hides the other. Their names
+stand behind those of whole messages, which therefore count on equal versions: what a partial message was laid over may
+have been older than the version it has."""
 
 
 # -- proving -----------------------------------------------------------------------------------------------------
