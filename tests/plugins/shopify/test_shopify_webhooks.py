@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shopify_helpers import Connect, records
 
+from klientela.flow import inbox as flow
 from klientela.kit import (
     UNSET,
     Checkout,
@@ -33,6 +34,7 @@ from klientela.kit import (
     SecretStr,
     instant,
 )
+from klientela.store import facts, inbox, open_store
 from klientela.testing import serve
 from klientela_shopify import webhooks
 from klientela_shopify.sandbox import CLIENT_SECRET, Message, Sandbox, Weather, news
@@ -465,3 +467,25 @@ def test_the_pretend_shop_sends_what_happens_signed_and_badly_if_wanted() -> Non
         assert client.post("/_sandbox/deliver", json={"to": to, "forged": 1}).json()["statuses"] == [200, 401]
         box.order(total="1.00")
         assert client.post("/_sandbox/deliver", json={"to": to, "lost": 1}).json() == {"statuses": []}
+
+
+def test_a_partial_message_laid_over_something_old_yields_to_the_whole_one(tmp_path: Path) -> None:
+    """The mailbox changed, then tags; the answer about the old mailbox and the tags come first, the whole last."""
+    box = Sandbox()
+    box.listen()
+    one = box.customer(email="old@x.example", email_consent="SUBSCRIBED", consent_at=AT, tags=["a"])
+    box.customer(one.id, email_consent="UNSUBSCRIBED", email_consent_at="2026-11-20T13:00:00Z")
+    box.customer(one.id, email="new@x.example", updated_at="2026-11-20T14:00:00Z")
+    box.customer(one.id, tags=["a", "b"], updated_at="2026-11-20T15:00:00Z")
+    letters = box.mail()
+    order = ("customers/create", "customer.tags_added", "customers_email_marketing_consent/update", "customers/update")
+    letters.sort(key=lambda letter: order.index(letter.topic))
+    shop = source()
+    with open_store(f"sqlite:///{tmp_path / 'k.db'}") as store:
+        with store.step("inbox") as step:
+            row = facts.ensure_source(step, "main", "shopify")
+            inbox.keep(step.db, [(row.id, Notice(m.id, m.topic, m.body.decode())) for m in letters], step.at)
+        assert flow.apply(store, shop, row).done == len(letters) == 6
+        known: Any = flow.look_up(store, row, "customer", [str(one.id)])[str(one.id)]
+    assert known.tags == ["a", "b"]
+    assert [(consent.state, consent.address) for consent in known.consents] == [("denied", "new@x.example")]
