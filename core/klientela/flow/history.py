@@ -53,7 +53,8 @@ def verify(db: Db) -> dict[str, Any]:
 
 def read(db: Db, publics: Iterable[bytes] | None = None, since: Instant | None = None) -> Iterator[dict[str, Any]]:
     """The lines about some public ids, or all."""
-    where, params = ["TRUE"], []
+    where: list[str] = ["TRUE"]
+    params: list[Any] = []
     if publics is not None:
         wanted = list(publics)
         if db.sqlite and len(wanted) <= _FEW:
