@@ -4,9 +4,10 @@
     budget.py      how often a host may be asked, shared by all clients of the process
     origin.py      which addresses belong to the shop, and how they may be shown
     answers.py     what an answer means: refused, try again, how long to wait, no JSON
+    lines.py       answers too long to be held, line by line
     transport.py   the wire: connections that stop when asked to, bodies that cannot grow without limit
 
-Only origin.py and transport.py import httpx, when the first client is made: the command starts without.
+Only origin.py, lines.py and transport.py import httpx, when the first client is made: the command starts without.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -31,6 +31,14 @@ log = logging.getLogger("klientela.http")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOPS = 5
 _WHOLE = 10  # times the timeout: how long one body may take when it trickles
+
+
+class _Passing(Exception):
+    """An answer that another try may cure."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.said)
+        self.trouble = trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +86,10 @@ class Http:
         secrets: Sequence[str] = (),
         stop: threading.Event | None = None,
     ) -> None:
-        from klientela.http import origin, transport  # here: httpx costs a command 0.1 s at start
+        from klientela.http import lines, origin, transport  # here: httpx costs a command 0.1 s at start
 
         self._wire = transport
+        self._lines = lines
         self._stop = stop or threading.Event()
         self._origin = origin.Origin(base_url, secrets)
         self._headers = transport.headers_of(headers or {}, auth=auth)
@@ -161,6 +170,29 @@ class Http:
         """The long form: the reply and its decoded body (None for another status that is in `accept`)."""
         return self._ask(self._request(method, path_or_url, params, headers, json, data), accept, kind)
 
+    def lines(self, path_or_url: str, *, offset: int = 0, longest: int = 16 * 2**20) -> Iterator[tuple[bytes, int]]:
+        """Read an answer of any length line by line, from byte `offset` on: each line and the place after it.
+
+        Little of it is held: never more than one line, of at most `longest` bytes. A connection that breaks is taken
+        up where it broke; the tries are counted anew whenever a line came. A last line without its end comes too.
+        SourceRefused, SourceBroken, Interrupted.
+        """
+        troubles: list[Trouble] = []
+        while True:
+            self._take_turn()
+            request = self._request("GET", path_or_url, None, self._lines.range_of(offset))
+            try:
+                for line, place in self._some_lines(request, offset, longest):
+                    offset = place
+                    troubles.clear()
+                    yield line, place
+                return
+            except self._wire.FAILURES as error:
+                troubles.append(self._wire.trouble_of(error))
+            except _Passing as passing:
+                troubles.append(passing.trouble)
+            self._endure(troubles, request.extensions["where"])
+
     def hold(self, seconds: float) -> None:
         """Let nobody ask this host for a while: for shops that say "too many" in the body of a 200.
 
@@ -224,6 +256,19 @@ class Http:
         except self._wire.FAILURES as error:
             return self._wire.trouble_of(error)
         return Reply(response.status_code, response.headers, content, request.extensions["where"])
+
+    def _some_lines(self, request: httpx.Request, offset: int, longest: int) -> Iterator[tuple[bytes, int]]:
+        """The lines of one answer, as far as it comes."""
+        response = self._transport.handle_request(request)
+        try:
+            if response.status_code == 416 and offset:
+                return  # nothing is left behind this place
+            if response.status_code not in (200, 206):
+                wait = self._wire.wait_of(response.headers)
+                raise _Passing(answers.trouble_of(response.status_code, wait, request.extensions["where"]))
+            yield from self._lines.lines_of(response, offset, longest, self._stop)
+        finally:
+            response.close()
 
     def _redirected(self, request: httpx.Request, reply: Reply) -> httpx.Request:
         """The request a redirect asks for; only within the shop, for credentials travel along."""
