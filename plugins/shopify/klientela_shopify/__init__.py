@@ -2,6 +2,7 @@
 
 settings.py   what an operator writes        source.py     what the shop offers
 client.py     talking to the shop            reading.py    paging through its lists
+bulk.py       reading a list whole           results.py    the files that come of it
 queries.py    what is asked                  nodes.py      the shapes of the answers
 translate.py  their words into ours          webhooks.py   what the shop sends by itself
 rest.py       the old shapes webhooks have   sandbox/      a pretend shop on loopback

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 Text = str | None | UnsetType
 
@@ -213,3 +213,73 @@ class RestAnswer(Struct):
     """The answer for one object."""
 
     node: RestNode | None = None
+
+
+class OperationNode(Struct, rename="camel"):
+    """BulkOperation. Its counts are UnsignedInt64: text on the wire."""
+
+    id: str
+    status: str
+    created_at: str
+    error_code: str | None = None
+    object_count: str | int = 0
+    file_size: str | int | None = None
+    url: str | None = None
+    query: str = ""
+
+
+class BulkError(Struct):
+    """BulkOperationUserError."""
+
+    code: str | None = None
+    message: str = ""
+
+
+class BulkRun(Struct, rename="camel"):
+    """BulkOperationRunQueryPayload."""
+
+    bulk_operation: OperationNode | None = None
+    user_errors: list[BulkError] = []
+
+
+class BulkRunAnswer(Struct, rename="camel"):
+    """The answer to the wish to run an operation."""
+
+    bulk_operation_run_query: BulkRun | None = None
+
+
+class BulkLookAnswer(Struct, rename="camel"):
+    """How an operation is getting on; None when the shop does not know it any more."""
+
+    bulk_operation: OperationNode | None = None
+
+
+class Operations(Struct):
+    """BulkOperationConnection."""
+
+    nodes: list[OperationNode]
+
+
+class BulkListAnswer(Struct, rename="camel"):
+    """The app's operations."""
+
+    bulk_operations: Operations
+
+
+class Count(Struct):
+    """How many there are, or the limit when there are more."""
+
+    count: int
+
+
+class CountAnswer(Struct):
+    """The answer to the question how long a list is; None where the shop does not count it."""
+
+    count: Count | None = None
+
+
+class BulkLine(Struct, gc=False):
+    """What tells where a line of a bulk result belongs: a row of its own, or a part of its parent."""
+
+    id: str | None = None
+    parent: str | None = field(default=None, name="__parentId")

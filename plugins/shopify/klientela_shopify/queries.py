@@ -19,6 +19,21 @@ _LINE = f"title variantTitle sku quantity originalUnitPriceSet {_MONEY}"
 _ORDER_LINE = f"{_LINE} discountedTotalSet {_MONEY}"
 _CHECKOUT_LINE = f"{_LINE} discountedTotalSet: discountedTotalPriceSet {_MONEY}"
 
+_CUSTOMER = f"""id createdAt updatedAt state verifiedEmail firstName lastName locale note tags
+      defaultEmailAddress {{ emailAddress marketingState marketingUpdatedAt }}
+      defaultPhoneNumber {{ phoneNumber marketingState marketingUpdatedAt }}
+      defaultAddress {{ id {_ADDRESS} }}"""
+_ORDER = f"""id name test updatedAt processedAt cancelledAt displayFinancialStatus email phone tags checkoutToken
+      customer {{ id }}
+      totalPriceSet {_MONEY}
+      currentTotalPriceSet {_MONEY}
+      totalRefundedSet {_MONEY}
+      billingAddress {{ {_ADDRESS} }}
+      shippingAddress {{ {_ADDRESS} }}"""
+_CHECKOUT = f"""id createdAt updatedAt completedAt abandonedCheckoutUrl
+      customer {{ id }}
+      totalPriceSet {_MONEY}"""
+
 SHOP = """
 query Shop {
   shop { id name }
@@ -35,10 +50,7 @@ query Customers($first: Int!, $after: String, $query: String) {{
   customers(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
     {_PAGE}
     nodes {{
-      id createdAt updatedAt state verifiedEmail firstName lastName locale note tags
-      defaultEmailAddress {{ emailAddress marketingState marketingUpdatedAt }}
-      defaultPhoneNumber {{ phoneNumber marketingState marketingUpdatedAt }}
-      defaultAddress {{ id {_ADDRESS} }}
+      {_CUSTOMER}
       addressesV2(first: {ADDRESSES}) {{ {_PAGE} nodes {{ id {_ADDRESS} }} }}
     }}
   }}
@@ -50,13 +62,7 @@ query Orders($first: Int!, $after: String, $query: String) {{
   orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
     {_PAGE}
     nodes {{
-      id name test updatedAt processedAt cancelledAt displayFinancialStatus email phone tags checkoutToken
-      customer {{ id }}
-      totalPriceSet {_MONEY}
-      currentTotalPriceSet {_MONEY}
-      totalRefundedSet {_MONEY}
-      billingAddress {{ {_ADDRESS} }}
-      shippingAddress {{ {_ADDRESS} }}
+      {_ORDER}
       lineItems(first: {LINES}) {{ {_PAGE} nodes {{ {_ORDER_LINE} }} }}
     }}
   }}
@@ -69,9 +75,7 @@ query Checkouts($first: Int!, $after: String, $query: String) {{
   abandonedCheckouts(first: $first, after: $after, query: $query, sortKey: ID) {{
     {_PAGE}
     nodes {{
-      id createdAt updatedAt completedAt abandonedCheckoutUrl
-      customer {{ id }}
-      totalPriceSet {_MONEY}
+      {_CHECKOUT}
       lineItems(first: {LINES}) {{ {_PAGE} nodes {{ {_CHECKOUT_LINE} }} }}
     }}
   }}
@@ -112,4 +116,69 @@ query MoreCheckoutLines($id: ID!, $first: Int!, $after: String) {{
     }}
   }}
 }}
+"""
+
+# -- the whole of a list at once -----------------------------------------------------------------------------------
+
+# Bulk operations take edges and node alone, no variables, one connection inside the list, and give all of it.
+BULK_CUSTOMERS = f"""
+query BulkCustomers {{
+  customers {{ edges {{ node {{
+      {_CUSTOMER}
+      addressesV2 {{ edges {{ node {{ id {_ADDRESS} }} }} }}
+  }} }} }}
+}}
+"""
+
+BULK_ORDERS = f"""
+query BulkOrders {{
+  orders {{ edges {{ node {{
+      {_ORDER}
+      lineItems {{ edges {{ node {{ {_ORDER_LINE} }} }} }}
+  }} }} }}
+}}
+"""
+
+BULK_CHECKOUTS = f"""
+query BulkCheckouts {{
+  abandonedCheckouts {{ edges {{ node {{
+      {_CHECKOUT}
+      lineItems {{ edges {{ node {{ {_CHECKOUT_LINE} }} }} }}
+  }} }} }}
+}}
+"""
+
+_OPERATION = "id status errorCode createdAt objectCount fileSize url"
+
+BULK_RUN = f"""
+mutation BulkRun($query: String!) {{
+  bulkOperationRunQuery(query: $query) {{ bulkOperation {{ {_OPERATION} }} userErrors {{ code message }} }}
+}}
+"""
+
+BULK_LOOK = f"""
+query BulkLook($id: ID!) {{ bulkOperation(id: $id) {{ {_OPERATION} }} }}
+"""
+
+BULK_LIST = f"""
+query BulkList($first: Int!, $query: String) {{
+  bulkOperations(first: $first, query: $query) {{ nodes {{ {_OPERATION} query }} }}
+}}
+"""
+
+BULK_CANCEL = """
+mutation BulkCancel($id: ID!) { bulkOperationCancel(id: $id) { userErrors { message } } }
+"""
+
+# how long a list is, counted no further than needed
+CUSTOMERS_COUNT = """
+query CustomersCount($limit: Int!) { count: customersCount(limit: $limit) { count } }
+"""
+
+ORDERS_COUNT = """
+query OrdersCount($limit: Int!) { count: ordersCount(limit: $limit) { count } }
+"""
+
+CHECKOUTS_COUNT = """
+query CheckoutsCount($limit: Int!) { count: abandonedCheckoutsCount(limit: $limit) { count } }
 """

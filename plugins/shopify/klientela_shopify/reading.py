@@ -31,6 +31,7 @@ class Listing:
 
     `order` says by what a list that is too deep is cut: "time" for lists sorted by UPDATED_AT, "id" for the others.
     `inner` is the list inside a row that may be longer than what comes with it, `more` the question for its rest.
+    `bulk` asks for all of it at once, `count` how long it is.
     """
 
     field: str
@@ -40,6 +41,8 @@ class Listing:
     translate: Callable[[Raw], Record]
     inner: str
     more: str
+    bulk: str
+    count: str
 
 
 class Place(Struct, omit_defaults=True):

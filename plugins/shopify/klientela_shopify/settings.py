@@ -30,6 +30,10 @@ class ShopifySettings(SourceSettings):
     client_secret: SecretStr | None = Field(default=None, description="… and its client secret")
     api_version: str = Field(default=OLDEST_VERSION, description="version of the Admin API, YYYY-MM")
     guest_rule: GuestRule = Field(default="customer_null", description="what makes an order a guest order (R13)")
+    bulk: Literal["auto", "always", "never"] = Field(
+        default="auto", description="whether lists that are read whole come by Shopify's bulk operations"
+    )
+    bulk_from: int = Field(default=5_000, gt=0, description='how long a list must be for that when bulk = "auto"')
     webhook_secret: SecretStr | None = Field(
         default=None, description="the app's client secret, with which webhooks are signed; client_secret when left out"
     )

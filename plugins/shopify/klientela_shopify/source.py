@@ -17,15 +17,19 @@ from klientela.kit import (
     Instant,
     Notice,
     Order,
+    Page,
     Person,
+    Position,
     Record,
     Redact,
     Shop,
     Source,
     SourceRefused,
     Stream,
+    Window,
 )
 from klientela_shopify import queries, translate, webhooks
+from klientela_shopify.bulk import Bulk, NoBulk
 from klientela_shopify.client import Admin
 from klientela_shopify.nodes import ClockAnswer, ShopAnswer
 from klientela_shopify.reading import DEPTH, Listing, Reader
@@ -63,6 +67,7 @@ class ShopifySource(Source):
         super().__init__(name, settings, shop=shop, stop=stop)
         self._admin = Admin(settings, stop=self.stop)
         self._reader = Reader(self._admin, depth=self.depth)
+        self._bulk = Bulk(self._admin, settings, pause=lambda wait: self.pause(wait), stop=self.stop)
         self._unknown: set[str] = set()  # topics that were remarked upon
 
     def streams(self) -> Sequence[Stream]:
@@ -73,9 +78,9 @@ class ShopifySource(Source):
         """
         customers, orders, checkouts = self._listings()
         return [
-            Stream("customers", partial(self._reader.pages, customers), sweep=self._sweep),
-            Stream("orders", partial(self._reader.pages, orders), entity="order"),
-            Stream("checkouts", partial(self._reader.pages, checkouts), entity="checkout"),
+            Stream("customers", partial(self._pages, customers), sweep=self._sweep),
+            Stream("orders", partial(self._pages, orders), entity="order"),
+            Stream("checkouts", partial(self._pages, checkouts), entity="checkout"),
         ]
 
     def check(self) -> Checked:
@@ -111,6 +116,19 @@ class ShopifySource(Source):
         """Let go of connections."""
         self._admin.close()
 
+    def _pages(self, listing: Listing, window: Window, position: Position) -> Iterator[Page]:
+        """A list by a bulk operation where it is long and read whole, else, or when that fails, page by page."""
+        if self._bulk.takes(listing, window, position):
+            try:
+                yield from self._bulk.pages(listing, window, position)
+                return
+            except NoBulk as why:
+                self.remarks.append(
+                    f"{listing.field} were read page by page, for the bulk operation was of no use: {why}."
+                )
+                position = None
+        yield from self._reader.pages(listing, window, position)
+
     def _listings(self) -> tuple[Listing, Listing, Listing]:
         customers = Listing(
             field="customers",
@@ -120,6 +138,8 @@ class ShopifySource(Source):
             translate=self._person,
             inner="addressesV2",
             more=queries.MORE_ADDRESSES,
+            bulk=queries.BULK_CUSTOMERS,
+            count=queries.CUSTOMERS_COUNT,
         )
         orders = Listing(
             field="orders",
@@ -129,6 +149,8 @@ class ShopifySource(Source):
             translate=self._order,
             inner="lineItems",
             more=queries.MORE_ORDER_LINES,
+            bulk=queries.BULK_ORDERS,
+            count=queries.ORDERS_COUNT,
         )
         checkouts = Listing(
             field="abandonedCheckouts",
@@ -138,6 +160,8 @@ class ShopifySource(Source):
             translate=translate.checkout,
             inner="lineItems",
             more=queries.MORE_CHECKOUT_LINES,
+            bulk=queries.BULK_CHECKOUTS,
+            count=queries.CHECKOUTS_COUNT,
         )
         return customers, orders, checkouts
 

@@ -5,7 +5,7 @@
     graph.py     schema, lists, scopes                        views.py     how objects are shown
     search.py    the search syntax                            cost.py      costs and the purse
     mischief.py  faults inside well-formed answers            server.py    the endpoints
-    news.py      webhooks: their bodies, and the post
+    bulk.py      operations that read a whole list            news.py      webhooks: their bodies, and the post
 
 It is written from the vendor's facts, not from the connector, and needs the extra `klientela[sandbox]` (graphql-core).
 """
@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from klientela.kit import SECOND, Misconfigured
 from klientela.testing import DEFAULT_RATE, Fault, Faults, parse_fault
 from klientela_shopify.sandbox import life, news
+from klientela_shopify.sandbox.bulk import Bulk
 from klientela_shopify.sandbox.cost import Purse
 from klientela_shopify.sandbox.mischief import FAULTS, LATE, STEADY, Mischief
 from klientela_shopify.sandbox.news import FAIR, Message, Weather
@@ -66,6 +67,7 @@ class Sandbox(Shop):
         self._post = random.Random(seed)
         self._late: list[Message] = []
         settle_in(self, self._town, customers)
+        self.bulk = Bulk(self, self.mischief)
         self.server = Server(self)
         self.faults = Faults(self.server.app(), seed=seed, now=lambda: self.clock.now() / SECOND)
         self.app: ASGIApp = self.faults

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from graphql import (
@@ -29,6 +29,9 @@ from klientela_shopify.sandbox.shop import Shop
 from klientela_shopify.sandbox.things import Thing
 from klientela_shopify.sandbox.views import Node, checkout, customer, order
 
+if TYPE_CHECKING:
+    from klientela_shopify.sandbox.bulk import Bulk
+
 MOST = 250
 
 
@@ -37,6 +40,8 @@ class Visit:
     """One request: the shop, how its lists shall misbehave, and what the last list showed."""
 
     shop: Shop
+    bulk: Bulk
+    chosen: Sequence[int] | None = None  # a bulk operation reads just these rows
     depth: int = 25_000
     generation: str = ""  # cursors of another generation are expired
     repeat: bool = False  # begin a page with the one before it
@@ -59,6 +64,10 @@ def schema() -> GraphQLSchema:
     assert root is not None  # noqa: S101 - the file has one
     for name, resolve in RESOLVERS.items():
         root.fields[name].resolve = resolve
+    changes = built.mutation_type
+    assert changes is not None  # noqa: S101 - the file has it
+    for name, resolve in CHANGES.items():
+        changes.fields[name].resolve = resolve
     node = built.get_type("Node")
     node.resolve_type = lambda value, _info, _type: value["__typename"]  # type: ignore[union-attr]
     order = built.get_type("Order")
@@ -134,14 +143,14 @@ SORT: dict[str, Callable[[Any], int | str]] = {
 }
 
 
-def _rows(visit: Visit, kind: str, query: str | None, sort: str) -> list[Thing]:
+def shelves(shop: Shop) -> dict[str, Mapping[int, Thing]]:
+    """The objects of each list, by their numbers."""
+    return {"customers": shop.customers, "orders": shop.orders, "abandonedCheckouts": shop.checkouts}
+
+
+def rows_of(visit: Visit, kind: str, query: str | None, sort: str) -> list[Thing]:
     """The rows of a list in order; the last few lists are kept until anything changes."""
     shop = visit.shop
-    shelves: dict[str, Mapping[int, Thing]] = {
-        "customers": shop.customers,
-        "orders": shop.orders,
-        "abandonedCheckouts": shop.checkouts,
-    }
     wanted, unknown = compile_query(query, SEARCH[kind], ZoneInfo(shop.timezone), shop.clock.now())
     visit.warnings += [
         {"field": name, "message": "Invalid search field for this query.", "code": "invalid_field"} for name in unknown
@@ -151,7 +160,7 @@ def _rows(visit: Visit, kind: str, query: str | None, sort: str) -> list[Thing]:
         since = shop.clock.now() - 60 * DAY  # cut off silently
     rows = [
         one
-        for one in shelves[kind].values()
+        for one in shelves(shop)[kind].values()
         if one.indexed is not None and (since is None or one.created_at >= since) and wanted(one)
     ]
     rows.sort(key=lambda one: (SORT[sort](one), one.id))
@@ -186,12 +195,16 @@ def _list(kind: str, scope: str, view: Callable[[Shop, Any], Node]) -> Callable[
     ) -> Node:
         visit: Visit = info.context
         _need(visit, kind, scope)
+        if visit.chosen is not None:
+            shelf = shelves(visit.shop)[kind]
+            found = [view(visit.shop, shelf[number]) for number in visit.chosen if number in shelf]
+            return {"edges": [{"cursor": "", "node": node} for node in found]}
         if first is None:
             raise GraphQLError("you must provide one of first or last", extensions={"code": "BAD_REQUEST"})
         if not 0 < first <= MOST:
             raise GraphQLError(f"first cannot exceed {MOST}", extensions={"code": "BAD_REQUEST"})
         try:
-            rows = [] if visit.bare else _rows(visit, kind, query, sortKey)
+            rows = [] if visit.bare else rows_of(visit, kind, query, sortKey)
         except (Unsupported, ValueError) as error:
             raise GraphQLError(str(error), extensions={"code": "BAD_REQUEST"}) from None
         if reverse:
@@ -222,6 +235,23 @@ def _list(kind: str, scope: str, view: Callable[[Shop, Any], Node]) -> Callable[
                 "endCursor": end,
             },
         }
+
+    return resolve
+
+
+def _count(kind: str, scope: str) -> Callable[..., Node]:
+    def resolve(
+        _root: Any,
+        info: GraphQLResolveInfo[Any],
+        limit: int | None = None,
+        query: str | None = None,
+    ) -> Node:
+        visit: Visit = info.context
+        _need(visit, f"{kind}Count", scope)
+        count = 0 if visit.bare else len(rows_of(visit, kind, query, "ID"))
+        if limit is not None and count > limit:
+            return {"count": limit, "precision": "AT_LEAST"}
+        return {"count": count, "precision": "EXACT"}
 
     return resolve
 
@@ -283,6 +313,33 @@ def _node(_root: Any, info: GraphQLResolveInfo[Any], id: str) -> Node | None:  #
     return None
 
 
+def _operation(_root: Any, info: GraphQLResolveInfo[Any], id: str) -> Node | None:  # noqa: A002 - the wire's word
+    visit: Visit = info.context
+    return visit.bulk.show(id)
+
+
+def _operations(
+    _root: Any, info: GraphQLResolveInfo[Any], first: int = 50, after: str | None = None, query: str | None = None
+) -> Node:
+    visit: Visit = info.context
+    wanted, _ = compile_query(
+        query, {"created_at": _time("created_at")}, ZoneInfo(visit.shop.timezone), visit.shop.clock.now()
+    )
+    found = [one for one in visit.bulk.operations.values() if wanted(one)]
+    page = {"hasNextPage": len(found) > first, "hasPreviousPage": False, "startCursor": None, "endCursor": None}
+    return {"nodes": [visit.bulk.show(one.gid) for one in reversed(found)][:first], "pageInfo": page}
+
+
+def _run_bulk(_root: Any, info: GraphQLResolveInfo[Any], query: str, groupObjects: bool = False) -> Node:  # noqa: N803
+    visit: Visit = info.context
+    return visit.bulk.run(query, visit, grouped=groupObjects)
+
+
+def _cancel_bulk(_root: Any, info: GraphQLResolveInfo[Any], id: str) -> Node:  # noqa: A002 - the wire's word
+    visit: Visit = info.context
+    return visit.bulk.cancel(id)
+
+
 RESOLVERS: dict[str, Callable[..., Any]] = {
     "shop": _shop,
     "currentAppInstallation": _installation,
@@ -292,4 +349,10 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "customers": _list("customers", "read_customers", customer),
     "orders": _list("orders", "read_orders", order),
     "abandonedCheckouts": _list("abandonedCheckouts", "read_orders", checkout),
+    "customersCount": _count("customers", "read_customers"),
+    "ordersCount": _count("orders", "read_orders"),
+    "abandonedCheckoutsCount": _count("abandonedCheckouts", "read_orders"),
+    "bulkOperation": _operation,
+    "bulkOperations": _operations,
 }
+CHANGES: dict[str, Callable[..., Any]] = {"bulkOperationRunQuery": _run_bulk, "bulkOperationCancel": _cancel_bulk}

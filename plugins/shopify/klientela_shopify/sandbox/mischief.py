@@ -25,6 +25,13 @@ FAULTS: dict[str, str] = {
     "extra_field": "fields that nobody asked for",
     "emptied": "all lists are empty",
     "other_shop": "another shop answers",
+    "bulk_crowded": "other bulk operations are in progress",
+    "bulk_failed": "a bulk operation fails",
+    "bulk_canceled": "somebody cancels a bulk operation",
+    "bulk_stuck": "a bulk operation does not get on",
+    "bulk_gone": "the address of a bulk result has expired",
+    "bulk_cut": "the file of a bulk result ends too early",
+    "bulk_scattered": "the lines of a bulk result stand far from what they belong to",
 }
 STEADY = frozenset({"late", "emptied", "other_shop"})
 """Faults that are a state of the shop rather than an accident."""

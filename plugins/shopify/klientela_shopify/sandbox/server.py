@@ -2,6 +2,7 @@
 
 POST /admin/oauth/access_token            client credentials
 POST /admin/api/{version}/graphql.json    GraphQL
+GET  /_storage/{file}                     results of bulk operations, for whoever has their signed address
 GET  /_sandbox/settings                   what to write into a configuration to connect to this shop
 GET  /_sandbox/truth                      the true state
 POST /_sandbox/clock     {"seconds": 60}  let time pass
@@ -41,6 +42,7 @@ Answer = dict[str, Any]
 _VERSION = re.compile(r"\d{4}-(01|04|07|10)")
 _WRONG_TOKEN = "[API] Invalid API key or access token (unrecognized login or wrong password)"  # noqa: S105 - a sentence
 _LIMITS = "https://shopify.dev/api/usage/rate-limits"
+_CHANGE = 10  # points
 CLOSED = {
     402: "This shop's plan does not have access to this feature",
     403: "User does not have access",
@@ -63,6 +65,7 @@ class Server:
             routes=[
                 Route("/admin/oauth/access_token", self.token, methods=["POST"]),
                 Route("/admin/api/{version}/graphql.json", self.graphql, methods=["POST"]),
+                Route("/_storage/{file}", self.sandbox.bulk.download),
                 Route("/_sandbox/settings", self.settings),
                 Route("/_sandbox/truth", self.truth),
                 Route("/_sandbox/clock", self.clock, methods=["POST"]),
@@ -113,6 +116,7 @@ class Server:
             query, variables = body["query"], body.get("variables") or {}
         except (ValueError, KeyError, TypeError):
             return self.reply({"errors": {"query": "Required parameter missing or invalid"}}, 400)
+        shop.bulk.here = f"{request.url.scheme}://{request.url.netloc}"
         answer = await run_in_threadpool(self.answer, query, variables)
         return self.reply(answer, headers={"X-Shopify-API-Version": served})
 
@@ -132,17 +136,16 @@ class Server:
                 return {"errors": [problem.formatted for problem in problems]}
             operation = next(node for node in document.definitions if isinstance(node, OperationDefinitionNode))
             self.requests.append((operation.name.value if operation.name else "", variables))
-            if operation.operation is not OperationType.QUERY:
-                return {"errors": [{"message": "the sandbox only answers questions"}]}
             return self._paid(document, operation, variables)
 
     def _paid(self, document: Any, operation: OperationDefinitionNode, variables: Answer) -> Answer:
         shop, purse = self.sandbox, self.sandbox.purse
         fragments = {node.name.value: node for node in document.definitions if node.kind == "fragment_definition"}
         price = Price(schema(), fragments, variables)
-        root = schema().query_type
-        assert root is not None  # noqa: S101 - the schema has one
-        requested = price.requested(operation.selection_set, root)
+        change = operation.operation is OperationType.MUTATION
+        root = schema().mutation_type if change else schema().query_type
+        assert root is not None  # noqa: S101 - the schema has both
+        requested = price.requested(operation.selection_set, root) + _CHANGE * change
         if requested > purse.most:
             return {"errors": [_too_expensive(requested, purse.most)]}
         if shop.mischief.strikes("throttled") or purse.left < requested:
@@ -155,7 +158,7 @@ class Server:
         visit = self._visit(variables)
         result = execute(schema(), document, context_value=visit, variable_values=variables)
         data = getattr(result, "data", None)
-        actual = price.actual(operation.selection_set, root, data)
+        actual = price.actual(operation.selection_set, root, data) + _CHANGE * change
         purse.spend(actual - requested)
         answer: Answer = {"data": data}
         errors = [error.formatted for error in getattr(result, "errors", None) or []]
@@ -173,6 +176,7 @@ class Server:
         paging = variables.get("after") is not None
         return Visit(
             shop=shop,
+            bulk=shop.bulk,
             depth=shop.depth,
             generation=str(shop.generation),
             repeat=paging and shop.mischief.strikes("repeat"),
