@@ -69,7 +69,8 @@ class Page:
     """Some records and where the reading stands after them.
 
     `position` is what `read` gets when it must go on after this page. `raws` are the records' payloads as they came,
-    one for each record, where the plugin has them.
+    one for each record, where the plugin has them. A page without records whose position says something is stored at
+    once: what the shop was told to prepare is found again by a run that follows on one that was cut short.
     """
 
     records: Sequence[Record]

@@ -281,7 +281,8 @@ class _Run:
             came += len(page.records)
             if seen is not None:
                 seen.update(hash(r.external_id) for r in page.records if hasattr(r, "external_id"))
-            if len(buffer) >= self.size:
+            waiting = not page.records and page.position is not None  # a place to remember before the source waits
+            if len(buffer) >= self.size or waiting:
                 self._commit(stage, stream, cursor, buffer)
                 self.loading.watch(self.report.new)
                 buffer = []

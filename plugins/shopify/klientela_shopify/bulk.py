@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Raw, Struct
 
-from klientela.kit import Http, Instant, Page, Position, SourceBroken, SourceRefused, Window, instant, iso, page
+from klientela.kit import Http, Page, Position, SourceBroken, SourceRefused, Window, page
 from klientela_shopify import queries, translate
 from klientela_shopify.client import Admin
-from klientela_shopify.nodes import BulkListAnswer, BulkLookAnswer, BulkRunAnswer, CountAnswer, OperationNode
+from klientela_shopify.nodes import BulkLookAnswer, BulkRunAnswer, CountAnswer, OperationNode
 from klientela_shopify.reading import Listing
 from klientela_shopify.results import Damaged, Row, Scattered, Strays, rows_of
 from klientela_shopify.settings import ShopifySettings
@@ -34,7 +34,6 @@ CROWDED = 300.0
 _FIRST_WAIT, _LONGEST_WAIT, _GROWTH = 1.0, 30.0, 1.5
 _BUSY = frozenset({"OPERATION_IN_PROGRESS", "LIMIT_REACHED"})
 _ENDED = frozenset({"COMPLETED", "FAILED", "CANCELED", "EXPIRED"})
-_LISTED = 50  # of the app's operations that are looked at
 
 
 class NoBulk(Exception):
@@ -73,12 +72,13 @@ class Bulk:
             return _spot(position) is not None
         return self._mode == "always" or self._is_large(listing)
 
-    def pages(self, listing: Listing, window: Window, position: Position) -> Iterator[Page]:
+    def pages(self, listing: Listing, position: Position) -> Iterator[Page]:
         """The pages of a whole list. NoBulk, SourceBroken, Interrupted."""
         spot = _spot(position)
         if spot is None:
-            operation = self._of_before(listing, window.until) or self._begin(listing)
+            operation = self._begin(listing)
             spot = Spot(operation.id)
+            yield Page([], msgspec.to_builtins(spot))  # it may take hours: a later run shall find it
         else:
             operation = self._look(spot.bulk)
         operation = self._wait(operation)
@@ -101,20 +101,6 @@ class Bulk:
         except (SourceBroken, SourceRefused):
             return False  # if it is more than the count that fails, paging will say so
         return answer.count is not None and answer.count.count >= self._large
-
-    def _of_before(self, listing: Listing, until: Instant | None) -> OperationNode | None:
-        """An operation that a run which was cut short began for this same window."""
-        since = f"created_at:>='{iso(until or 0)}'"
-        try:
-            answer = self._admin.ask(queries.BULK_LIST, {"first": _LISTED, "query": since}, BulkListAnswer)
-        except (SourceBroken, SourceRefused):
-            return None
-        ours = listing.bulk.split()
-        for one in answer.bulk_operations.nodes:
-            usable = one.status == "COMPLETED" or (one.status not in _ENDED and one.status != "CANCELING")
-            if usable and one.query.split() == ours and instant(one.created_at) >= (until or 0):
-                return one
-        return None
 
     def _begin(self, listing: Listing) -> OperationNode:
         waited, wait = 0.0, _FIRST_WAIT

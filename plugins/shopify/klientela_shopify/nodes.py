@@ -220,12 +220,10 @@ class OperationNode(Struct, rename="camel"):
 
     id: str
     status: str
-    created_at: str
     error_code: str | None = None
     object_count: str | int = 0
     file_size: str | int | None = None
     url: str | None = None
-    query: str = ""
 
 
 class BulkError(Struct):
@@ -252,18 +250,6 @@ class BulkLookAnswer(Struct, rename="camel"):
     """How an operation is getting on; None when the shop does not know it any more."""
 
     bulk_operation: OperationNode | None = None
-
-
-class Operations(Struct):
-    """BulkOperationConnection."""
-
-    nodes: list[OperationNode]
-
-
-class BulkListAnswer(Struct, rename="camel"):
-    """The app's operations."""
-
-    bulk_operations: Operations
 
 
 class Count(Struct):

@@ -148,7 +148,7 @@ query BulkCheckouts {{
 }}
 """
 
-_OPERATION = "id status errorCode createdAt objectCount fileSize url"
+_OPERATION = "id status errorCode objectCount fileSize url"
 
 BULK_RUN = f"""
 mutation BulkRun($query: String!) {{
@@ -158,12 +158,6 @@ mutation BulkRun($query: String!) {{
 
 BULK_LOOK = f"""
 query BulkLook($id: ID!) {{ bulkOperation(id: $id) {{ {_OPERATION} }} }}
-"""
-
-BULK_LIST = f"""
-query BulkList($first: Int!, $query: String) {{
-  bulkOperations(first: $first, query: $query) {{ nodes {{ {_OPERATION} query }} }}
-}}
 """
 
 BULK_CANCEL = """

@@ -120,7 +120,7 @@ class ShopifySource(Source):
         """A list by a bulk operation where it is long and read whole, else, or when that fails, page by page."""
         if self._bulk.takes(listing, window, position):
             try:
-                yield from self._bulk.pages(listing, window, position)
+                yield from self._bulk.pages(listing, position)
                 return
             except NoBulk as why:
                 self.remarks.append(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from klientela.kit import UNSET, Checkout, Instant, Order, Page, Person, Rejected, Window
+from klientela.store import Store, facts
 from klientela_shopify.sandbox import Sandbox
 from klientela_shopify.source import ShopifySource
 
@@ -44,7 +45,7 @@ class Mirror:
                     if not isinstance(record, Rejected) and record.version is not None:
                         newest = max(newest or 0, record.version)
             if newest is not None:
-                self.newest[stream.name] = newest
+                self.newest[stream.name] = newest if window.until is None else min(newest, window.until)
         swept = {one for ids in self.source.streams()[0].sweep() for one in ids}  # type: ignore[misc]
         for name in [key for key in self.known if key[0] == "customer" and key[1] not in swept]:
             del self.known[name]
@@ -62,6 +63,19 @@ class Mirror:
         """What it knows, in the words of `truth`. A buyer who is gone is nobody: when it was read decides no more."""
         here = {name for kind, name in self.known if kind == "customer"}
         return {name: _told(record, here) for name, record in self.known.items()}
+
+
+def known(store: Store, name: str) -> dict[tuple[str, str], Any]:
+    """What the store says of a shop's objects that are not gone, in the words of `truth`."""
+    with store.reading() as db:
+        rows = db.rows(
+            "SELECT r.id FROM record r JOIN source s ON s.id = r.source "
+            "WHERE s.label = ? AND r.gone = 0 AND r.channel IS NOT NULL",
+            (name,),
+        )
+        loaded = facts.load(db, [row[0] for row in rows]).values()
+    here = {one.ext for one in loaded if one.entity == facts.CUSTOMER}
+    return {(facts.entity_name(one.entity), one.ext): _told(one.fact, here) for one in loaded}
 
 
 def _told(record: Person | Order | Checkout, here: set[str]) -> tuple[Any, ...]:

@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import pytest
+
 from klientela.kit import MINUTE, SECOND, Instant, Source
 from klientela.testing import conformance
 from klientela.testing.conformance import Trouble
+from klientela_shopify import bulk
 from klientela_shopify.reading import Listing
 from klientela_shopify.sandbox import TOKEN, Sandbox
 from klientela_shopify.settings import ShopifySettings
@@ -30,6 +33,7 @@ class SmallPages(ShopifySource):
 class ShopifySubject(conformance.HttpSubject):
     """A pretend shop that begins empty."""
 
+    bulk = "never"
     lateness = 5 * MINUTE  # the search index lags behind
     secrets = (TOKEN,)
     not_applicable: ClassVar[Mapping[str, str]] = {"mixed_offsets": "Shopify writes all times in UTC"}
@@ -42,8 +46,8 @@ class ShopifySubject(conformance.HttpSubject):
         super().__init__(self.box.faults)
 
     def source(self, stop: threading.Event) -> Source:
-        settings = ShopifySettings.model_validate({"type": "shopify", "base_url": self.url, "access_token": TOKEN})
-        return SmallPages("main", settings, stop=stop)
+        given = {"type": "shopify", "base_url": self.url, "access_token": TOKEN, "bulk": self.bulk}
+        return SmallPages("main", ShopifySettings.model_validate(given), stop=stop)
 
     def put(self, key: str, when: Instant, **fields: str | None) -> str:
         ahead = when + SECOND - self.box.clock.now()
@@ -109,3 +113,17 @@ _ODD: dict[Trouble, Callable[[Node], None]] = {
 class TestShopify(conformance.Suite):
     subject = ShopifySubject
     package = "klientela_shopify"
+
+
+class BulkSubject(ShopifySubject):
+    """The same shop, whose lists are read whole by bulk operations."""
+
+    bulk = "always"
+
+
+class TestShopifyInBulk(conformance.Suite):
+    subject = BulkSubject
+
+    @pytest.fixture(autouse=True)
+    def small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(bulk, "ROWS", ShopifySubject.page_size)

@@ -7,10 +7,9 @@ import json
 import random
 import threading
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from shopify_helpers import Connect, _told, truth
+from shopify_helpers import Connect, known, truth
 from tests.shops import use
 
 from klientela.flow.sync import Report, sync
@@ -23,19 +22,6 @@ from klientela_shopify.source import ShopifySource
 WEATHER = ("429", "429-date", "html", "truncated", "truncated-json", "500", "reset")
 MISCHIEF = ("drift", "repeat", "expired", "throttled", "internal", "partial")
 SHELVES = {"customers": "customer", "orders": "order", "checkouts": "checkout"}
-
-
-def known(store: Store, name: str) -> dict[tuple[str, str], Any]:
-    """What the store says of a shop's objects that are not gone, in the words of `truth`."""
-    with store.reading() as db:
-        rows = db.rows(
-            "SELECT r.id FROM record r JOIN source s ON s.id = r.source "
-            "WHERE s.label = ? AND r.gone = 0 AND r.channel IS NOT NULL",
-            (name,),
-        )
-        loaded = facts.load(db, [row[0] for row in rows]).values()
-    here = {one.ext for one in loaded if one.entity == facts.CUSTOMER}
-    return {(facts.entity_name(one.entity), one.ext): _told(one.fact, here) for one in loaded}
 
 
 def never_ahead(store: Store, box: Sandbox, name: str) -> int:

@@ -318,18 +318,6 @@ def _operation(_root: Any, info: GraphQLResolveInfo[Any], id: str) -> Node | Non
     return visit.bulk.show(id)
 
 
-def _operations(
-    _root: Any, info: GraphQLResolveInfo[Any], first: int = 50, after: str | None = None, query: str | None = None
-) -> Node:
-    visit: Visit = info.context
-    wanted, _ = compile_query(
-        query, {"created_at": _time("created_at")}, ZoneInfo(visit.shop.timezone), visit.shop.clock.now()
-    )
-    found = [one for one in visit.bulk.operations.values() if wanted(one)]
-    page = {"hasNextPage": len(found) > first, "hasPreviousPage": False, "startCursor": None, "endCursor": None}
-    return {"nodes": [visit.bulk.show(one.gid) for one in reversed(found)][:first], "pageInfo": page}
-
-
 def _run_bulk(_root: Any, info: GraphQLResolveInfo[Any], query: str, groupObjects: bool = False) -> Node:  # noqa: N803
     visit: Visit = info.context
     return visit.bulk.run(query, visit, grouped=groupObjects)
@@ -353,6 +341,5 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "ordersCount": _count("orders", "read_orders"),
     "abandonedCheckoutsCount": _count("abandonedCheckouts", "read_orders"),
     "bulkOperation": _operation,
-    "bulkOperations": _operations,
 }
 CHANGES: dict[str, Callable[..., Any]] = {"bulkOperationRunQuery": _run_bulk, "bulkOperationCancel": _cancel_bulk}
