@@ -7,6 +7,7 @@ changes while it runs is read again by the next window. Whatever goes wrong in t
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
@@ -90,8 +91,10 @@ class Bulk:
         result = _File(operation.url, _number(operation.file_size), self._stop)
         try:
             yield from self._pages(listing, spot, result)
+            return
         except Scattered:
-            yield from self._pages(listing, Spot(spot.bulk, scattered=True), result)
+            spot = Spot(spot.bulk, scattered=True)
+        yield from self._pages(listing, spot, result)
 
     # -- the operation -------------------------------------------------------------------------------------------
 
@@ -107,8 +110,8 @@ class Bulk:
         while True:
             try:
                 answer = self._admin.ask(queries.BULK_RUN, {"query": listing.bulk}, BulkRunAnswer)
-            except SourceRefused:
-                raise NoBulk("the shop does not let the app run it") from None
+            except (SourceRefused, SourceBroken):
+                raise NoBulk("the shop does not run it") from None  # if it is down, paging says so
             made = answer.bulk_operation_run_query
             if made is not None and made.bulk_operation is not None and not made.user_errors:
                 return made.bulk_operation
@@ -162,6 +165,8 @@ class Bulk:
                 yield from _paged(listing, spot, result.rows(spot.at, strays))
         except Damaged:
             raise NoBulk("its result is cut off or damaged") from None
+        except sqlite3.Error:
+            raise NoBulk("there is no room for the scattered parts of its result") from None
         except SourceRefused:
             raise NoBulk("its result is gone") from None
         except SourceBroken:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -337,6 +338,28 @@ def test_what_goes_wrong_means_paging(shop: Any, stream: str, fault: str, words:
     assert words in source.remarks[0]
     if fault == "bulk_stuck":
         assert [one.status for one in box.bulk.operations.values()] == ["CANCELED"]
+
+
+def test_no_room_for_scattered_parts_means_paging(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Sandbox(customers=30)
+    box.fault("bulk_scattered")
+    source = shop(box)
+
+    def full(_self: Strays, _lines: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Strays, "collect", full)
+    assert {one.external_id for one in records(source, "customers", whole(source))} == set(map(str, box.customers))
+    assert "no room" in source.remarks[0]
+
+
+def test_a_shop_that_does_not_run_operations_is_paged(shop: Any) -> None:
+    box = Sandbox(customers=10)
+    source = shop(box)
+    box.faults.on("500", body="BulkRun")
+    with hurry():
+        assert len(records(source, "customers", whole(source))) == 10
+    assert "does not run it" in source.remarks[0]
 
 
 def test_others_are_waited_for(shop: Any) -> None:
