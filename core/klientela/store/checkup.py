@@ -74,7 +74,7 @@ def _left(db: Db) -> Iterator[Finding]:
     yield _counted(db, "quarantine", "warning", "SELECT count(*) FROM quarantine", "the quarantine is empty",
                    "{} [record|records] could not be taken; `klientela quarantine` lists them")  # fmt: skip
     yield _counted(db, "stubs", "note", "SELECT count(*) FROM record WHERE channel IS NULL AND gone = 0 AND entity IN (0, 1)",
-                   "every buyer an order names is known",
+                   "everybody whom an order or a letter names is known",
                    "{} [buyer is|buyers are] known from orders alone and [makes|make] no row yet (R0d)")  # fmt: skip
 
 
