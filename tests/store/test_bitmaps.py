@@ -261,7 +261,7 @@ def test_the_journey_notes_who_changed_and_a_rebuild_makes_them_anew(
         step.db.run("DELETE FROM bitmap WHERE name = 'listed'")
     wrong = rebuild(store, check=True)
     assert not wrong.equal
-    assert "1 bitmaps of the list" in wrong.differences[-1]
+    assert "1 bitmap of the list" in wrong.differences[-1]
     rebuild(store)
     assert rebuild(store, check=True).equal
     assert state(store) is not None

@@ -159,7 +159,7 @@ def test_what_is_left_to_do_is_no_damage_but_is_said(lived: Store) -> None:
     with lived.step("work") as step:
         step.db.run("INSERT INTO work (kind, subject, reason) VALUES ('person', 1, 'test')")
     told = rebuild(lived, check=True)
-    assert told.differences == ["1 records wait on the worklist: `klientela sync` finishes them first"]
+    assert told.differences == ["1 record waits on the worklist: `klientela sync` finishes that first"]
     assert rebuild(lived).equal
     assert rebuild(lived, check=True).equal
 
