@@ -75,7 +75,7 @@ def _left(db: Db) -> Iterator[Finding]:
                    "{} [record|records] could not be taken; `klientela quarantine` lists them")  # fmt: skip
     yield _counted(db, "stubs", "note", "SELECT count(*) FROM record WHERE channel IS NULL AND gone = 0 AND entity IN (0, 1)",
                    "everybody whom an order or a letter names is known",
-                   "{} [buyer is|buyers are] known from orders alone and [makes|make] no row yet (R0d)")  # fmt: skip
+                   "{} [person is|people are] known from orders or letters alone and [makes|make] no row yet (R0d)")  # fmt: skip
 
 
 def _messages(db: Db) -> Iterator[Finding]:
