@@ -21,9 +21,10 @@ POINTS = (
     "work.before_commit",
     "work.after_commit",
     "run.finished",
-    "push.stored",
-    "push.committed",
 )
+"""On the way of a sync, in their order; the kill campaign dies at each of them."""
+DOORS = ("push.stored", "push.committed", "decision.derived")
+"""Where something else is written; their own tests die there."""
 
 _name, _, _count = os.environ.get("KLIENTELA_FAILPOINT", "").partition(":")
 _left = int(_count or 1) if _name else 0

@@ -303,7 +303,7 @@ MUTANTS = [
     Mutant(
         "days stay in the old zone",
         rules, "apply",
-        "if aim.timezone != standing.timezone:", "if False:",
+        "if goal.timezone != standing.timezone:", "if False:",
         by_journey("the shop's days begin elsewhere"),
     ),
     Mutant(
