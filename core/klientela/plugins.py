@@ -20,7 +20,7 @@ import pluggy
 
 from klientela import hookspecs
 from klientela.door import Door
-from klientela.errors import Misconfigured
+from klientela.errors import KlientelaError, Misconfigured, SourceBroken
 from klientela.hookspecs import ASGIApp
 from klientela.source import Shop, Source, SourceSettings
 
@@ -56,11 +56,19 @@ class Plugins:
     def make(
         self, name: str, settings: SourceSettings, *, shop: Shop | None = None, stop: threading.Event | None = None
     ) -> Source:
-        """The source of one table of the configuration."""
+        """The source of one table of the configuration. SourceBroken, without its words, when its plugin fails."""
         kind = self.types.get(settings.type)
         if kind is None:
             raise Misconfigured(f"no plugin brings the source type {settings.type!r} that {name} asks for")
-        return kind(name, settings, shop=shop, stop=stop)
+        try:
+            return kind(name, settings, shop=shop, stop=stop)
+        except KlientelaError:
+            raise
+        except BaseException as error:
+            raise SourceBroken(
+                f"the source {name} could not be made ({type(error).__name__})",
+                hint="this is a fault of the plugin; tell its author",
+            ) from error
 
     def routes(self, door: Door) -> tuple[dict[str, ASGIApp], list[str]]:
         """What plugins answer on the daemon's HTTP server, by prefix; and a sentence for each that cannot.

@@ -23,10 +23,11 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
-from klientela.errors import Interrupted, KlientelaError, SourceBroken
+from klientela.errors import Interrupted, KlientelaError, SourceBroken, SourceBusy
 from klientela.flow.answers import OF_THE_PLUGIN
+from klientela.flow.inbox import Applied
 from klientela.flow.sync import Report
 from klientela.model.instants import SECOND
 from klientela.settings.model import Runs
@@ -41,7 +42,7 @@ from klientela_daemon.words import Words
 
 log = logs.logger("klientela.runs")
 
-_LOOK = 0.5  # seconds between two looks at a run that says nothing
+_LOOK = 0.2  # seconds between two looks at a run that says nothing
 _GRACE = 5.0  # seconds to finish or roll back a page when asked to stop
 _LAST_WORDS = 2.0  # seconds for one that hangs to answer before it is killed
 _CLOSING = 10.0  # seconds to let go of the shop after the report
@@ -52,6 +53,7 @@ _OURS = ("klientela", "sqlalchemy", "psycopg", "psycopg_binary", "alembic", "htt
 _guard = threading.Lock()  # multiprocessing looks after all its processes whenever one is started, from any thread
 
 Progress = Callable[[Report], None]
+_Told = TypeVar("_Told", Report, Applied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,11 @@ class Job:
     key_file: Path
     limits: Runs
     full: bool = False
+    messages: bool = False
     checked_at: float | None = None
 
 
-def job(house: House, name: str, *, full: bool = False, checked_at: float | None = None) -> Job:
+def job(house: House, name: str, *, full: bool = False, messages: bool = False, checked_at: float | None = None) -> Job:
     """The run of a source as the configuration has it."""
     config = house.config
     settings = config.settings.sources[name]
@@ -80,6 +83,7 @@ def job(house: House, name: str, *, full: bool = False, checked_at: float | None
         key_file=config.file(config.settings.privacy.key_file),
         limits=config.settings.runs,
         full=full,
+        messages=messages,
         checked_at=checked_at,
     )
 
@@ -113,6 +117,15 @@ def _is_plugin_of_ours(name: str) -> bool:
     return name in ours()
 
 
+def apply(store: Store, job: Job, *, stop: threading.Event) -> Applied:
+    """Apply the webhooks of a source that wait, likewise; `job` is one for messages. What ended it early is raised."""
+    made = _Run(store, job, stop, None)
+    made.go()
+    if made.applied is None:
+        raise made.error()
+    return made.applied
+
+
 def run(store: Store, job: Job, *, stop: threading.Event, progress: Progress | None = None) -> Done:
     """Do a run in a process of its own. Never raises for what the plugin does; StoreError when the store is at fault."""
     return _Run(store, job, stop, progress).go()
@@ -131,6 +144,7 @@ class _Run:
     reason: KlientelaError | None = None  # why we ended it
     failed: dict[str, str | None] | None = None  # what it said about its own failure
     done: Done | None = None
+    applied: Applied | None = None
     deadline: float | None = None  # when it is killed
     words: Words = field(default_factory=Words)
     heard: bytes = b""
@@ -148,7 +162,7 @@ class _Run:
                 f"the source {self.job.name} cannot be given to a process of its own ({type(error).__name__})",
                 hint="Its class and its settings must be importable by name, not made inside a function",
             )
-            return Done(self._closed())
+            return self._over()
         try:
             self._watch(says, prints, stopper)
         finally:
@@ -161,7 +175,21 @@ class _Run:
             return self.done
         if self.reason is None and self.failed is None:
             self.reason = self._why(code)
+        return self._over()
+
+    def _over(self) -> Done:
+        """The end of a run that did not tell its own."""
+        if self.job.messages:
+            return Done(Report(self.job.name))  # messages are no run; what was not applied waits
         return Done(self._closed())
+
+    def error(self) -> KlientelaError:
+        """Why it ended early."""
+        if self.reason is not None:
+            return self.reason
+        said = self.failed or {}
+        kind = SourceBusy if said.get("kind") == SourceBusy.kind else SourceBroken
+        return kind(said.get("message") or f"{self.job.name} failed", hint=said.get("hint"))
 
     # Starting ---------------------------------------------------------------------------------------------------------
 
@@ -178,6 +206,7 @@ class _Run:
             key_file=job.key_file,
             level=logging.getLogger().level,
             full=job.full,
+            messages=job.messages,
             checked_at=job.checked_at,
             memory_mb=job.limits.memory_mb,
             beat=min(1.0, hang / 5),
@@ -190,6 +219,7 @@ class _Run:
             target=main, args=(task, his_says, his_prints, his_stop), name=f"sync {job.name}"
         )
         try:
+            warm()
             with _guard:
                 self.process.start()
         finally:
@@ -294,6 +324,9 @@ class _Run:
         elif "report" in said:
             checked = said.get("checked_at")
             self.done = Done(_report(self.job.name, said["report"]), float(checked) if checked is not None else None)
+        elif "applied" in said:
+            self.applied = _filled(Applied(), said["applied"])
+            self.done = Done(Report(self.job.name))
         elif "failed" in said:
             self.failed = {key: _text(said["failed"][key]) for key in ("kind", "message", "hint")}
             if said.get("trace"):
@@ -391,13 +424,16 @@ def _text(value: Any) -> str | None:
 
 
 def _report(name: str, said: dict[str, Any]) -> Report:
-    """The report as the process told it. TypeError or ValueError when it is none."""
-    report = Report(name)
-    for one in fields(Report):
-        standing, value = getattr(report, one.name), said[one.name]
-        if one.name == "source":
-            continue
+    report = _filled(Report(name), said)
+    report.source = name
+    return report
+
+
+def _filled(made: _Told, said: dict[str, Any]) -> _Told:
+    """What the process told, in its dataclass. TypeError or KeyError when it is not of that kind."""
+    for one in fields(made):
+        standing, value = getattr(made, one.name), said[one.name]
         if standing is not None and type(value) is not type(standing):
             raise TypeError(one.name)
-        setattr(report, one.name, value)
-    return report
+        setattr(made, one.name, value)
+    return made

@@ -6,15 +6,13 @@ import threading
 from collections.abc import Callable
 
 from klientela.errors import KlientelaError, SourceBusy
-from klientela.flow import inbox, work
 from klientela.flow.inbox import Applied
 from klientela.model.instants import SECOND
-from klientela.source import Source
 from klientela.store import facts, operation
 from klientela.store.database import Store
-from klientela.store.housekeeping import settle
-from klientela_daemon import logs
+from klientela_daemon import apart, logs
 from klientela_daemon.failures import sentence
+from klientela_daemon.house import House
 
 log = logs.logger("klientela.webhooks")
 
@@ -25,10 +23,10 @@ _TROUBLE = 30.0  # seconds after something that nobody foresaw
 class Applier:
     """Applies the messages of one source whenever it is woken, and when those it had to leave are due again."""
 
-    def __init__(self, store: Store, name: str, source: Callable[[], Source], stop: threading.Event) -> None:
+    def __init__(self, store: Store, name: str, house: Callable[[], House], stop: threading.Event) -> None:
         self._store = store
         self._name = name
-        self._source = source
+        self._house = house
         self._stop = stop
         self._awake = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"inbox {name}", daemon=True)
@@ -74,15 +72,13 @@ class Applier:
         return _TROUBLE
 
     def _apply(self) -> float | None:
-        source = self._source()
+        """In a process of its own, as a sync: the plugin translates what strangers wrote."""
+        house = self._house()
         with self._store.reading() as db:
-            row = next((one for one in facts.sources(db).values() if one.label == self._name), None)
-        if row is None:
+            known = any(one.label == self._name for one in facts.sources(db).values())
+        if not known or self._name not in house.config.settings.sources:
             return None
-        told = inbox.apply(self._store, source, row, stop=self._stop)
-        if told.changed:
-            work.drain(self._store, stop=self._stop)
-            settle(self._store, told.changed)
+        told = apart.apply(self._store, apart.job(house, self._name, messages=True), stop=self._stop)
         self._tell(told)
         return None if told.later is None else max(0.1, (told.later - operation.now()) / SECOND)
 

@@ -23,11 +23,15 @@ from time import monotonic
 from typing import Any, NoReturn
 
 from klientela.errors import KlientelaError, SourceBroken
+from klientela.flow import inbox, work
 from klientela.flow.answers import OF_THE_PLUGIN
 from klientela.flow.fetch import asking
+from klientela.flow.inbox import Applied
 from klientela.flow.sync import Report, sync
 from klientela.source import Source
-from klientela.store.database import open_store
+from klientela.store import facts
+from klientela.store.database import Store, open_store
+from klientela.store.housekeeping import settle
 from klientela_daemon import logs
 
 _LONGEST_WAIT = 3600.0  # seconds of waiting that one announcement is good for
@@ -42,7 +46,8 @@ class Task:
     """What a run needs to know.
 
     `plugin` is the pickled class of the source, its settings and the shop: unpacking them imports the plugin, so that
-    happens here. `packages` are the names its code is known by; `beat` is how often to show life, in seconds.
+    happens here. `packages` are the names its code is known by; `beat` is how often to show life, in seconds;
+    `messages`: apply the webhooks that wait, instead of a sync.
     """
 
     name: str
@@ -53,6 +58,7 @@ class Task:
     key_file: Path
     level: int = logging.INFO
     full: bool = False
+    messages: bool = False
     checked_at: float | None = None
     memory_mb: int | None = None
     beat: float = 1.0
@@ -142,6 +148,9 @@ def _run(task: Task, line: Line, signs: Signs) -> None:
     source = _made(task, signs)
     source._checked_at = task.checked_at  # type: ignore[attr-defined]
     with open_store(task.store, key_file=task.key_file, create=False) as store:
+        if task.messages:
+            line.say(applied=asdict(_apply(store, source, signs)))
+            return
         report = sync(store, source, full=task.full, stop=signs, progress=_Progress(line))
     line.say(report=asdict(report), checked_at=source._checked_at)  # type: ignore[attr-defined]
     try:
@@ -149,6 +158,18 @@ def _run(task: Task, line: Line, signs: Signs) -> None:
             source.close()
     except KlientelaError as error:
         logs.logger("klientela.source").info("could not be closed", source=task.name, reason=error.message)
+
+
+def _apply(store: Store, source: Source, signs: Signs) -> Applied:
+    with store.reading() as db:
+        row = next((one for one in facts.sources(db).values() if one.label == source.name), None)
+    if row is None:
+        return Applied()
+    told = inbox.apply(store, source, row, stop=signs)
+    if told.changed:
+        work.drain(store, stop=signs)
+        settle(store, told.changed)
+    return told
 
 
 def _made(task: Task, signs: Signs) -> Source:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -36,7 +37,7 @@ LARGEST = 5 * 2**20
 """Bytes of a delivery."""
 
 _PATIENCE = 4.0  # seconds until a shop is told to come again; Shopify waits five
-_PROVERS = 4  # threads that prove; a plugin that hangs in one holds up no other route
+_PROVERS = 2  # threads of a source that prove; a plugin that hangs in them holds up nobody else
 _TELL_EVERY = 60.0  # seconds between two lines in the log about refused deliveries of a source
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -54,7 +55,7 @@ class Webhooks:
         self._appliers: dict[str, Applier] = {}
         self._told: dict[str, float] = {}
         self._guard = threading.Lock()
-        self._provers = ThreadPoolExecutor(_PROVERS, "webhook")
+        self._provers: dict[str, ThreadPoolExecutor] = {}
         self._postbox = Postbox(store, self.nudge)
         self.routes = [Route("/webhooks/{source}", self._deliver, methods=["POST"])]
 
@@ -69,14 +70,17 @@ class Webhooks:
     def stop(self, timeout: float) -> bool:
         """End; False when somebody is still inside the store after the time."""
         end = time.monotonic() + timeout
-        self._provers.shutdown(wait=False, cancel_futures=True)
+        with self._guard:
+            provers = list(self._provers.values())
+        for pool in provers:
+            pool.shutdown(wait=False, cancel_futures=True)
         still = not self._postbox.stop(timeout)
         with self._guard:
             appliers = list(self._appliers.values())
         for applier in appliers:
             still |= not applier.stop(max(0.1, end - time.monotonic()))
         for _, source in self._sources.values():
-            source.close()
+            _close(source)
         return not still
 
     @property
@@ -92,7 +96,7 @@ class Webhooks:
                 return
             applier = self._appliers.get(name)
             if applier is None:
-                applier = self._appliers[name] = Applier(self._store, name, lambda: self._source(name), self._stop)
+                applier = self._appliers[name] = Applier(self._store, name, self._house, self._stop)
                 applier.start()
         applier.wake()
 
@@ -115,7 +119,7 @@ class Webhooks:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            proving = loop.run_in_executor(self._provers, self._prove, name, delivery)
+            proving = loop.run_in_executor(self._pool(name), self._prove, name, delivery)
             letter = await asyncio.wait_for(proving, _PATIENCE)
             if letter is None:
                 return self._count(name, "ignored", 200, "nothing of ours")
@@ -160,6 +164,12 @@ class Webhooks:
 
     # -- sources -----------------------------------------------------------------------
 
+    def _pool(self, name: str) -> ThreadPoolExecutor:
+        with self._guard:
+            if name not in self._provers:
+                self._provers[name] = ThreadPoolExecutor(_PROVERS, f"webhook {name}")
+            return self._provers[name]
+
     def _takes(self, name: str) -> bool:
         house = self._house()
         settings = house.config.settings.sources.get(name)
@@ -175,11 +185,18 @@ class Webhooks:
             known = self._sources.get(name)
             if known is not None and known[0] == settings:
                 return known[1]
-            made = house.plugins.make(name, settings, shop=house.config.shop(), stop=self._stop)
+        made = house.plugins.make(name, settings, shop=house.config.shop(), stop=self._stop)  # may take its time
+        with self._guard:
+            known = self._sources.get(name)
             self._sources[name] = (settings, made)
         if known is not None:
-            known[1].close()
+            _close(known[1])
         return made
+
+
+def _close(source: Source) -> None:
+    with suppress(KlientelaError), asking(source, "its close"):
+        source.close()
 
 
 async def _body(request: Request) -> bytes | None:

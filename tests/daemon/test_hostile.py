@@ -69,7 +69,7 @@ BAD: dict[str, tuple[str, str]] = {
 
 REJECTED = 11  # of twelve: a version of NaN is one that was not told
 MEDDLING = ("changes_builtins",)  # how its run ends is its own matter
-HARMLESS = sorted(set(ZOO) - set(BAD) - set(MEDDLING) - {"kills_its_parent", "falls_once"})
+HARMLESS = sorted(set(ZOO) - set(BAD) - set(MEDDLING) - {"kills_its_parent", "falls_once", "takes_webhooks"})
 SOME = (
     "raises_after_pages",
     "ends_the_process",
@@ -277,6 +277,27 @@ def _rows(folder: Path) -> int:
         return len(records(folder, "sleeps_deaf"))
     except sqlite3.OperationalError:  # the schema is being made
         return 0
+
+
+def test_webhooks_of_a_hostile_plugin_harm_nobody(installed: Any, tmp_path: Path) -> None:
+    people(tmp_path, 5)
+    configure(tmp_path, CSV.format(name="list", every="1s"), animal("takes_webhooks"), LIMITS)
+    process = installed("run")
+    door = process.wait_for("klientela is running")["listens"] + "/webhooks/takes_webhooks"
+    process.wait_for("sync ended", source="takes_webhooks")
+    assert httpx.post(door, content="receive exits", timeout=30).status_code == 503
+    assert httpx.post(door, content="fine", timeout=30).status_code == 200
+    process.wait_for("webhooks applied", source="takes_webhooks")
+    assert "fine" in records(tmp_path, "takes_webhooks")
+    for word in ("apply ends", "apply sleeps"):
+        assert httpx.post(door, content=word, timeout=30).status_code == 200
+        process.wait_for("webhooks wait", source="takes_webhooks")
+    for _ in range(3):  # as many as there are threads for it, and one more
+        assert httpx.post(door, content="receive sleeps", timeout=30).status_code == 503
+    count = good_runs(process, "list")
+    process.wait_for("sync ended", count + 2, source="list")
+    assert process.end() == 0  # though threads hang in the proof
+    nothing_leaked(process)
 
 
 def test_the_command_ends_with_sentences_too(installed: Any, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -175,3 +177,45 @@ def test_one_daemon_for_each_store(store: Store, store_url: str) -> None:
         assert operation.claim(other, "a", "csv", NOON)  # it may still write
         store.close()
         other.lock_daemon()
+
+
+def test_the_run_of_a_dead_process_is_closed_with_the_reason(store: Store) -> None:
+    began = operation.now()
+    error = {"kind": "broken", "message": "it was ended", "hint": None}
+    ran(store, "a", began, "running", ended=False)
+    with store.step("test") as step:
+        step.db.run("UPDATE run SET pages = 3 WHERE finished IS NULL")
+        step.db.run("INSERT INTO lease (source, holder, until) SELECT id, 'elsewhere|1|1|x', 1 FROM source")
+    late = operation.fail(store, "a", "csv", began, error)
+    assert late is not None
+    assert (late.status, late.error, late.counts["pages"]) == ("partial", error, 3)
+    assert late.finished is not None
+    never = operation.fail(store, "b", "csv", began, error)  # it did not get as far as to be written
+    assert never is not None
+    assert (never.status, never.counts["pages"]) == ("failed", 0)
+    with store.reading() as db:
+        assert db.one("SELECT count(*) FROM lease") == (0,)
+        assert db.one("SELECT count(*) FROM run WHERE finished IS NOT NULL") == (2,)
+
+
+def test_a_run_that_somebody_else_goes_on_with_is_left_alone(store: Store) -> None:
+    began = operation.now()
+    ran(store, "a", began, "running", ended=False)
+    with store.step("test") as step:
+        step.db.run(
+            "INSERT INTO lease (source, holder, until) SELECT id, 'elsewhere|1|1|x', 9000000000000000000 FROM source"
+        )
+    assert operation.fail(store, "a", "csv", began, {"kind": "broken"}) is None
+    with store.reading() as db:
+        assert db.one("SELECT finished FROM run") == (None,)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells")
+def test_a_process_that_nobody_reaps_is_dead() -> None:
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # it has ended, and is not reaped
+    assert not operation.lives(child)
+    os.waitpid(child, 0)
+    assert operation.lives(os.getpid())

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import threading
+import time
 from typing import Annotated, Literal
 
 import typer
@@ -11,6 +15,8 @@ from klientela_daemon.cli.common import house
 from klientela_daemon.cli.options import Config
 from klientela_daemon.house import read
 from klientela_daemon.run import Daemon
+
+_PATIENCE = 1.0  # seconds for threads that are about to end
 
 
 def verb(
@@ -26,4 +32,16 @@ def verb(
     here = house(config, unused=True)
     logs.set_up(level=level)
     path = here.config.path
-    return Daemon(here, lambda: read(path)).run()
+    code = Daemon(here, lambda: read(path)).run()
+    _leave_behind(code)
+    return code
+
+
+def _leave_behind(code: int) -> None:
+    """End now if a plugin hangs in a thread that Python would wait for, at the proof of a webhook for example."""
+    until = time.monotonic() + _PATIENCE
+    while threading.active_count() > 1:
+        if time.monotonic() > until:
+            logging.shutdown()
+            os._exit(code)
+        time.sleep(0.02)

@@ -11,12 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from klientela.errors import KlientelaError, SourceBroken
-from klientela.flow.answers import OF_THE_PLUGIN
+from klientela.errors import KlientelaError
 from klientela.flow.fetch import asking
 from klientela.flow.sync import Report, sync
 from klientela.model.instants import SECOND
-from klientela.source import Source, SourceSettings
+from klientela.source import SourceSettings
 from klientela.store import operation
 from klientela.store.database import Store
 from klientela_daemon import apart, failures, logs, render
@@ -82,9 +81,6 @@ def run(
         except BaseException as error:  # noqa: BLE001 - told in the report; the other sources go on
             return _failed(name, error)
 
-    if isolated:
-        apart.warm()
-
     with render.bar() as bar, ThreadPoolExecutor(min(_TOGETHER, max(1, len(wanted)))) as pool:
         return list(pool.map(lambda item: one(*item), wanted.items()))
 
@@ -98,24 +94,12 @@ def _beside(
     stop: threading.Event,
     progress: Callable[[Report], None],
 ) -> Report:
-    source = made(here, name, settings, stop)
+    source = here.plugins.make(name, settings, shop=here.config.shop(), stop=stop)
     try:
         return sync(store, source, full=full, stop=stop, progress=progress)
     finally:
         with suppress(KlientelaError), asking(source, "its close"):
             source.close()
-
-
-def made(here: House, name: str, settings: SourceSettings, stop: threading.Event) -> Source:
-    """The source's object. SourceBroken, without its words, when the plugin cannot make it."""
-    try:
-        return here.plugins.make(name, settings, shop=here.config.shop(), stop=stop)
-    except KlientelaError:
-        raise
-    except BaseException as error:
-        raise SourceBroken(
-            f"the source {name} could not be made ({type(error).__name__})", hint=OF_THE_PLUGIN
-        ) from error
 
 
 def note(report: Report) -> str:

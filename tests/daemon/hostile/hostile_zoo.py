@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
-from klientela.kit import Checked, Page, Person, Source, SourceSettings, Stream, hookimpl
+from klientela.kit import Checked, Delivery, Notice, Page, Person, Source, SourceSettings, Stream, hookimpl
 
 ZOO: dict[str, type[Source]] = {}
 SECRET = "hush-hush-canary-0815"  # printed and logged; it must appear nowhere
@@ -407,6 +407,33 @@ class falls_once(Animal):  # noqa: N801 - the name is its type
 
 
 keep(falls_once, "falls_once")
+
+
+class takes_webhooks(Animal):  # noqa: N801 - the name is its type
+    """Does with a delivery what its body says."""
+
+    webhooks = True
+
+    def act(self) -> Iterator[Any]:
+        yield from ()
+
+    def receive(self, delivery: Delivery) -> Notice | None:
+        word = delivery.body.decode()
+        if word == "receive sleeps":
+            time.sleep(1e6)
+        if word == "receive exits":
+            sys.exit(SECRET)
+        return Notice(word, "word", word)
+
+    def apply(self, notice: Notice) -> Sequence[Any]:
+        if notice.body == "apply ends":
+            os._exit(5)
+        if notice.body == "apply sleeps":
+            time.sleep(1e6)
+        return [someone(notice.body.replace(" ", "-"))]
+
+
+keep(takes_webhooks, "takes_webhooks")
 
 
 @hookimpl
