@@ -142,3 +142,21 @@ def test_R18_people_a_source_merged_are_one_customer_and_fall_apart_when_it_says
     bring(store, "SH", [account("1", "Ina", "Roth", email="ina@x.de", merged_into=None, version=6)])
     assert len(desk.rows()) == 2
     assert rebuild(store, check=True).differences == []
+
+
+def test_R17b_a_profile_beside_somebody_without_a_name_shares_nothing(store: Store) -> None:
+    """A record without a name joins at most one customer; whether it is another person nobody knows."""
+    bring(
+        store,
+        "S",
+        [
+            contact("1", "Ada", "Alt", email="haus@x.de"),
+            contact("2", "Udo", "Neu", email="haus@x.de"),
+            contact("3", email="haus@x.de"),
+            contact("4", phone="+49 30 9135728"),
+            contact("5", "Ina", "Roth", phone="+49 30 9135728"),
+        ],
+    )
+    desk = Desk(store)
+    for ext, rules in (("1", ["email"]), ("2", ["email"]), ("4", []), ("5", [])):
+        assert [one["rule"] for one in desk.profile(ext)["shares"]] == rules

@@ -249,7 +249,10 @@ def _shares(db: Db, customer: int, members: Sequence[int]) -> list[dict[str, str
             (packed,),
         ):
             kind, names = own[key]
-            if other != customer and not any(compatible(name, mine) for mine in names):
+            known = [mine for mine in names if mine]
+            if other == customer or not name or not known:
+                continue  # of those without a name nobody knows whether they are others
+            if not any(compatible(name, mine) for mine in known):
                 found.add((other, RULE_OF[kind]))
     public: dict[int, Any] = dict(
         db.rows(
