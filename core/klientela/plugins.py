@@ -67,7 +67,7 @@ class Plugins:
         except BaseException as error:
             raise SourceBroken(
                 f"the source {name} could not be made ({type(error).__name__})",
-                hint="this is a fault of the plugin; tell its author",
+                hint="This is a fault of the plugin; tell its author",
             ) from error
 
     def routes(self, door: Door) -> tuple[dict[str, ASGIApp], list[str]]:

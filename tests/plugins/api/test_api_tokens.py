@@ -117,7 +117,7 @@ def test_making_listing_and_ending_tokens(command: Any) -> None:
         (("new", " a", "--scope", "push"), 2, "' a' cannot name a token"),
         (("new", "a", "--scope", "push", "--into", "nowhere"), 1, "there is no source 'nowhere'"),
         (("revoke", "nobody"), 1, "there is no token 'nobody'"),
-        (("new", "a"), 2, "missing option '--scope'"),
+        (("new", "a"), 2, "--scope is missing"),
     ],
 )
 def test_what_the_command_refuses(command: Any, arguments: tuple[str, ...], code: int, message: str) -> None:
