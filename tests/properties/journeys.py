@@ -13,7 +13,8 @@ MERGE = Ruleset()
 PER_ORDER = Ruleset(sources={"alfa": SourceRules(guests="per_order")})
 BY_STATE = Ruleset(sources={"alfa": SourceRules(guests="per_order", guest_rule="state")})
 ALL_ACCOUNTS = Ruleset(sources={"alfa": SourceRules(guests="per_order", guest_rule="customer_null")})
-ONE, TWO, GUEST = ("alfa", "customer", "1"), ("alfa", "customer", "2"), ("alfa", "guest_order", "1")
+ONE, TWO, THREE, FIVE = (("alfa", "customer", ext) for ext in "1235")
+GUEST = ("alfa", "guest_order", "1")
 
 
 def _journey(start: Ruleset, *turns: list[Record] | Ruleset | Decided | Turn) -> Plan:
@@ -21,7 +22,7 @@ def _journey(start: Ruleset, *turns: list[Record] | Ruleset | Decided | Turn) ->
     way = Way(start, tuple(map(_turn, turns)))
     final = next((turn.ruleset for turn in reversed(way.turns) if turn.ruleset is not None), start)
     claims = tuple((turn.source, record) for turn in way.turns for record in turn.records)
-    decisions = tuple(turn.decision for turn in way.turns if turn.decision is not None)
+    decisions = tuple(turn.decision for turn in way.turns if turn.what == "decide" and turn.decision is not None)
     return Plan(claims, decisions, final, (way,))
 
 
@@ -140,5 +141,12 @@ JOURNEYS = {
     "a credit note comes before its order": _journey(
         MERGE,
         Turn("bring", "alfa", (_order("1"), _order("3", customer="1", credits="2"), _order("2")), size=1),
+    ),
+    "two that a decision named are like a third again": _journey(
+        MERGE,
+        Turn("for_now", decision=Decided("must", TWO, THREE)),
+        Decided("cannot", ONE, FIVE),
+        [_person("2"), _person("3"), _person("4", merged_into="5"), _person("5", first_name=None), _person("1")],
+        Turn("withdraw", decision=Decided("must", TWO, THREE)),
     ),
 }

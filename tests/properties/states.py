@@ -8,7 +8,7 @@ from typing import Any
 
 from klientela.model.instants import day
 from klientela.rules import precedence
-from klientela.rules.publish import Key
+from klientela.rules.publish import LINK, Key
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.text import search_text, sort_key
 from klientela.rules.whole import RecordKey, World
@@ -206,6 +206,7 @@ def broken(store: Store) -> list[str]:
             fresh, _ = realm.summarise(mine)
             if realm.held[number].summary != fresh:
                 found.append(f"the summary of node {number} is not that of its records: {summary!r}")
+        found += _alike_and_apart(db, persons)
         heads: dict[int, int] = {}
         for number, (*_, node, customer) in persons.items():
             head = nodes[node][4] if node is not None else customer if customer is not None else number
@@ -219,6 +220,17 @@ def broken(store: Store) -> list[str]:
     with store.step("check") as step:
         found += search.check(step.db)
     return found
+
+
+def _alike_and_apart(db: Db, persons: dict[int, Any]) -> list[str]:
+    """Records of equal name and keys that are not in one node, though no decision names them."""
+    named = {row[0] for end in "ab" for row in db.rows(f"SELECT {end} FROM decision WHERE to_seq IS NULL")}
+    nodes: dict[tuple[str, bytes], set[int]] = {}
+    for number, (name, blob, flags, node, _) in persons.items():
+        keys = unpack_keys(bytes(blob))
+        if name and not flags & t.ACCOUNT and number not in named and any(key.kind != LINK for key in keys):
+            nodes.setdefault((name, bytes(blob)), set()).add(number if node is None else node)
+    return [f"records of {name} are alike and in the nodes {of}" for (name, _), of in nodes.items() if len(of) > 1]
 
 
 # -- what the function says ------------------------------------------------------------------------------------------

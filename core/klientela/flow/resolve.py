@@ -241,22 +241,20 @@ class Resolver:
         number = case.loaded.id
         if not _sharable(published.name, published.keys, published.account) or number in self.decided:
             return None
-        twin = self._twin(published.name, published.keys)
-        if twin is None:
+        twins = self._twins(published.name, published.keys)
+        if not twins:
             return None
+        twin, *others = twins
         one = summary(member(case.loaded, case.canon), self.ruleset)
         if twin.handle > 0:
             other = twin.handle
             twin = self._share(twin)
         else:
             other = twin.first
-        assert twin.summary is not None  # noqa: S101 - shared nodes carry one
-        twin.n += 1
-        twin.canon = min(twin.canon, case.canon)
-        twin.first = min(twin.first, number)
-        twin.seen = min(twin.seen, seen)
-        twin.summary = merge(twin.summary, one)
-        twin.dirty = True
+        for lone in others:
+            self._move_in(lone, twin)
+            _widen(twin, self.realm.summary_of(lone), lone.canon, lone.first, lone.seen)
+        _widen(twin, one, case.canon, number, seen)
         row.node = twin.handle
         self.joined.setdefault(twin.handle, set()).add(number)
         self.recount.get(twin.handle, set()).discard(number)
@@ -284,23 +282,16 @@ class Resolver:
                 break
         return common or set()
 
-    def _twin(self, name: str, keys: tuple[Key, ...]) -> Held | None:
+    def _twins(self, name: str, keys: tuple[Key, ...]) -> list[Held]:
+        """The nodes of equal name and keys that others may join: the shared one, and lone records that a decision named
+        until now."""
         candidates = sorted(self._alike(name, keys))
         if not candidates:
-            return None
+            return []
         self.realm.load_held(candidates)
         decided = self._named_by_decisions([h for h in candidates if h > 0])
-        for handle in candidates:
-            held = self.realm.held.get(handle)
-            if (
-                held is not None
-                and not held.gone
-                and held.keys == keys
-                and held.account is None
-                and handle not in decided
-            ):
-                return held
-        return None
+        found = [self.realm.held[h] for h in candidates if h in self.realm.held and h not in decided]
+        return [held for held in found if not held.gone and held.keys == keys and held.account is None]
 
     def _share(self, lone: Held) -> Held:
         """Turn a lone record into a shared node, so that another can join it."""
@@ -311,8 +302,13 @@ class Resolver:
         )  # fmt: skip
         self.realm.held[node.handle] = node
         self.out.new_nodes.add(node.handle)
-        self._unmark(lone.handle, lone.name, lone.keys)
+        self._move_in(lone, node)
         self._mark(node)
+        return node
+
+    def _move_in(self, lone: Held, node: Held) -> None:
+        """A lone record stands in a shared node from now on."""
+        self._unmark(lone.handle, lone.name, lone.keys)
         self.realm.load_persons([lone.handle])
         row = self.realm.persons[lone.handle]
         row.node, row.customer = node.handle, None
@@ -322,9 +318,8 @@ class Resolver:
         self.dissolved.add(lone.handle)
         self.seeds.discard(lone.handle)
         self.content.discard(lone.handle)
-        if node.customer is not None:
-            self.old_customers.add(node.customer)
-        return node
+        if lone.customer is not None:
+            self.old_customers.add(lone.customer)
 
     def _mark(self, held: Held) -> None:
         for key in held.keys:
@@ -610,6 +605,14 @@ def _flags(case: Case) -> int:
 
 def _keys(person: Person) -> tuple[Key, ...]:
     return unpack_keys(person.keys)
+
+
+def _widen(node: Held, one: Summary, canon: Canon, record: int, seen: int) -> None:
+    assert node.summary is not None  # noqa: S101 - shared nodes carry one
+    node.n += 1
+    node.canon, node.first, node.seen = min(node.canon, canon), min(node.first, record), min(node.seen, seen)
+    node.summary = merge(node.summary, one)
+    node.dirty = True
 
 
 def _sharable(name: str, keys: tuple[Key, ...], account: bool) -> bool:
