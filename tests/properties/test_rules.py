@@ -245,6 +245,12 @@ def test_folding_twice_is_folding_once(fold: Callable[[str], str], said: str) ->
     assert fold(once) == once
 
 
+@pytest.mark.parametrize("fold", [text.clean, text.fold_words, text.sort_key_once])
+def test_every_letter_folds_at_once(fold: Callable[[str], str]) -> None:
+    letters = [chr(code) for code in range(0x3000) if chr(code).isprintable()]
+    assert [letter for letter in letters if fold(fold(letter)) != fold(letter)] == []
+
+
 @given(st.text("Aaß19 äö.-/", min_size=1, max_size=12), st.sampled_from(["5", "5 a", "5A", "12/4", "12 / 4"]))
 @settings(max_examples=1000, deadline=None)
 def test_a_house_number_may_stand_in_the_street(street: str, house: str) -> None:

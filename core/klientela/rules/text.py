@@ -35,6 +35,11 @@ def strip_marks(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
+def _letters(low: str, table: dict[int, str]) -> str:
+    """Special letters and marks as plain letters; `ǿ` is a special one only when its mark is gone."""
+    return strip_marks(low.translate(table)).translate(table)
+
+
 def clean(text: str) -> str:
     """NFKC, trimmed, without zero-width characters."""
     if text.isascii():
@@ -50,7 +55,7 @@ def fold_words(text: str) -> str:
     """
     low = clean(text).casefold()
     if not low.isascii():
-        low = strip_marks(unicodedata.normalize("NFC", low).translate(_GERMAN_LONG)).casefold()
+        low = _letters(unicodedata.normalize("NFC", low), _GERMAN_LONG).casefold()
     if low.isascii():
         return _NOT_WORD.sub(" ", low).strip()
     return " ".join("".join(c if c.isalnum() else " " for c in low).split())
@@ -61,7 +66,7 @@ def sort_key_once(text: str) -> str:
     low = clean(text).casefold()
     if low.isascii():
         return " ".join(low.split())
-    return " ".join(strip_marks(low.translate(_GERMAN_SHORT)).split())
+    return " ".join(_letters(low, _GERMAN_SHORT).split())
 
 
 sort_key = lru_cache(maxsize=8192)(sort_key_once)
@@ -83,8 +88,8 @@ def search_text(*parts: str | None) -> str:
 def _words_once(text: str) -> dict[str, None]:
     words = dict.fromkeys(sort_key_once(text).split())
     if not text.isascii():
-        low = unicodedata.normalize("NFC", clean(text).casefold()).translate(_GERMAN_LONG)
-        words.update(dict.fromkeys(strip_marks(low).split()))
+        low = unicodedata.normalize("NFC", clean(text).casefold())
+        words.update(dict.fromkeys(_letters(low, _GERMAN_LONG).split()))
     return words
 
 
