@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from klientela.flow.values import Buyers, Carried, Case, Moved
 from klientela.model.records import Order, Person
 from klientela.rules.guests import guest_person, is_own_row, policy_of
+from klientela.rules.hand import lay_over
 from klientela.rules.publish import NEVER, Canon, Published, is_account, publish
 from klientela.rules.ruleset import Policy, Ruleset
 from klientela.rules.totals import OTHER_CARRIER, Settled, settle
@@ -230,11 +231,14 @@ class Owners:
         for source, items in by_source.items():
             uid = self.sources[source].uid
             ids = facts.ensure(self.step, source, facts.GUEST_ORDER, [item.ext for item in items])
+            hands = facts.hands(self.db, ids.values())
             for item in items:
                 person = made[item.id]
                 number = ids[item.ext]
                 owners[item.id] = number
                 bodies.append((item.version, facts.encode(person), number))
+                if number in hands:
+                    person = lay_over(person, hands[number])
                 canon = facts.canon_of(person, uid, facts.GUEST_ORDER, item.ext)
                 published = publish(person, uid, self.ruleset, policy=self._policy(item))
                 loaded = Loaded(number, source, facts.GUEST_ORDER, item.ext, item.version, item.gone, person)

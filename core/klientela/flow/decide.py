@@ -7,29 +7,18 @@ the same transaction, by the same functions as every page. Nothing moves: a deci
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from klientela.errors import Conflict, Misconfigured, UnknownThing
-from klientela.failpoints import failpoint
-from klientela.flow.derive import Deriver
+from klientela.flow import hands
+from klientela.flow.desk import Decided, Desk, Pair, anchor, found, member, members
 from klientela.flow.review import review
-from klientela.store import facts, ids
+from klientela.rules import hand
 from klientela.store import tables as t
 from klientela.store.database import Db, Step, Store
-from klientela.store.ledger import Line, write
-from klientela.store.locate import Found, customers_of, locate, record_keys
-from klientela.store.rows import members_of, records_of
+from klientela.store.locate import record_keys
 
 MUST, CANNOT, LEFT = "must", "cannot", "left"
-
-
-class Pair(NamedTuple):
-    """That two records are one person (`must`) or are not (`cannot`)."""
-
-    kind: str
-    a: int
-    b: int
 
 
 class _Said(NamedTuple):
@@ -41,19 +30,6 @@ class _Said(NamedTuple):
     reason: str | None
 
 
-@dataclass
-class Decided:
-    """What a decision led to: every customer it made another one, by id. `seq` None: a dry run, nothing is written."""
-
-    seq: int | None = None
-    customers: list[dict[str, Any]] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The JSON shape of commands that decide (contract.md)."""
-        made: dict[str, Any] = {} if self.seq is None else {"seq": self.seq}
-        return {**made, "customers": self.customers}
-
-
 def merge(store: Store, one: str, two: str, *, reason: str, actor: str = "operator", dry_run: bool = False) -> Decided:
     """Two customers are one person: `must` between their oldest records. Ids or record keys name them.
 
@@ -61,10 +37,10 @@ def merge(store: Store, one: str, two: str, *, reason: str, actor: str = "operat
     """
 
     def pairs(step: Step) -> list[Pair]:
-        first, second = (_found(step, text) for text in (one, two))
+        first, second = (found(step, text) for text in (one, two))
         if first.customer == second.customer:
             raise Conflict("they are one customer already", hint=f"`klientela why {one}` says why")
-        return [Pair(MUST, _anchor(step.db, first.customer), _anchor(step.db, second.customer))]
+        return [Pair(MUST, anchor(step.db, first.customer), anchor(step.db, second.customer))]
 
     return _decide(store, "merge", pairs, reason, actor, dry_run)
 
@@ -84,12 +60,11 @@ def split(
     """
 
     def pairs(step: Step) -> list[Pair]:
-        whole = _found(step, customer)
-        named = list(dict.fromkeys(_member(step, key, whole) for key in records))
+        whole = found(step, customer)
+        named = list(dict.fromkeys(member(step, key, whole) for key in records))
         if not named:
             raise Misconfigured("no record is named", hint="Name records with --record source/entity/external_id.")
-        members = _members(step.db, whole.customer)
-        rest = [number for number in members if number not in named]
+        rest = [number for number in members(step.db, whole.customer) if number not in named]
         if not rest:
             raise Conflict(
                 "these are all the records of that customer, so nothing would be split", hint="Leave one out."
@@ -114,7 +89,7 @@ def accept(
                 f"item {number} is a value that many names carry, not a pair of customers",
                 hint="`klientela merge` joins two of them; `klientela review reject` takes the item off the list",
             )
-        one, two = (_found(step, key).record for key in item["records"])
+        one, two = (found(step, key).record for key in item["records"])
         return [Pair(MUST, one, two)]
 
     return _decide(store, "accept", pairs, reason, actor, dry_run)
@@ -129,7 +104,7 @@ def reject(
         return _leave(store, item, reason, actor, dry_run)
 
     def pairs(step: Step) -> list[Pair]:
-        one, two = (_found(step, key).record for key in item["records"])
+        one, two = (found(step, key).record for key in item["records"])
         return [Pair(CANNOT, one, two)]
 
     return _decide(store, "reject", pairs, reason, actor, dry_run)
@@ -146,9 +121,9 @@ def _item(store: Store, number: int) -> dict[str, Any]:
 
 def _leave(store: Store, item: dict[str, Any], reason: str, actor: str, dry_run: bool) -> Decided:
     """Nobody needs to be asked about a crowded value again."""
-    with _Desk(store, "reject", actor, dry_run) as desk:
+    with Desk(store, "reject", actor, dry_run) as desk:
         step = desk.step
-        record = _found(step, item["records"][0]).record
+        record = found(step, item["records"][0]).record
         row = (step.new_ids("decision", 1)[0], LEFT, record, item["value_key"], step.seq)
         step.db.insert(t.decision, ("id", "kind", "a", "detail", "from_seq"), [row])
         desk.done("decided", [], {"decision": "reject", "reason": reason, "rule": item["rule"]})
@@ -162,18 +137,18 @@ def undo(store: Store, seq: int, *, actor: str = "operator", dry_run: bool = Fal
     others. A decision can always be taken back, in any order: should what it had overruled contradict later decisions,
     a `cannot` stands before a `must` (R22).
     """
-    with _Desk(store, "undo", actor, dry_run) as desk:
+    with Desk(store, "undo", actor, dry_run) as desk:
         step = desk.step
         standing = step.db.rows(
             "SELECT id, kind, a, b, to_seq, detail FROM decision WHERE from_seq = ? ORDER BY id",
             (seq,),
         )
-        if standing:
-            pairs = _withdraw(step, seq, standing)
-        else:
-            pairs = _again(step, seq)
+        rows = _withdraw(step, seq, standing) if standing else _again(step, seq)
+        pairs = [Pair(kind, a, b) for kind, a, b in rows if b is not None]
+        if not standing:
             _consistent(step.db, pairs)
-        desk.done("undone", pairs, {"undo": seq})
+        spoken_of = hands.renew(step, [a for kind, a, _ in rows if kind in hand.KINDS])
+        desk.done("undone", pairs, {"undo": seq}, records=spoken_of)
     return desk.result
 
 
@@ -185,52 +160,12 @@ def _decide(
 ) -> Decided:
     if not reason.strip():
         raise Misconfigured("a decision needs a reason", hint="Give one with --reason TEXT; it is kept in the log.")
-    with _Desk(store, word, actor, dry_run) as desk:
+    with Desk(store, word, actor, dry_run) as desk:
         made = pairs(desk.step)
         _write(desk.step, made, reason)
         _consistent(desk.step.db, made)
         desk.done("decided", made, {"decision": word, "reason": reason})
     return desk.result
-
-
-class _Rollback(Exception):
-    """Ends a dry run: everything it wrote is rolled back."""
-
-
-class _Desk:
-    """One decision: a step in which it is written and everything that follows from it is derived."""
-
-    def __init__(self, store: Store, word: str, actor: str, dry_run: bool) -> None:
-        self.result = Decided()
-        self._dry_run = dry_run
-        self._open = store.step(word, actor=actor)
-        self.store = store
-
-    def __enter__(self) -> _Desk:
-        self.step: Step = self._open.__enter__()
-        return self
-
-    def done(self, kind: str, pairs: Sequence[Pair], detail: dict[str, Any]) -> None:
-        """Write it into the log, derive, and remember whom it concerns."""
-        step = self.step
-        named = sorted({number for pair in pairs for number in (pair.a, pair.b)})
-        before = _publics(step.db, customers_of(step.db, named).values())
-        canons = _canons(step.db, named)
-        said = [[pair.kind, canons[pair.a], canons[pair.b]] for pair in pairs]
-        one, two = [*sorted(before), None, None][:2]
-        body = {"records": sorted(canons.values()), "detail": {**detail, "pairs": sorted(said)}}
-        write(step, [Line(kind, None, one, two, body)])
-        loaded = [item for _, item in sorted(facts.load(step.db, named).items()) if item.fact is not None]
-        Deriver(step.db, self.store.ruleset(step.db)).page(step, loaded, [], [], set(), force=True)
-        failpoint("decision.derived")
-        self.result.customers = _concerned(step, named)
-        self.result.seq = None if self._dry_run else step.seq
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: Any) -> bool:
-        if kind is None and self._dry_run:
-            self._open.__exit__(_Rollback, _Rollback(), None)
-            return False
-        return bool(self._open.__exit__(kind, value, trace))
 
 
 def _write(step: Step, pairs: Sequence[Pair], reason: str | None) -> None:
@@ -242,7 +177,7 @@ def _write(step: Step, pairs: Sequence[Pair], reason: str | None) -> None:
     )
 
 
-def _withdraw(step: Step, seq: int, standing: Sequence[tuple[Any, ...]]) -> list[Pair]:
+def _withdraw(step: Step, seq: int, standing: Sequence[tuple[Any, ...]]) -> list[tuple[str, int, int | None]]:
     active = [row for row in standing if row[4] is None]
     if not active:
         raise Conflict(
@@ -252,10 +187,10 @@ def _withdraw(step: Step, seq: int, standing: Sequence[tuple[Any, ...]]) -> list
     step.db.run(
         f"UPDATE decision SET to_seq = ? WHERE id {step.db.among}", (step.seq, step.db.pack([row[0] for row in active]))
     )
-    return [Pair(*row[1:4]) for row in active if row[3] is not None]
+    return [(row[1], row[2], row[3]) for row in active]
 
 
-def _again(step: Step, seq: int) -> list[Pair]:
+def _again(step: Step, seq: int) -> list[tuple[str, int, int | None]]:
     """Undo of an undo: what it took back is decided anew."""
     db = step.db
     rows = db.rows("SELECT kind, a, b, detail FROM decision WHERE to_seq = ? ORDER BY id", (seq,))
@@ -267,7 +202,7 @@ def _again(step: Step, seq: int) -> list[Pair]:
     numbers = step.new_ids("decision", len(rows))
     columns = ("id", "kind", "a", "b", "detail", "from_seq")
     db.insert(t.decision, columns, [(n, *row, step.seq) for n, row in zip(numbers, rows, strict=True)])
-    return [Pair(*row[:3]) for row in rows if row[2] is not None]
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def _no_decision(db: Db, seq: int) -> Exception:
@@ -336,74 +271,3 @@ def _chain(of: dict[int, dict[int, _Said]], start: int, end: int) -> list[_Said]
                 came[there] = (here, link)
                 frontier.append(there)
     return None
-
-
-# -- who is meant -------------------------------------------------------------------------------------------------------
-
-
-def _found(step: Step, text: str) -> Found:
-    return locate(step.db, step.store.key, text)
-
-
-def _member(step: Step, key: str, whole: Found) -> int:
-    found = _found(step, key)
-    if found.customer != whole.customer:
-        raise Conflict(
-            f"the record {key} is of another customer", hint="`klientela why ID` lists the records of a customer"
-        )
-    return found.record
-
-
-def _members(db: Db, customer: int) -> list[int]:
-    """The records of a customer, oldest first by canonical key (R22)."""
-    sources = facts.sources(db)
-    rows = members_of(db, [customer], "p.id, p.created, r.source, r.entity, r.ext")[customer]
-    return [
-        row[0]
-        for row in sorted(
-            rows,
-            key=lambda row: (
-                2**62 if row[1] is None else row[1], sources[row[2]].uid, facts.entity_name(row[3]), row[4].encode(),
-            ),
-        )
-    ]  # fmt: skip
-
-
-def _anchor(db: Db, customer: int) -> int:
-    return _members(db, customer)[0]
-
-
-def _canons(db: Db, records: Sequence[int]) -> dict[int, str]:
-    """Records by their key for ever, as the log writes them."""
-    return {
-        number: f"{uid}\0{t.ENTITIES[entity]}\0{ext}"
-        for number, uid, entity, ext in db.rows(
-            f"SELECT r.id, s.uid, r.entity, r.ext FROM record r JOIN source s ON s.id = r.source WHERE r.id {db.among}",
-            (db.pack(records),),
-        )
-    }
-
-
-def _publics(db: Db, customers: Iterable[int]) -> list[bytes]:
-    rows = db.rows(f"SELECT pub FROM customer WHERE id {db.among}", (db.pack(customers),))
-    return [bytes(row[0]) for row in rows]
-
-
-def _concerned(step: Step, named: Sequence[int]) -> list[dict[str, Any]]:
-    """The customers that hold the named records now, and those the log of this change names."""
-    db = step.db
-    told = {
-        ids.pub8(bytes(public))
-        for row in db.rows("SELECT customer, other FROM audit WHERE seq = ?", (step.seq,))
-        for public in row
-        if public is not None
-    }
-    found = {row[0] for row in db.rows(f"SELECT id FROM customer WHERE pub8 {db.among}", (db.pack(sorted(told)),))}
-    found |= set(customers_of(db, named).values())
-    publics = {
-        number: ids.text(bytes(pub))
-        for number, pub in db.rows(f"SELECT id, pub FROM customer WHERE id {db.among}", (db.pack(sorted(found)),))
-    }
-    records = records_of(db, publics, facts.sources(db), step.store.key)
-    made = [{"id": public, "records": records[number]} for number, public in publics.items()]
-    return sorted(made, key=lambda item: str(item["id"]))

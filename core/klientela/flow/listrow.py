@@ -79,7 +79,7 @@ class Rows:
             s_name = f"{s_last} {s_first}" if s_last and s_first else s_last or s_first
         row = (
             public, ids.pub8(public), held.handle, 1, first, last, email, phone, company, city, nation,
-            1 if registered else 0, 1 if manual else 0, 0, ids.short_number(public), None,
+            1 if registered else 0, 1 if manual else 0, 1 if person.inactive else 0, ids.short_number(public), None,
             canon.created if canon.created != NEVER else None, held.seen, f"[{source}]",
             _dump(sorted(set(tags))) if tags else None, None, None,
             None if first or last or email or phone else canon.external_id,
@@ -103,7 +103,7 @@ class Rows:
         states = precedence.consent_states(made)
         row = (
             public, ids.pub8(public), anchor, sum(h.n for h in several), first, last, email, phone, company, city,
-            nation, int(registered), int(made.manual), 0,
+            nation, int(registered), int(made.manual), int(made.inactive),
             precedence.best_of(made.numbers) or ids.short_number(public),
             made.crm_id[1] if made.crm_id else None, made.created, min(h.seen for h in several), json.dumps(sources),
             _dump(made.tags) if made.tags else None, _dump(made.modules) if made.modules else None,

@@ -401,7 +401,7 @@ def _at_once(records: Sequence[Record]) -> dict[int, list[Item]] | None:
         found: list[Any] = (_ORDERS if entity == facts.ORDER else _PERSONS)(lines)
     except (msgspec.MsgspecError, TypeError, ValueError, AttributeError, OverflowError):
         return None
-    if len(lines) > _BIGGEST or b"\\u0000" in lines:
+    if len(lines) > _BIGGEST or b"\\u0000" in lines or b'"pinned":' in lines or b'"inactive":' in lines:
         return None
     if entity == facts.ORDER and not _CURRENCIES.issuperset([order.currency for order in found]):
         return None
@@ -477,6 +477,8 @@ def _problem(fact: Any, body: bytes) -> str | None:
             return f"{currency!r} is no currency"
     if isinstance(fact, Person) and fact.entity == "guest_order":
         return "guest orders are made by the core, not by sources"
+    if isinstance(fact, Person) and not (fact.pinned is UNSET and fact.inactive is UNSET):
+        return "pinned and inactive are said by operators, not by sources"
     if isinstance(fact, Letter) and fact.file and fact.file.content is not None:
         return "the content of a file must be bytes"
     return _misled(fact) if isinstance(fact, Thing) else None

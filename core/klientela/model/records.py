@@ -109,6 +109,9 @@ class Person(Struct, kw_only=True, omit_defaults=True, gc=False):
     modules: list[str] | UnsetType = UNSET
     consents: list[Consent] | UnsetType = UNSET
     merged_into: str | None | UnsetType = UNSET  # external id of the customer that survived upstream (R18, M5)
+    # only operators say these (rules/hand.py); staging refuses them from a source
+    pinned: list[str] | UnsetType = UNSET  # units whose value here wins over every other record's (R27, R38)
+    inactive: bool | UnsetType = UNSET  # R42
 
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -22,12 +22,11 @@ Rank = tuple[Any, ...]
 
 
 class Member(NamedTuple):
-    """One record as precedence sees it. `pinned` names the units an operator pinned (R38)."""
+    """One record as precedence sees it."""
 
     canon: Canon
     version: Instant | None
     person: Person
-    pinned: frozenset[str] = frozenset()
 
 
 class Summary(Struct, omit_defaults=True):
@@ -50,10 +49,14 @@ class Summary(Struct, omit_defaults=True):
     consents: dict[str, tuple[Instant | None, Instant | None, bool]] = {}  # newest denial, newest grant, imported grant
     sources: list[str] = []
     manual: bool = False
+    inactive: bool = False
     registered: bool = False
     guest: bool = False
     default_registered: bool = False
     created: Instant | None = None
+
+
+_NOT_PINNED: frozenset[str] = frozenset()
 
 
 def summary(member: Member, ruleset: Ruleset) -> Summary:
@@ -62,10 +65,11 @@ def summary(member: Member, ruleset: Ruleset) -> Summary:
     rules = ruleset.of(canon.source)
     age = -member.version if member.version is not None else NEVER
     tail: Rank = (rules.priority, age, *canon)
-    pinned = member.pinned
+    pinned = frozenset(person.pinned) if person.pinned is not UNSET else _NOT_PINNED
     made = Summary(canon, sources=[canon.source], manual=person.entity == "manual")
     if canon.created != NEVER:
         made.created = canon.created
+    made.inactive = person.inactive is True
     account = is_account(person, rules)
     made.registered = account or person.entity == "manual"
     made.guest = is_guest(person, rules)
@@ -228,6 +232,7 @@ def merge(one: Summary, two: Summary) -> Summary:
         },
         sources=one.sources if one.sources == two.sources else sorted({*one.sources, *two.sources}),
         manual=one.manual or two.manual,
+        inactive=one.inactive or two.inactive,
         registered=one.registered or two.registered,
         guest=one.guest or two.guest,
         default_registered=one.default_registered or two.default_registered,

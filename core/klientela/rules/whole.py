@@ -13,6 +13,7 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from klientela.model.instants import Instant
 from klientela.model.records import Checkout, Order, Person, Thing
@@ -42,6 +43,9 @@ RecordKey = tuple[str, str, str]
 
 PublicId = Callable[[str, str, str], bytes]
 """The public id of a record by its key; the instance's secret is behind it (R23)."""
+
+OPERATOR = "operator"
+"""The channel of what operators say."""
 
 LIMITED = {EMAIL: 0, GUEST_MAIL: 0, PHONE: 1, ADDRESS: 2}
 """Kinds of keys that have a limit, and its place in `Ruleset.limits` (R20)."""
@@ -127,6 +131,7 @@ class Customer:
     members: tuple[RecordKey, ...]
     status: str
     manual: bool
+    inactive: bool
     first_name: str | None
     last_name: str | None
     emails: tuple[str, ...]
@@ -184,10 +189,11 @@ class World:
 
 def whole(claims: Iterable[Said], decisions: Sequence[Decided], ruleset: Ruleset, public_id: PublicId) -> World:
     """The state that these claims, decisions and rules make, in whatever order they are given."""
-    facts = {key: effective(said) for key, said in _by_record(claims).items()}
+    live = _by_record(claims)
+    facts = {key: effective(said) for key, said in live.items() if any(one.channel != OPERATOR for one in said)}
     told = {key: fact for key, fact in facts.items() if isinstance(fact, Person)}
     states, unmatched = _orders(facts, told, ruleset)
-    rows = _guest_rows(states, ruleset)
+    rows = {key: corrected(row, live.get(key, ())) for key, row in _guest_rows(states, ruleset).items()}
     hidden = _hidden(states, told, ruleset)
     policies = {one.owner: one.policy for one in states if one.owner in rows}
     persons = {}
@@ -255,11 +261,13 @@ def rank_of(said: Said) -> int:
         return 1_000_000 - int(said.channel.removeprefix("import:"))
     if said.channel.startswith("webhook:"):
         return 20
-    return {"operator": -1, "embedded": 10}.get(said.channel, 0)
+    return {"embedded": 10}.get(said.channel, 0)
 
 
 def effective(claims: Sequence[Said]) -> Any:
     """One record out of its live claims: each field from the first channel that carries it (R0b)."""
+    by_operators = [said for said in claims if said.channel == OPERATOR]
+    claims = [said for said in claims if said.channel != OPERATOR]
     order = sorted(claims, key=lambda c: (c.version is None, -(c.version or 0), rank_of(c), c.channel))
     first = order[0].fact
     kind: Any = type(first)
@@ -274,7 +282,24 @@ def effective(claims: Sequence[Said]) -> Any:
         values["created_at"] = min(born)  # R22
     if isinstance(first, Person):
         values["entity"] = first.entity
-    return kind(external_id=first.external_id, version=order[0].version, **values)
+    return corrected(kind(external_id=first.external_id, version=order[0].version, **values), by_operators)
+
+
+def corrected(fact: Any, claims: Iterable[Said]) -> Any:
+    """A record with what operators say of it: their values instead of the sources', their tags and consents besides."""
+    for said in claims:
+        if said.channel != OPERATOR:
+            continue
+        for name in fact.__struct_fields__:
+            word, stood = getattr(said.fact, name), getattr(fact, name)
+            if word is UNSET or name in ("external_id", "version", "channel", "entity"):
+                continue
+            if name in ("tags", "consents"):
+                word = [*(stood or ()), *word]
+            elif name == "addresses":
+                word = [*word, *(stood or ())[1:]]
+            fact = replace(fact, **{name: word})
+    return fact
 
 
 # -- orders ------------------------------------------------------------------------------------------------------------
@@ -448,6 +473,7 @@ def _customer(
         members=members,
         status=precedence.status(made),
         manual=made.manual,
+        inactive=any(persons[key].fact.inactive is True for key in members),
         first_name=first,
         last_name=last,
         emails=tuple(precedence.ordered(made.emails)),

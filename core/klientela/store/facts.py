@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct
 
 from klientela.errors import Misconfigured
 from klientela.model.records import Booking, Campaign, Checkout, Letter, Message, Order, Person, Scan, Thing
+from klientela.rules import hand
 from klientela.rules.publish import NEVER, Canon
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
@@ -105,6 +106,9 @@ def channel_id(step: Step, source: int, name: str, rank: int) -> int:
     return number
 
 
+OPERATOR = "operator"
+"""The channel of what operators say."""
+
 WEBHOOK_RANK = 20
 """Of what webhooks say: on equal versions, or without any, what was pulled counts first (R0b)."""
 
@@ -112,7 +116,7 @@ WEBHOOK_RANK = 20
 def rank_of(name: str, declared: int) -> int:
     """The fixed rank of a channel among claims without version (R0b): own stream, embedded, webhooks, later imports
     first."""
-    if name == "operator":
+    if name == OPERATOR:
         return -1
     if name.startswith("import:"):
         return 1_000_000 - int(name.removeprefix("import:"))
@@ -195,7 +199,20 @@ _FIELDS = {
 
 def effective(claims: Sequence[Claim]) -> tuple[int | None, Any]:
     """One record out of its live claims (R0b): each field from the newest versioned channel that carries it, channels
-    without version after them by their rank, then by name. Returns the newest version and the record."""
+    without version after them by their rank, then by name; over all that what operators say. Returns the newest version
+    and the record; None of a record of which only operators speak."""
+    told = [claim for claim in claims if claim.channel != OPERATOR]
+    if not told:
+        return None, None
+    version, fact = _told(told)
+    for claim in claims:
+        if claim.channel == OPERATOR:
+            fact = hand.lay_over(fact, claim.fact)
+    return version, fact
+
+
+def _told(claims: Sequence[Claim]) -> tuple[int | None, Any]:
+    """What sources and imports say together."""
     if len(claims) == 1:
         return claims[0].version, claims[0].fact
     order = sorted(claims, key=lambda c: (c.version is None, -(c.version or 0), c.rank, c.channel))
@@ -225,6 +242,20 @@ def other_claims(db: Db, records: Iterable[int]) -> dict[int, list[tuple[int, in
     ):
         found.setdefault(record, []).append((channel, version, body))
     return found
+
+
+def hands(db: Db, records: Iterable[int]) -> dict[int, Person]:
+    """What operators say of some records, where they say anything."""
+    if db.one("SELECT 1 FROM channel WHERE name = ? LIMIT 1", (OPERATOR,)) is None:
+        return {}
+    return {
+        record: _PERSON(body)
+        for record, body in db.rows(
+            "SELECT c.record, c.body FROM claim c JOIN channel h ON h.id = c.channel "
+            f"WHERE h.name = ? AND c.to_seq IS NULL AND c.body IS NOT NULL AND c.record {db.among}",
+            (OPERATOR, db.pack(records)),
+        )
+    }
 
 
 class Loaded(Struct, frozen=True, gc=False):
@@ -264,7 +295,8 @@ def load(db: Db, ids: Iterable[int]) -> dict[int, Loaded]:
             fact = decode(entity, body) if body is not None else None
             result[number] = Loaded(number, source, entity, ext, version, gone, fact)
     if several:
-        channels = {row[0]: (row[1], row[2]) for row in db.rows("SELECT id, rank, name FROM channel")}
+        channels: dict[int | None, tuple[int, str]] = {None: (0, "")}  # a guest row is told by its order, by no channel
+        channels.update({row[0]: (row[1], row[2]) for row in db.rows("SELECT id, rank, name FROM channel")})
         others = other_claims(db, several)
         for number, (_, source, entity, ext, version, gone, body, channel, _more) in several.items():
             live = others.get(number, [])

@@ -1,0 +1,125 @@
+"""What operators say of records becomes their claim: folded from the decisions that hold, written like any other (R0b)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import msgspec
+
+from klientela.flow.desk import Decided, Desk
+from klientela.rules.hand import KINDS, Say, fold
+from klientela.store import facts
+from klientela.store import tables as t
+from klientela.store.database import Step, Store
+
+_AMONG_KINDS = ", ".join(f"'{kind}'" for kind in KINDS)
+
+
+class Word(NamedTuple):
+    """One thing to be said of a record: the kind of decision, the record, its detail (rules/hand.py)."""
+
+    kind: str
+    record: int
+    detail: Mapping[str, Any]
+
+
+def say(
+    store: Store,
+    verb: str,
+    words: Callable[[Step], Sequence[Word]],
+    told: Mapping[str, Any],
+    *,
+    actor: str = "operator",
+    dry_run: bool = False,
+) -> Decided:
+    """Decide something about records: all `words` are one decision, taken back together.
+
+    `words` is asked inside the step and may refuse; nothing is written then. `told` stands in the log beside `verb`.
+    """
+    with Desk(store, verb, actor, dry_run) as desk:
+        step = desk.step
+        said = words(step)
+        write(step, said)
+        records = sorted({word.record for word in said})
+        renew(step, records)
+        desk.done("decided", [], {"decision": verb, **told}, records=records)
+    return desk.result
+
+
+def write(step: Step, words: Sequence[Word]) -> None:
+    """Write decisions about records."""
+    numbers = step.new_ids("decision", len(words))
+    step.db.insert(
+        t.decision,
+        ("id", "kind", "a", "detail", "from_seq"),
+        [
+            (number, word.kind, word.record, json.dumps(msgspec.to_builtins(word.detail), sort_keys=True), step.seq)
+            for number, word in zip(numbers, words, strict=True)
+        ],
+    )
+
+
+def renew(step: Step, records: Iterable[int]) -> list[int]:
+    """Make the operators' claim of each record what the decisions that hold say. The records, sorted."""
+    numbers = sorted(set(records))
+    if not numbers:
+        return numbers
+    db = step.db
+    packed = db.pack(numbers)
+    says: dict[int, list[Say]] = {number: [] for number in numbers}
+    for record, kind, detail in db.rows(
+        f"SELECT a, kind, detail FROM decision WHERE to_seq IS NULL AND kind IN ({_AMONG_KINDS}) AND a {db.among} "
+        "ORDER BY id",
+        (packed,),
+    ):
+        says[record].append(Say(kind, json.loads(detail)))
+    keys = {
+        row[0]: row[1:] for row in db.rows(f"SELECT id, source, entity, ext FROM record WHERE id {db.among}", (packed,))
+    }
+    channels = {
+        source: facts.channel_id(step, source, facts.OPERATOR, facts.rank_of(facts.OPERATOR, 0))
+        for source in sorted({key[0] for key in keys.values()})
+    }
+    standing = {
+        (row[0], row[1]): row[2:]
+        for row in db.rows(
+            f"SELECT record, channel, hash, from_seq FROM claim WHERE to_seq IS NULL AND record {db.among}", (packed,)
+        )
+    }
+    fresh = []
+    for number, (source, entity, ext) in keys.items():
+        channel = channels[source]
+        stood = standing.pop((number, channel), None)
+        made = fold(ext, facts.entity_name(entity), says[number])
+        body = None if made is None else facts.encode(made)
+        digest = None if body is None else sha256(body).digest()[:16]
+        if (None if stood is None else bytes(stood[0])) == digest:
+            if stood is not None:
+                standing[number, channel] = stood
+            continue
+        if stood is not None:
+            _close(step, number, channel, stood[1])
+        if body is not None:
+            fresh.append((number, channel, step.seq, digest, 0, body))
+            standing[number, channel] = (digest, step.seq)
+    db.insert(t.claim, ("record", "channel", "from_seq", "hash", "gone", "body"), fresh)
+    several = {record for record, _ in standing}
+    db.update(t.record, ("more",), [(int(number in several), number) for number in keys])
+    return numbers
+
+
+def _close(step: Step, record: int, channel: int, since: int) -> None:
+    """The claim so far is history; one of this very step lived for no moment."""
+    if since == step.seq:
+        step.db.delete(t.claim, [(record, channel, since)], key=("record", "channel", "from_seq"))
+    else:
+        step.db.run(
+            "UPDATE claim SET to_seq = ? WHERE record = ? AND channel = ? AND from_seq = ?",
+            (step.seq, record, channel, since),
+        )
+
+
+__all__ = ["Word", "renew", "say", "write"]
