@@ -300,6 +300,28 @@ def test_webhooks_of_a_hostile_plugin_harm_nobody(installed: Any, tmp_path: Path
     nothing_leaked(process)
 
 
+def test_a_message_that_kills_its_process_goes_to_the_quarantine(installed: Any, tmp_path: Path) -> None:
+    configure(tmp_path, animal("takes_webhooks"), LIMITS)
+    process = installed("run")
+    door = process.wait_for("klientela is running")["listens"] + "/webhooks/takes_webhooks"
+    process.wait_for("sync ended", source="takes_webhooks")
+    for deaths in range(1, 6):  # each new message wakes who applies them
+        assert httpx.post(door, content=f"fine {deaths}", timeout=30).status_code == 200
+        if deaths == 1:
+            process.wait_for("webhooks applied", source="takes_webhooks")
+            assert httpx.post(door, content="apply kills", timeout=30).status_code == 200
+        process.wait_for("webhooks wait", deaths, source="takes_webhooks")
+    assert records(tmp_path, "takes_webhooks") & {f"fine-{n}" for n in range(9)} == {"fine-1"}
+    assert httpx.post(door, content="fine 6", timeout=30).status_code == 200
+    until(lambda: "fine-6" in records(tmp_path, "takes_webhooks"))
+    assert {f"fine-{n}" for n in range(1, 7)} <= records(tmp_path, "takes_webhooks")
+    assert query(tmp_path, "SELECT payload, reason FROM quarantine") == [
+        ("apply kills", "the plugin did not survive it 5 times")
+    ]
+    assert process.end() == 0
+    nothing_leaked(process)
+
+
 def test_the_command_ends_with_sentences_too(installed: Any, tmp_path: Path) -> None:
     names = ("raises_system_exit", "raises_keyboard_interrupt", "raises_generator_exit", "leaves_when_made",
              "has_no_streams", "yields_wrong_fields", "raises_in_close")  # fmt: skip

@@ -456,3 +456,97 @@ def test_killed_anywhere_it_is_applied_exactly_once(
     with open_store(calm, key_file=tmp_path / "key") as one, open_store(killed, key_file=tmp_path / "key") as other:
         assert dump(one) == dump(other)
         assert set(states(other).values()) == {"done"}
+
+
+# -- messages that their process does not survive ----------------------------------------------------------------------
+
+
+def _in_a_child(url: str, key_file: Path, said: dict[str, Said]) -> int:
+    """Apply what waits in a process of its own; how that ended."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if not pid:
+        try:
+            with open_store(url, key_file=key_file) as store:
+                flow.apply(store, Crier(**said), kept(store))
+        finally:
+            os._exit(0)
+    return os.waitpid(pid, 0)[1]
+
+
+def _dies(_recall: Any) -> Iterable[Record]:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return []
+
+
+def _lives(url: str, key_file: Path, said: dict[str, Said]) -> list[list[str]]:
+    """Start processes until one survives; which messages were done or failed after each death."""
+    seen: list[list[str]] = []
+    while os.WIFSIGNALED(_in_a_child(url, key_file, said)):
+        with open_store(url, key_file=key_file) as store:
+            seen.append(sorted(key for key, state in states(store).items() if state != "new"))
+        assert len(seen) < 20
+    return seen
+
+
+def _person(name: str) -> list[Record]:
+    return [Person(external_id=name, version=1, email=f"{name}@x.example")]
+
+
+def test_a_message_nobody_survives_is_put_aside_and_the_others_are_applied(store_url: str, tmp_path: Path) -> None:
+    said: dict[str, Said] = {"a": _person("a"), "poison": _dies, "b": _person("b"), "venom": _dies, "c": _person("c")}
+    key_file = tmp_path / "key"
+    with open_store(store_url, key_file=key_file) as store:
+        kept(store, *(Notice(name, "people/update", name) for name in said))
+    seen = _lives(store_url, key_file, said)
+    # three deaths together; from the fourth on one by one; each poison is begun five times, never a good message
+    assert seen == [[], [], [], ["a"], ["a"], ["a", "b", "poison"], ["a", "b", "poison"]]
+    with open_store(store_url, key_file=key_file) as store:
+        assert states(store) == {"a": "done", "poison": "failed", "b": "done", "venom": "failed", "c": "done"}
+        with store.reading() as db:
+            assert db.rows("SELECT key, payload, reason FROM quarantine ORDER BY id") == [
+                (name, name, "the plugin did not survive it 5 times") for name in ("poison", "venom")
+            ]
+            assert inbox.begun(db, 1) == {}
+            assert not db.rows("SELECT name FROM meta WHERE name LIKE 'inbox%'")
+        whole(store)
+        again = arrive(store, Crier(**said), "a")  # and what comes is applied together as ever
+        assert (again.done, again.failed) == (0, 0)
+
+
+def test_the_quarantine_takes_it_again_once_the_plugin_survives(store_url: str, tmp_path: Path) -> None:
+    key_file = tmp_path / "key"
+    said: dict[str, Said] = {"poison": _dies}
+    with open_store(store_url, key_file=key_file) as store:
+        kept(store, Notice("poison", "people/update", "poison"))
+    assert len(_lives(store_url, key_file, said)) == 5
+    with open_store(store_url, key_file=key_file) as store:
+        mended = Crier(poison=_person("p"), bad=RecordRejected("no"))
+        arrive(store, mended, "bad")
+        told = retry(store, {"shop": mended})
+        assert [(one["key"], one["taken"]) for one in told["entries"]] == [("bad", False), ("poison", True)]
+        assert fact(store, "p").fact is not None
+        whole(store)
+
+
+def test_what_ends_in_order_is_no_death(store: Store) -> None:
+    asked = SourceBroken("the shop is away")
+    row = kept(store, *(Notice(name, "t", name) for name in ("stop", "b", "c")))
+    crier = Crier(stop=Interrupted("stop"), b=asked, c=asked)
+    for _ in range(6):
+        with pytest.raises(Interrupted):
+            flow.apply(store, crier, row)
+    with store.reading() as db:
+        assert inbox.begun(db, row.id) == {}
+    assert set(states(store).values()) == {"new"}
+
+
+def test_counts_of_two_processes_do_not_wipe_each_other(store: Store) -> None:
+    with store.step("inbox") as step:
+        inbox.begin(step.db, 1, [1, 2])
+        inbox.begin(step.db, 1, [2, 3])
+        inbox.begin(step.db, 2, [2])
+        inbox.ended(step.db, 1, [1, 9])
+        assert inbox.begun(step.db, 1) == {2: 2, 3: 1}
+        assert inbox.begun(step.db, 2) == {2: 1}

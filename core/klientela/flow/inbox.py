@@ -3,17 +3,20 @@
 A message is applied exactly once, wherever the process dies: its facts and its state are one transaction. It never
 runs beside a sync of the same source: the step looks whether somebody holds the source's lease, and taking a lease is
 a step too, so a sync finds all of it or nothing.
+
+A message may bring down the process that reads it. So it is noted before that messages are begun; those that several
+processes died of are tried one by one, and one that nobody survives goes to the quarantine, out of the others' way.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from klientela.errors import Interrupted, KlientelaError, RecordRejected, SourceBroken, SourceBusy
+from klientela.errors import Interrupted, KlientelaError, RecordRejected, SourceBroken, SourceBusy, StoreError
 from klientela.failpoints import failpoint
 from klientela.flow import answers
 from klientela.flow.derive import Deriver
@@ -33,6 +36,11 @@ PREFIX = "webhook:"
 _TOGETHER = 50  # messages of a step
 _READING = 0  # messages without version replace each other in the order they came
 _PATIENCE = 3  # messages in a row that a source cannot apply, before it is left alone for a while
+_ALONE = 3  # deaths after which messages that were read together are tried one by one
+_DEATHS = 5  # deaths after which a message is given up
+
+DEADLY = f"the plugin did not survive it {_DEATHS} times"
+"""Why such a message is in the quarantine."""
 
 Guard = Callable[[Db], None]
 
@@ -136,6 +144,7 @@ class _Desk:
         self.stop = stop
         self.applied = Applied()
         self.pending: list[_Read] = []
+        self.open: set[int] = set()  # begun, and not stored yet
         self.stages: dict[str, Stage] = {}
         self.deriver: Deriver | None = None
         self.strikes = 0
@@ -149,29 +158,69 @@ class _Desk:
             return self.applied
         self.ranks = ranks_of(self.source)  # asked here: a step must not wait for a plugin
         with self._recalling():
-            while self.strikes < _PATIENCE and not self.stop.is_set():
+            while not self._enough():
                 with self.store.reading() as db:
                     entries = inbox.waiting(db, self.row.id, last, _TOGETHER)
+                    deaths = inbox.begun(db, self.row.id)
                 if not entries:
                     break
                 last = entries[-1].id
-                self._batch(entries)
+                self._batch(self._due(entries), deaths)
         self._tidy()
         self.applied.remarks += answers.sentences(self.source.remarks)
         self.source.remarks = []
         return self.applied
 
-    def _batch(self, entries: Sequence[inbox.Entry]) -> None:
+    def _enough(self) -> bool:
+        return self.stop.is_set() or self.strikes >= _PATIENCE
+
+    def _due(self, entries: Sequence[inbox.Entry]) -> list[inbox.Entry]:
         now = operation.now()
         for entry in entries:
-            if self.stop.is_set() or self.strikes >= _PATIENCE:
-                break
             if entry.again > now:
                 self._come_again(entry.again)
-                continue
-            read = self._read(entry)  # may flush what is pending
-            self.pending.append(read)
-        self._flush()
+        return [entry for entry in entries if entry.again <= now]
+
+    def _batch(self, entries: Sequence[inbox.Entry], deaths: Mapping[int, int]) -> None:
+        """Apply them in their order: together, or one by one where some have been in the way of several deaths."""
+        if all(deaths.get(entry.id, 0) < _ALONE for entry in entries):
+            self._together(entries)
+            return
+        for entry in entries:
+            if self._enough():
+                break
+            if deaths.get(entry.id, 0) >= _DEATHS:
+                self.pending = [_Read(entry, refused=RecordRejected(DEADLY))]
+                self._flush()
+            else:
+                self._together([entry])
+
+    def _together(self, entries: Sequence[inbox.Entry]) -> None:
+        with self._begun(entries):
+            for entry in entries:
+                if self._enough():
+                    break
+                read = self._read(entry)  # may flush what is pending
+                self.pending.append(read)
+            self._flush()
+
+    @contextmanager
+    def _begun(self, entries: Sequence[inbox.Entry]) -> Iterator[None]:
+        """Count in the store, before anything is read, that these are tried; what ends in order counts no more."""
+        if not entries:
+            yield
+            return
+        with self.store.step("inbox") as step:
+            self.guard(step.db)
+            inbox.begin(step.db, self.row.id, [entry.id for entry in entries])
+        self.open = {entry.id for entry in entries}
+        try:
+            yield
+        finally:
+            if self.open:  # left as they are, and nobody died
+                with suppress(StoreError), self.store.step("inbox") as step:
+                    inbox.ended(step.db, self.row.id, self.open)
+                self.open = set()
 
     @contextmanager
     def _recalling(self) -> Iterator[None]:
@@ -238,6 +287,8 @@ class _Desk:
             self.guard(step.db)
             standing = inbox.still_new(step.db, [one.entry.id for one in reads])
             self._write(step, [one for one in reads if one.entry.id in standing], told)
+            inbox.ended(step.db, self.row.id, [one.entry.id for one in reads])
+        self.open -= {one.entry.id for one in reads}
         for name in ("done", "held", "failed", "postponed", "changed"):
             setattr(self.applied, name, getattr(self.applied, name) + getattr(told, name))
         self.applied.error = told.error or self.applied.error

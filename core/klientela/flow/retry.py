@@ -40,25 +40,28 @@ def retry(store: Store, sources: Mapping[str, Source], *, actor: str = "operator
     """
     told: list[dict[str, Any]] = []
     seq: int | None = None
-    last = 0
-    while True:
-        with store.step("quarantine retry", actor=actor) as step:
-            entries = _entries(step.db, last)
-            if not entries:
-                break
-            last = entries[-1].id
-            told += _Desk(step, sources).work(entries)
-            seq = step.seq if step.changed else seq
+    for deadly in (False, True):
+        last = 0
+        while True:
+            with store.step("quarantine retry", actor=actor) as step:
+                entries = _entries(step.db, last, deadly)
+                if not entries:
+                    break
+                last = entries[-1].id
+                told += _Desk(step, sources).work(entries)
+                seq = step.seq if step.changed else seq
     taken = sum(one["taken"] for one in told)
     return {"seq": seq, "taken": taken, "left": len(told) - taken, "entries": told}
 
 
-def _entries(db: Db, after: int) -> list[_Entry]:
+def _entries(db: Db, after: int, deadly: bool) -> list[_Entry]:
+    """The next of a step. What once ended its process comes last and alone, so that what was taken before stays."""
     return [
         _Entry(*row)
         for row in db.rows(
-            "SELECT id, source, stream, key, payload, reason FROM quarantine WHERE id > ? ORDER BY id LIMIT ?",
-            (after, _BATCH),
+            f"SELECT id, source, stream, key, payload, reason FROM quarantine WHERE id > ? AND reason "
+            f"{'=' if deadly else '<>'} ? ORDER BY id LIMIT ?",
+            (after, inbox.DEADLY, 1 if deadly else _BATCH),
         )
     ]
 

@@ -14,6 +14,7 @@ from klientela.store.database import Db
 KEEP = 14 * DAY
 """How long done entries are remembered: a shop repeats a message for hours, some for days."""
 
+_BEGUN = "inbox begun {}"  # in `meta`, by source: messages that may have brought down the process that read them
 _LONGEST = 200  # of keys and topics, in characters
 _BODY = 10 * 2**20  # of a body; what is larger never came through the door
 _FIRST_WAIT, _LONGEST_WAIT = 10 * SECOND, HOUR
@@ -77,6 +78,41 @@ def close(db: Db, state: str, ids: Sequence[int]) -> None:
 def fail(db: Db, number: int, error: dict[str, str | None]) -> None:
     """A message that can never be applied as it is; the quarantine holds it."""
     db.run("UPDATE inbox SET state = 'failed', error = ? WHERE id = ?", (json.dumps(error), number))
+
+
+def begin(db: Db, source: int, ids: Iterable[int]) -> None:
+    """Note, before they are read, that messages are begun: who dies of one can tell nobody. `ended` takes it back.
+
+    One line for a source, not one for each message: their rows hold bodies and would be written whole.
+    """
+    counts = begun(db, source)
+    counts |= {number: counts.get(number, 0) + 1 for number in ids}
+    _note(db, source, counts)
+
+
+def ended(db: Db, source: int, ids: Iterable[int]) -> None:
+    """Messages came to an orderly end, well or not: nobody died of them."""
+    counts = begun(db, source)
+    for number in ids:
+        counts.pop(number, None)
+    _note(db, source, counts)
+
+
+def begun(db: Db, source: int) -> dict[int, int]:
+    """How many times messages of a source were begun without an orderly end, by their id."""
+    row = db.one("SELECT value FROM meta WHERE name = ?", (_BEGUN.format(source),))
+    return {int(number): count for number, count in json.loads(row[0]).items()} if row else {}
+
+
+def _note(db: Db, source: int, counts: dict[int, int]) -> None:
+    name = _BEGUN.format(source)
+    if counts:
+        db.run(
+            "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, json.dumps(counts)),
+        )
+    else:
+        db.run("DELETE FROM meta WHERE name = ?", (name,))
 
 
 def postpone(db: Db, entry: Entry, error: dict[str, str | None], now: Instant) -> Instant:

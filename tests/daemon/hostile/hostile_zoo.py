@@ -428,6 +428,8 @@ class takes_webhooks(Animal):  # noqa: N801 - the name is its type
     def apply(self, notice: Notice) -> Sequence[Any]:
         if notice.body == "apply ends":
             os._exit(5)
+        if notice.body == "apply kills":
+            os.kill(os.getpid(), signal.SIGKILL)
         if notice.body == "apply sleeps":
             time.sleep(1e6)
         return [someone(notice.body.replace(" ", "-"))]
