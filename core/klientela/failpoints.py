@@ -23,7 +23,7 @@ POINTS = (
     "run.finished",
 )
 """On the way of a sync, in their order; the kill campaign dies at each of them."""
-DOORS = ("push.stored", "push.committed", "decision.derived")
+DOORS = ("push.stored", "push.committed", "decision.derived", "undo.derived", "undo.committed")
 """Where something else is written; their own tests die there."""
 
 _name, _, _count = os.environ.get("KLIENTELA_FAILPOINT", "").partition(":")

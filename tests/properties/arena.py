@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from klientela.flow import rules, work
+from klientela.flow import importing, rules, work
+from klientela.flow import withdraw as backwards
+from klientela.flow.importing import Into, import_records
+from klientela.kit import Record
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.whole import Decided, RecordKey, World, whole
 from klientela.store import Store, database, facts, open_store
@@ -72,17 +75,41 @@ def apply(store: Store, ruleset: Ruleset, *, drain: bool = True) -> None:
         work.drain(store)
 
 
+def take_in(store: Store, source: str, records: Sequence[Record], *, size: int = 250) -> int | None:
+    """`import`, into a source that takes none but here; the number of the batch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importing, "TAKERS", ("memory",))
+        patch.setattr(importing, "_PAGE", size)
+        return import_records(store, Into(source, "memory"), records, name="file", digest="0", subscribe=True).batch
+
+
+def take_back(store: Store, batch: int, *, drain: bool = True) -> None:
+    """`import undo`; or only its transaction, so that what follows finds its work undone."""
+    if drain:
+        backwards.undo(store, batch)
+        return
+    with store.step("import undo", actor="operator") as step:
+        backwards.begin(step, batch)
+
+
 def walk(store: Store, way: Way) -> None:
     """Everything in its order; at the end nothing is left to do."""
     assert rules.adopt(store, way.start)
+    batches: dict[str, int | None] = {}
     for turn in way.turns:
-        _turn(store, turn)
+        _turn(store, turn, batches)
     work.drain(store)
 
 
-def _turn(store: Store, turn: Turn) -> None:
+def _turn(store: Store, turn: Turn, batches: dict[str, int | None]) -> None:
     if turn.what == "bring":
         bring(store, turn.source, turn.records, size=turn.size)
+    elif turn.what == "import":
+        batches[turn.source] = take_in(store, turn.source, turn.records, size=turn.size)
+    elif turn.what == "take back":
+        batch = batches.pop(turn.source)
+        if batch is not None:
+            take_back(store, batch, drain=turn.drain)
     elif turn.ruleset is not None:
         apply(store, turn.ruleset, drain=turn.drain)
     elif turn.decision is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from klientela.kit import Order, Origin, Person, Record
+from klientela.kit import Checkout, Letter, Order, Origin, Person, Record, Scan
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.rules.whole import Decided
 from tests.properties.worlds import DAY, NOON, Plan, Turn, Way
@@ -21,7 +21,7 @@ def _journey(start: Ruleset, *turns: list[Record] | Ruleset | Decided | Turn) ->
     """What shop alfa brings, page by page, and the rules and decisions that come in between."""
     way = Way(start, tuple(map(_turn, turns)))
     final = next((turn.ruleset for turn in reversed(way.turns) if turn.ruleset is not None), start)
-    claims = tuple((turn.source, record) for turn in way.turns for record in turn.records)
+    claims = tuple((turn.source, record) for turn in way.turns if turn.what == "bring" for record in turn.records)
     decisions = tuple(turn.decision for turn in way.turns if turn.what == "decide" and turn.decision is not None)
     return Plan(claims, decisions, final, (way,))
 
@@ -47,6 +47,15 @@ def _guest_order(version: int = 1, **says: Any) -> Order:
     says = {"customer": "1", "placed_at": NOON, "first_name": "Max", "last_name": "Muster", **says}
     return _order("1", version, **says)
 
+
+def _file(*records: Record) -> Turn:
+    """An import that does not stay."""
+    return Turn("import", "alfa", records)
+
+
+BACK = Turn("take back", "alfa")
+BACK_LATER = Turn("take back", "alfa", drain=False)
+"""Its claims are closed; its records find their turn on the worklist after what comes next."""
 
 JOURNEYS = {
     "an earlier order stops counting": _journey(
@@ -148,5 +157,98 @@ JOURNEYS = {
         Decided("cannot", ONE, FIVE),
         [_person("2"), _person("3"), _person("4", merged_into="5"), _person("5", first_name=None), _person("1")],
         Turn("withdraw", decision=Decided("must", TWO, THREE)),
+    ),
+    "what held two together is taken back": _journey(
+        MERGE,
+        [_person("1", phone="030 998877", created_at=NOON), _person("2", email="m@example.com", created_at=NOON)],
+        _file(_person("3", emails=["m@example.com"], created_at=NOON - DAY), _order("1", customer="2", placed_at=NOON)),
+        [_order("2", customer="2", placed_at=NOON - DAY), _order("3", customer="3", placed_at=NOON)],
+        BACK,
+    ),
+    "one of several that are alike is taken back": _journey(
+        MERGE,
+        _file(_person("1", company="ACME", tags=["vip"]), _person("4")),
+        [_person("2"), _person("3"), _order("1", customer="1"), _order("2", customer="4")],
+        BACK,
+    ),
+    "another joins those that wait to leave": _journey(
+        MERGE,
+        [_person("2")],
+        _file(_person("1", company="ACME", created_at=NOON), _person("4"), _person("5"), _person("6")),
+        BACK_LATER,
+        [_person("3"), _person("2", 2, company="Acme GmbH")],
+    ),
+    "a shop merges one into another that is taken back": _journey(
+        MERGE,
+        [_person("1", email="eva@example.org", merged_into="3")],
+        _file(_person("2"), _person("3"), _person("4")),
+        BACK,
+    ),
+    "an operator joined one that is taken back": _journey(
+        MERGE,
+        [_person("1"), _person("2", email="eva@example.org", first_name="Eva", last_name="Lang")],
+        _file(_person("3", email="ben@example.org", first_name="Ben", last_name="Roth")),
+        Decided("must", ONE, THREE),
+        Decided("must", THREE, TWO),
+        BACK,
+    ),
+    "what a shop says too stays, whoever came first": _journey(
+        MERGE,
+        [_person("1", email="eva@example.org")],
+        _file(
+            _person("1", None, company="ACME"),
+            _person("2", None, company="ACME"),
+            _order("1", None, customer="1", total=500),
+        ),
+        [_person("2", 2), _order("1", customer="2"), _person("1", 2)],
+        Turn("bring", "alfa", (_person("2", None, channel="embedded", phone="030 998877"),)),
+        BACK,
+    ),
+    "a file held as many names as a limit allows": _journey(
+        Ruleset(limits=(2, 2, 2)),
+        [_person("1"), _person("2", first_name="M.")],
+        _file(_person("3", last_name="Lang", first_name="Eva"), _person("4", last_name="Roth", first_name="Udo")),
+        [_person("5")],
+        BACK,
+    ),
+    "an order that made a guest's row is taken back": _journey(
+        PER_ORDER,
+        [_person("1")],
+        _file(_guest_order(guest=True), _order("2", customer="7", placed_at=NOON)),
+        BACK,
+    ),
+    "an account that is taken back was a guest's": _journey(
+        BY_STATE,
+        _file(_person("1", kind="account")),
+        [_guest_order(), _order("2", customer="1", placed_at=NOON, email="max@example.org")],
+        BACK,
+    ),
+    "whose order it is was told by a file": _journey(
+        Ruleset(sources={"beta": SourceRules(same_as={"S1": "alfa"})}),
+        _file(_guest_order(customer="1"), _order("9", credits="2", total=300)),
+        [_person("1"), _order("2", customer="1", placed_at=NOON, number="#2")],
+        Turn(
+            "bring",
+            "beta",
+            (
+                _person("7", email="eva@example.org"),
+                _order("5", customer="7", origin=Origin(platform="shopify", shop="S1", id="1")),
+                _order("6", customer="7", origin=Origin(platform="shopify", shop="S1", id="1")),
+            ),
+        ),
+        BACK,
+    ),
+    "a letter that a file brought was scanned": _journey(
+        MERGE,
+        [_person("1"), _person("2", email="eva@example.org", first_name="Eva", last_name="Lang")],
+        _file(Letter(external_id="1", customer="1", sent_at=NOON), Scan(external_id="1", letter="1", at=NOON + DAY)),
+        [
+            Scan(external_id="2", letter="1", customer="2", at=NOON),
+            Scan(external_id="3", customer="1", at=NOON - DAY),
+        ],
+        BACK,
+    ),
+    "a cart that a file brought": _journey(
+        MERGE, [_person("1")], _file(Checkout(external_id="1", customer="1", at=NOON, value=100)), BACK
     ),
 }

@@ -124,7 +124,7 @@ def _defaults(kind: Any) -> list[Any]:
 class Turn:
     """Something that happens on the way; what has no effect on the end is thrown in on purpose."""
 
-    what: str  # bring | decide | for_now | withdraw | rules
+    what: str  # bring | import | take back | decide | for_now | withdraw | rules
     source: str = ""
     records: tuple[Record, ...] = ()
     size: int = 250
@@ -134,7 +134,9 @@ class Turn:
 
     def __repr__(self) -> str:
         if self.records:
-            return f"bring {self.source} {short(self.records)} by {self.size}"
+            return f"{self.what} {self.source} {short(self.records)} by {self.size}"
+        if self.what == "take back":
+            return f"take back what was imported into {self.source}{'' if self.drain else ' (left undone)'}"
         return f"{self.what} {short(self.decision or self.ruleset)}{'' if self.drain else ' (left undone)'}"
 
 
@@ -497,7 +499,11 @@ def _decisions(draw: st.DrawFn, keys: Sequence[RecordKey], most: int) -> tuple[D
 
 @st.composite
 def _way(
-    draw: st.DrawFn, claims: Sequence[tuple[str, Record]], decisions: Sequence[Decided], final: Ruleset, detours: bool
+    draw: st.DrawFn,
+    claims: Sequence[tuple[str, Record]],
+    decisions: Sequence[Decided],
+    final: Ruleset,
+    detours: Focus | None,
 ) -> Way:
     """A way: the claims in any order, some again, in syncs and pages of any size; decisions and rules in between."""
     again = draw(st.lists(st.integers(0, len(claims) - 1), max_size=3, unique=True))
@@ -511,7 +517,7 @@ def _way(
             turns.append(Turn("bring", source, records, size=draw(_some((1, 2, 3, 250)))))
     _insert(turns, draw, [Turn("decide", decision=one, drain=draw(st.booleans())) for one in decisions])
     start = final
-    if detours:
+    if detours is not None:
         start = draw(rulesets())
         changes = [*draw(st.lists(rulesets(), max_size=1)), final]
         _insert(turns, draw, [Turn("rules", ruleset=ruleset, drain=draw(st.booleans())) for ruleset in changes])
@@ -521,7 +527,23 @@ def _way(
         for source, record in draw(st.lists(_some(claims), max_size=1)):
             gone = Gone(entity=_entity(record), external_id=record.external_id)
             turns.insert(draw(st.integers(0, len(turns))), Turn("bring", source, (gone,)))
+        for source in draw(_picked(sorted({source for source, _ in claims}), 2)):
+            _insert(turns, draw, draw(_import(source, detours, claims)))
     return Way(start, tuple(turns))
+
+
+@st.composite
+def _import(draw: st.DrawFn, source: str, focus: Focus, claims: Sequence[tuple[str, Record]]) -> list[Turn]:
+    """A file that comes and is taken back later: some records of the world as they are, as others tell them, and such
+    as nobody else brings."""
+    found = [record for uid, record in draw(_claims(4, focus)) if uid == source]
+    found += draw(st.lists(_some([record for uid, record in claims if uid == source]), max_size=2))
+    if not found:
+        return []
+    return [
+        Turn("import", source, tuple(found), size=draw(_some((1, 2, 250)))),
+        Turn("take back", source, drain=draw(st.booleans())),
+    ]
 
 
 def _insert(turns: list[Turn], draw: st.DrawFn, more: Sequence[Turn]) -> None:
@@ -539,7 +561,7 @@ def plans(draw: st.DrawFn, most: int = 6, foci: Sequence[Focus] = FOCI) -> Plan:
     ruleset = draw(rulesets(focus.guests))
     decisions = draw(_decisions(_keys(claims), 3))
     ways = (
-        draw(_way(claims, decisions, ruleset, detours=True)),
-        draw(_way(claims, decisions, ruleset, detours=False)),
+        draw(_way(claims, decisions, ruleset, detours=focus)),
+        draw(_way(claims, decisions, ruleset, detours=None)),
     )
     return Plan(claims, decisions, ruleset, ways)

@@ -41,10 +41,18 @@ class _Lines:
         )
         for change in changes:
             self._one(change)
-        for record in sorted(self.out.left, key=lambda r: self.cases[r].canon):
-            customer = self.page.old_public.get(self.out.before[record])
-            self._line("left", None, customer, None, [self.cases[record].canon])
+        self._left()
         self._apart()
+
+    def _left(self) -> None:
+        """Records that are nobody any more; what is left of their customer may go by another id now (R23)."""
+        whole = {c.olds[0]: c for c in self.out.changes if c.moved and len(c.olds) == 1}
+        for record in sorted(self.out.left, key=lambda r: self.cases[r].canon):
+            customer = self.out.before[record]
+            old = self.page.old_public.get(customer)
+            rest = self.page.public_of(whole[customer]) if customer in whole else None
+            renamed = rest if customer not in self.out.splits and rest != old else None
+            self._line("left", None, old, renamed, [self.cases[record].canon])
 
     def _line(
         self,

@@ -50,6 +50,7 @@ class Owners:
         """Whose the `concerned` orders are, as all their carriers tell them."""
         self.carried = carried
         self._own(carried.orders, fresh)
+        self._leave(carried.left)
         hidden = self._hidden(persons)
         for item in persons:
             if item.id not in self.result.cases:  # what an order just said of its guest row is newer
@@ -125,6 +126,22 @@ class Owners:
         db.insert(t.orders, (*columns, "id", "placed", "buyer", "owner"), new_rows)
         db.update(t.orders, ("placed", "buyer", "owner", *columns), passed_on)
         db.update(t.orders, columns, amended)  # most changes touch no index
+
+    def _leave(self, orders: list[Loaded]) -> None:
+        """Take out orders of which nobody speaks any more, and the guest rows that only they made."""
+        standing = self._standing([item.id for item in orders])
+        if not standing:
+            return
+        db = self.db
+        for number, (buyer, owner, settled, _) in sorted(standing.items()):
+            self.result.moved.append(Moved(number, owner, settled, None, None))
+            self.touched.add(buyer)
+            if buyer is not None:
+                self.result.tied.add(buyer)
+        db.delete(t.orders, [(number,) for number in sorted(standing)])
+        packed = db.pack({one[1] for one in standing.values() if one[1] is not None})
+        owners = {row[0] for row in db.rows(f"SELECT DISTINCT owner FROM orders WHERE owner {db.among}", (packed,))}
+        self._nobody({one[1] for one in standing.values() if one[1] is not None} - owners)
 
     def _standing(self, ids: list[int]) -> Standing:
         if not ids:
@@ -253,9 +270,13 @@ class Owners:
             if (old := standing.get(item.id, (None, None))[1]) is not None and owners.get(item.id) != old
         }
         left -= set(owners.values())  # another carrier's order may still be its own
-        if not left:
+        self._nobody(left)
+
+    def _nobody(self, owners: set[int]) -> None:
+        """Those of these former owners that were guest rows are nobody any more."""
+        if not owners:
             return
-        for item in facts.load(self.db, left).values():
+        for item in facts.load(self.db, owners).values():
             if item.entity == facts.GUEST_ORDER:
                 # without a body nothing that looks at the record later takes it for a person again
                 self.db.run("UPDATE record SET version = NULL, body = NULL WHERE id = ?", (item.id,))

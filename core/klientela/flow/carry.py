@@ -23,12 +23,14 @@ from klientela.store.facts import Loaded, SourceRow
 
 def carry(step: Step, ruleset: Ruleset, sources: dict[int, SourceRow], orders: list[Loaded]) -> Carried:
     """Put the changed orders together with the records that speak of the same ones."""
+    told = [item for item in orders if item.fact is not None]
+    left = [item for item in orders if item.fact is None]
     if not orders:
         return Carried(orders)
     work = _Carry(step, ruleset, sources)
-    if not work.concerned(orders):
-        return Carried(orders)
-    return work.run(orders)
+    if not work.concerned(told, left):
+        return Carried(told, left)
+    return work.run(told, left)
 
 
 class _Carry:
@@ -40,8 +42,8 @@ class _Carry:
         self.uids = {number: row.uid for number, row in sources.items()}
         self.targets = {uid for one in ruleset.sources.values() for uid in one.same_as.values()}
 
-    def concerned(self, orders: list[Loaded]) -> bool:
-        """Whether any of this has to do with another record at all."""
+    def concerned(self, orders: list[Loaded], left: list[Loaded]) -> bool:
+        """Whether any of this has to do with another record at all. `left`: of these nobody speaks any more."""
         if any(item.fact.origin or item.fact.cancels or item.fact.credits for item in orders):
             return True
         if any(self.uids[source] in self.targets for source in {item.source for item in orders}):
@@ -49,7 +51,7 @@ class _Carry:
         row = self.db.one("SELECT EXISTS (SELECT 1 FROM order_key) OR EXISTS (SELECT 1 FROM paper)")
         if row is None or not row[0]:
             return False
-        packed, among = self.db.pack([item.id for item in orders]), self.db.among
+        packed, among = self.db.pack([item.id for item in (*orders, *left)]), self.db.among
         found = self.db.one(
             f"SELECT EXISTS (SELECT 1 FROM order_key WHERE record {among}) OR EXISTS (SELECT 1 FROM paper WHERE "
             f"target {among}) OR EXISTS (SELECT 1 FROM paper WHERE record {among})",
@@ -57,11 +59,11 @@ class _Carry:
         )
         return found is not None and bool(found[0])
 
-    def run(self, orders: list[Loaded]) -> Carried:
+    def run(self, orders: list[Loaded], left: list[Loaded]) -> Carried:
         """The orders as their carriers together tell them."""
-        changed = {item.id: item for item in orders}
-        reached = {*changed, *self._papers(orders)}
-        self._keys(orders)
+        changed = {item.id: item for item in (*orders, *left)}
+        reached = {*changed, *self._papers(orders, changed)}
+        reached |= self._keys(orders, changed)
         reached = self._closure(reached)
         loaded = {**facts.load(self.db, reached - changed.keys()), **changed}
         known = {number: item for number, item in loaded.items() if item.fact is not None}
@@ -69,14 +71,24 @@ class _Carry:
         groups = [Group((carrier,)) for number, carrier in corrected.items() if number in papers]
         for component in self._components([n for n in corrected if n not in papers]):
             groups += rules.group([corrected[number] for number in component], self.ruleset)
-        return self._carried(groups, known)
+        made = self._carried(groups, known)
+        made.left = [item for item in loaded.values() if item.fact is None]
+        rows = {
+            row[0]
+            for row in self.db.rows(
+                f"SELECT record FROM carrier WHERE record {self.db.among}",
+                (self.db.pack([item.id for item in made.left]),),
+            )
+        }
+        self.db.delete(t.carrier, [(number,) for number in sorted(rows)], key=("record",))
+        return made
 
     # -- papers ----------------------------------------------------------------------
 
-    def _papers(self, orders: list[Loaded]) -> set[int]:
-        """Keep which of these cancel or refund what; the orders they speak of, now and before."""
+    def _papers(self, orders: list[Loaded], changed: Iterable[int]) -> set[int]:
+        """Keep which of these cancel or refund what; the orders that those changed speak of, now and before."""
         db = self.db
-        packed = db.pack([item.id for item in orders])
+        packed = db.pack(changed)
         standing = set(db.rows(f"SELECT record, target FROM paper WHERE record {db.among}", (packed,)))
         named: dict[int, set[tuple[int, str]]] = {}
         for item in orders:
@@ -107,14 +119,18 @@ class _Carry:
 
     # -- keys ------------------------------------------------------------------------
 
-    def _keys(self, orders: list[Loaded]) -> None:
-        """Keep the order keys of these records, by difference."""
+    def _keys(self, orders: list[Loaded], changed: Iterable[int]) -> set[int]:
+        """Keep the order keys of the changed records, by difference; who else carries what they give up."""
         db = self.db
-        packed = db.pack([item.id for item in orders])
-        standing = set(db.rows(f"SELECT key, record FROM order_key WHERE record {db.among}", (packed,)))
+        standing = set(db.rows(f"SELECT key, record FROM order_key WHERE record {db.among}", (db.pack(changed),)))
         wanted = {(key, item.id) for item in orders for key in self._published(item)}
-        db.delete(t.order_key, sorted(standing - wanted), key=("key", "record"))
+        gone = sorted(standing - wanted)
+        db.delete(t.order_key, gone, key=("key", "record"))
         db.insert(t.order_key, ("key", "record"), sorted(wanted - standing))
+        if not gone:
+            return set()
+        packed = db.pack({key for key, _ in gone})
+        return {row[0] for row in db.rows(f"SELECT record FROM order_key WHERE key {db.among}", (packed,))}
 
     def _published(self, item: Loaded) -> Iterable[int]:
         order: Order = item.fact

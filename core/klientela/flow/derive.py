@@ -61,8 +61,9 @@ class Deriver:
         force: bool = False,
         wait: bool = False,
     ) -> Derived:
-        """Bring everything derived up to date with these changed records. `fresh`: registered in this step; `force`:
-        look at all of them anew, also where name and keys are the same (other rules).
+        """Bring everything derived up to date with these changed records; those without a fact leave what is derived.
+        `fresh`: registered in this step; `force`: look at all of them anew, also where name and keys are the same (other
+        rules).
 
         `wait`: pages of new orders that only add to their buyers are put together until `finish` is called: they decide
         nothing and leave no line in the log, so that it does not matter how they are grouped.
@@ -145,6 +146,8 @@ def _guests(db: Db, cases: Iterable[Case]) -> set[int]:
 
 def _checkouts(step: Step, checkouts: list[Loaded]) -> None:
     """Keep carts with their buyers; they count nowhere (R32)."""
+    step.db.delete(t.checkout, [(item.id,) for item in checkouts if item.fact is None])
+    checkouts = [item for item in checkouts if item.fact is not None]
     wanted: dict[int, list[str]] = {}
     for item in checkouts:
         if item.fact.customer:

@@ -81,7 +81,7 @@ class _Hang:
             for owner, whole in (named[number],)
         }
         scans = {number: place for number, place in made.items() if items[number].entity == facts.SCAN}
-        addressees = self._addressees(place.part_of for place in scans.values())
+        addressees = self._addressees({place.part_of for place in scans.values()} - reached.keys())
         addressees |= {n: place.owner for n, place in made.items() if items[n].entity == facts.LETTER}
         for number, place in scans.items():
             owner = addressees.get(place.part_of) if place.part_of is not None else None

@@ -119,9 +119,8 @@ class Resolver:
 
     def _seed(self, records: Iterable[int]) -> None:
         """Begin at these records too, as far as they are anybody."""
-        persons = self.realm.persons
         self.realm.load_persons(records)
-        self.seeds.update(self._handle(r) for r in records if r in persons and r not in self.left)
+        self.seeds.update(self._handle(r) for r in records if self._is_somebody(r))
 
     # -- strangers -------------------------------------------------------------------
 
@@ -475,7 +474,11 @@ class Resolver:
         pairs = self._pairs(handles)
         records = {r for a, b, _ in pairs for r in (a, b)}
         self.realm.load_persons(records)
-        return {self._handle(r) for r in records if r in self.realm.persons}
+        return {self._handle(r) for r in records if self._is_somebody(r)}
+
+    def _is_somebody(self, record: int) -> bool:
+        """Whether a record that is in hand is a person, now that the page has its word."""
+        return record in self.realm.persons and record not in self.left
 
     def _handle(self, record: int) -> Handle:
         person = self.realm.persons[record]
@@ -559,9 +562,9 @@ class Resolver:
         return {customer: now for customer, now in parts.items() if now}
 
     def _now(self, record: int) -> int | None:
-        person = self.realm.persons.get(record)
-        if person is None or record in self.left:
+        if not self._is_somebody(record):
             return None
+        person = self.realm.persons[record]
         return self._node_now(person.node if person.node is not None else record)
 
     def _node_now(self, handle: Handle) -> int | None:
@@ -578,7 +581,7 @@ class Resolver:
             standing[frozenset((a, b)), "decided" if decided else reason] = (a, b, reason)
         for a, b, reason in standing.values():
             self.realm.load_persons([a, b])
-            if a not in self.realm.persons or b not in self.realm.persons:
+            if not (self._is_somebody(a) and self._is_somebody(b)):
                 continue
             one, two = self._handle(a), self._handle(b)
             if reason == "cannot":

@@ -15,7 +15,7 @@ from msgspec import UNSET
 from klientela.flow.enclosed import Enclosed, FileRefused
 from klientela.model.records import FARTHEST, RICHEST, Gone, Letter, Order, Person, Record, RecordRef, Rejected, Thing
 from klientela.source import Page
-from klientela.store import facts
+from klientela.store import claims, facts
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
 from klientela.store.facts import Claim, Loaded, Register, SourceRow
@@ -260,7 +260,7 @@ class Stage:
         db = step.db
         seq = step.seq
         if closed:  # the row still holds the old claim: copy it into the history before it is overwritten
-            _close(step, closed)
+            claims.close(step, closed)
         if extra:
             db.delete(
                 t.claim,
@@ -365,20 +365,8 @@ class Stage:
 def mark_gone(step: Step, records: list[int]) -> None:
     """Flag records as gone at the source: the claim so far is closed, its values stay (R0c)."""
     seq = step.seq
-    _close(step, records)
+    claims.close(step, records)
     step.db.update(t.record, ("gone", "seq"), [(1, seq, number) for number in records])
-
-
-def _close(step: Step, records: list[int]) -> None:
-    """Copy what some records' first channels said until now into the history; nothing of what this step has stored, for
-    that lived for no moment."""
-    db, seq = step.db, step.seq
-    db.run(
-        "INSERT INTO claim (record, channel, from_seq, to_seq, version, reading, hash, gone, body) "
-        "SELECT id, channel, seq, ?, version, reading, hash, gone, body FROM record "
-        f"WHERE id {db.among} AND channel IS NOT NULL AND seq <> ?",
-        (seq, db.pack(records), seq),
-    )
 
 
 def _older(mine: int | None, standing: int | None) -> bool:

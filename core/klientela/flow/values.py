@@ -25,7 +25,7 @@ class Case(Struct, gc=False):
 
 
 class Moved(Struct, gc=False):
-    """An order's old and new owner and figures; None where there was none."""
+    """An order's old and new owner and figures; None where there was none, or is none any more."""
 
     id: int
     old_owner: int | None
@@ -59,6 +59,7 @@ class Carried:
     """Orders to derive anew, each as all its carriers together tell it (R29)."""
 
     orders: list[Loaded]
+    left: list[Loaded] = field(default_factory=list)  # orders of which nobody speaks any more
     under: dict[int, int] = field(default_factory=dict)  # carriers whose word does not count first -> the one that does
     heads: dict[int, Order] = field(default_factory=dict)  # that one's own words, where there are several carriers
     policies: dict[int, Policy] = field(default_factory=dict)  # and the strictest policy of all of them

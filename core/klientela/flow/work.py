@@ -14,6 +14,12 @@ from klientela.store.database import Db, Step, Store
 BATCH = 500
 _STRETCH = 20_000
 
+KIND_OF = (
+    f"CASE WHEN entity = {facts.ORDER} THEN 'order' WHEN entity = {facts.CHECKOUT} THEN 'checkout' "
+    f"WHEN entity > {facts.CHECKOUT} THEN 'thing' ELSE 'person' END"
+)
+"""In SQL over `record`: as what a record stands on the worklist."""
+
 
 def left(db: Db) -> int:
     """How many records wait to be looked at anew."""
@@ -52,9 +58,9 @@ def some(step: Step, deriver: Deriver) -> int:
     if kind == "aliases":
         _aliases(step, batch[0])
         return len(batch)
-    loaded = [item for _, item in sorted(facts.load(db, batch).items()) if item.fact is not None]
-    persons, orders, things = (loaded if kind == one else [] for one in ("person", "order", "thing"))
-    deriver.page(step, persons, orders, [], set(), things, force=True)
+    loaded = [item for _, item in sorted(facts.load(db, batch).items())]
+    persons, orders, carts, things = (loaded if kind == one else [] for one in ("person", "order", "checkout", "thing"))
+    deriver.page(step, persons, orders, carts, set(), things, force=True)
     db.run(f"DELETE FROM work WHERE kind = ? AND subject {db.among}", (kind, db.pack(batch)))
     return len(batch)
 

@@ -8,8 +8,9 @@ from struct import Struct as Packer
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
+from klientela.model.records import Person as Said
 from klientela.rules.identity import Handle, Node
 from klientela.rules.precedence import Member, Summary, merge, summary
 from klientela.rules.publish import Canon, Key
@@ -154,7 +155,8 @@ class Realm:
             self.members_read += len(lone)
             for number in lone:
                 if number in self.persons and number in facts_of:
-                    self.hold_person(self.persons[number], facts_of[number])
+                    person = self.persons[number]
+                    self.hold_person(person, _somebody(facts_of[number], person.created))
         if shared:
             self.members_read += len(shared)
             for row in self.db.rows(
@@ -243,13 +245,28 @@ class Realm:
         self.members_read += len(ids)
         made: Summary | None = None
         for start in range(0, len(ids), 500):
-            for item in facts.load(self.db, ids[start : start + 500]).values():
+            for found in facts.load(self.db, ids[start : start + 500]).values():
+                item = found if found.fact is not None else _somebody(found, self._created(found.id))
                 canon = facts.canon_of(item.fact, self.sources[item.source].uid, item.entity, item.ext)
                 one = summary(member(item, canon), self.ruleset)
                 made = one if made is None else merge(made, one)
         assert made is not None  # noqa: S101 - a node has at least one record
         row = self.db.one(f"SELECT min(seen) FROM person WHERE id {self.db.among}", (self.db.pack(ids),))
         return made, (row[0] if row else 0)
+
+    def _created(self, record: int) -> int | None:
+        self.load_persons([record])
+        return self.persons[record].created
+
+
+def _somebody(item: Loaded, created: int | None) -> Loaded:
+    """A record as it is kept in hand: one of which nobody speaks any more, and whose turn on the worklist has not come,
+    keeps its place and says nothing."""
+    if item.fact is not None:
+        return item
+    kind: Any = facts.entity_name(item.entity)
+    born = UNSET if created is None else created
+    return msgspec.structs.replace(item, fact=Said(external_id=item.ext, entity=kind, created_at=born))
 
 
 def member(loaded: Loaded, canon: Canon) -> Member:

@@ -1,0 +1,164 @@
+"""Imports taken back: what is left is the store without them, byte for byte, whatever came in between (R50b)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from klientela.errors import Conflict, UnknownThing
+from klientela.flow import decide, rules, withdraw, work
+from klientela.flow.importing import Imported, Into, import_records
+from klientela.flow.rebuild import rebuild
+from klientela.kit import Order, Person, Record
+from klientela.rules.whole import Decided
+from klientela.settings.views import View
+from klientela.store import Store, export, invariants, ledger
+from tests.properties import arena
+from tests.shops import bring, use
+from tests.store import test_undone as undone
+
+VIEW = View(columns=("name", "email", "company", "ltv", "last_order", "status", "sources"))
+LIST, MANUAL = Into("list", "csv"), Into("manual", "manual")
+
+
+def jsonl(store: Store) -> str:
+    with store.reading() as db:
+        return "".join(export.export(db, VIEW, "jsonl", key=store.key))
+
+
+def load(store: Store, *records: Record, into: Into = LIST) -> int:
+    made: Imported = import_records(store, into, records, name="people.csv", digest="d")
+    assert made.batch is not None
+    return made.batch
+
+
+def whole(store: Store) -> None:
+    """Nothing waits, everything is what follows from the facts, and the log holds together."""
+    assert rebuild(store, check=True).differences == []
+    with store.reading() as db:
+        assert work.left(db) == 0
+        assert list(ledger.verify(db)) == []
+        found = [f for f in invariants.invariants(db, store.key, "EUR") if f.level != "ok"]
+        assert found == []
+
+
+def people(seed: int, count: int, *, orders: bool = True) -> list[Record]:
+    """Few names and mailboxes, so that everybody meets somebody."""
+    r = random.Random(seed)
+    made: list[Record] = []
+    for number in r.sample(range(60), count):
+        made.append(
+            Person(
+                external_id=str(number), kind=r.choice(("contact", "guest")), first_name=r.choice(("Ina", "Udo", None)),
+                last_name=r.choice(("Roth", "Berg")), email=f"m{r.randint(0, 20)}@x.example", created_at=seed + number,
+                phone=f"+49 30 90000{number % 20:02d}", company=r.choice((None, "ACME")), tags=[f"t{seed}"],
+            )
+        )  # fmt: skip
+        if orders:
+            made.append(Order(external_id=f"o{number}", customer=str(number), total=100 * number, currency="EUR"))
+    return made
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_import_taken_back_leaves_nothing(store: Store, seed: int) -> None:
+    use(store, sources={"list": "merge", "shop": "merge"})
+    bring(store, "shop", people(10, 30))
+    before = jsonl(store)
+    batches = [load(store, *people(seed, 40), into=into) for into in (LIST, MANUAL)]
+    assert jsonl(store) != before
+    random.Random(seed).shuffle(batches)
+    for batch in batches:
+        withdraw.undo(store, batch)
+        whole(store)
+    assert jsonl(store) == before
+
+
+@pytest.mark.parametrize("at_once", [0, 10_000])
+def test_what_came_in_between_stays(
+    store: Store, new_store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """Syncs of the same and of other records, another import, decisions of operators: all but the batch."""
+    monkeypatch.setattr(withdraw, "AT_ONCE", at_once)
+    monkeypatch.setattr(work, "BATCH", 7)
+    other = new_store()
+    for one in (store, other):
+        use(one, sources={"list": "merge", "shop": "per_order"})
+        bring(one, "shop", people(1, 30))
+        batch = load(one, *people(2, 40)) if one is store else 0
+        bring(one, "shop", people(3, 30))
+        kept = load(one, *people(4, 20))
+        arena.decide(one, Decided("must", ("shop", "customer", "1"), ("shop", "customer", "2")))
+        arena.decide(one, Decided("cannot", ("shop", "customer", "3"), ("shop", "customer", "4")))
+        if one is store:
+            withdraw.undo(store, batch)
+            whole(store)
+            assert jsonl(one) != ""
+        bring(one, "shop", people(5, 30))
+        assert kept
+    whole(store)
+    assert jsonl(store) == jsonl(other)
+
+
+def test_merges_and_splits_of_its_records_sleep(store: Store) -> None:
+    """Operators joined and parted records of the batch: without it the store is as it was, and the decisions are
+    listed; when the file comes again they hold again."""
+    use(store, sources={"list": "merge", "shop": "merge"})
+    bring(store, "shop", people(1, 30))
+    before = jsonl(store)
+    file = people(2, 40)
+    batch = load(store, *file)
+    made = undone.decisions(store, 30, random.Random(5))
+    active = [seq for seq in made if _still_names(store, seq, "list")]
+    for seq in made:  # what only touches the shop's records is no matter of the batch
+        if seq not in active:
+            decide.undo(store, seq)
+    with_them = jsonl(store)
+    planned = withdraw.undo(store, batch, dry_run=True).as_dict()
+    done = withdraw.undo(store, batch).as_dict()
+    assert {item["seq"] for item in done["dormant"]} == set(active)
+    assert {**planned, "seq": done["seq"]} == done
+    whole(store)
+    assert jsonl(store) == before
+    load(store, *file)
+    whole(store)
+    assert jsonl(store) == with_them
+
+
+def _still_names(store: Store, seq: int, source: str) -> bool:
+    """Whether every pair of that change names a record of the source."""
+    with store.reading() as db:
+        rows = db.rows(
+            "SELECT s.label, u.label FROM decision d JOIN record a ON a.id = d.a JOIN source s ON s.id = a.source "
+            "JOIN record b ON b.id = d.b JOIN source u ON u.id = b.source WHERE d.from_seq = ?",
+            (seq,),
+        )
+    return all(source in row for row in rows)
+
+
+def test_bad_uses_write_nothing(store: Store) -> None:
+    use(store)
+    batch = load(store, Person(external_id="1", email="a@x.example"))
+    with pytest.raises(UnknownThing, match="there is no batch 7"):
+        withdraw.undo(store, 7)
+    seq = withdraw.undo(store, batch).seq
+    with store.reading() as db:
+        before = db.rows("SELECT count(*) FROM txn"), db.rows("SELECT count(*) FROM audit")
+    with pytest.raises(Conflict, match=f"batch {batch} was taken back already, by {seq}"):
+        withdraw.undo(store, batch)
+    with pytest.raises(Conflict, match="was taken back already"):
+        withdraw.undo(store, batch, dry_run=True)
+    with store.reading() as db:
+        assert (db.rows("SELECT count(*) FROM txn"), db.rows("SELECT count(*) FROM audit")) == before
+
+
+def test_a_dry_run_waits_for_the_worklist(store: Store) -> None:
+    use(store)
+    batch = load(store, *people(1, 5))
+    with store.step("rules") as step:
+        rules.everything(step, "test")
+    with pytest.raises(Conflict, match="10 records wait on the worklist"):
+        withdraw.undo(store, batch, dry_run=True)
+    assert withdraw.undo(store, batch).seq is not None
+    whole(store)
