@@ -9,14 +9,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from klientela.door import Asked, Caller, Item, Taken, Ticket
-from klientela.errors import Interrupted, NotAdmitted, NotAllowed
+from klientela.errors import Interrupted, Misconfigured, NotAdmitted, NotAllowed
 from klientela.flow.push import push
+from klientela.rules.rates import Rates
 from klientela.source import Shop
 from klientela.store import facts, operation, tokens
 from klientela.store.database import Store
 from klientela.store.profile import profile, resolve_id
 from klientela.store.tokens import Token
 from klientela_daemon import lists, logs
+from klientela_daemon.failures import sentence
 from klientela_daemon.house import House
 
 log = logs.logger("klientela.door")
@@ -40,6 +42,7 @@ class HouseDoor:
         self._house = house
         self._stop = stop or threading.Event()
         self._wrote = wrote
+        self._wrong: str | None = None  # what was last said of a rate file that cannot be used
 
     def admit(self, token: str | None, scope: str) -> Caller:
         """Whose token this is; noted as used, to the hour."""
@@ -108,14 +111,32 @@ class HouseDoor:
                 size=asked.size,
                 source=asked.source,
                 inactive=asked.inactive,
+                rates=self._rates(house),
             )
         log.info("customers were read", token=caller.name, view=name, rows=len(document["rows"]))
         return document
 
     def customer(self, caller: Caller, id_: str, view: str | None = None) -> Mapping[str, Any]:
         """A profile; any id ever shown."""
-        name, chosen = lists.view_named(self._house(), view)
+        house = self._house()
+        name, chosen = lists.view_named(house, view)
         with self._store.reading() as db:
-            found = profile(db, resolve_id(db, self._store.key, id_), chosen, key=self._store.key)
+            found = profile(
+                db, resolve_id(db, self._store.key, id_), chosen, key=self._store.key, rates=self._rates(house)
+            )
         log.info("a customer was read", token=caller.name, view=name, customer=found["id"])
         return found
+
+    def _rates(self, house: House) -> Rates | None:
+        """The newest exchange rates. A file that was replaced by a wrong one harms no reader: the rates before it stay."""
+        file = house.config.rate_file
+        if file is None:
+            return None
+        try:
+            return file.read()
+        except Misconfigured as error:
+            said = sentence(error)
+            if said != self._wrong:
+                log.warning("the rates stay as they were", reason=said)
+            self._wrong = said
+            return file.last

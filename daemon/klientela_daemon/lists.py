@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from klientela.errors import Misconfigured
 from klientela.model.instants import instant, to_datetime
+from klientela.rules.rates import Rates
 from klientela.settings import View
 from klientela.settings.problems import near
 from klientela.store.database import Db
@@ -22,8 +23,10 @@ HEADS = {
     "last_order": "last order",
     "crm_id": "CRM id",
     "customer_number": "number",
+    "ltv_approx": "ltv ≈",
+    "gross_approx": "gross ≈",
 }
-_FIGURES = ("orders", "ltv", "gross")
+_FIGURES = ("orders", "ltv", "ltv_approx", "gross", "gross_approx")
 _CONSENT = {"granted": "yes", "denied": "no"}  # what was never answered is shown as such (R43)
 
 
@@ -49,10 +52,13 @@ def document(
     size: int | None = None,
     source: str | None = None,
     inactive: bool = False,
+    rates: Rates | None = None,
 ) -> dict[str, Any]:
     """One page of the list in the shape of the contract: view, total, page, size, rows, total_capped."""
     rows = size or view.page_size
-    found = listing(db, view, search=search, sort=sort, page=page, size=rows, source=source, inactive=inactive)
+    found = listing(
+        db, view, search=search, sort=sort, page=page, size=rows, source=source, inactive=inactive, rates=rates
+    )
     told = {"view": name, "total": found.total, "page": page, "size": rows, "rows": found.rows}
     return {**told, "total_capped": found.total_capped}
 
@@ -69,9 +75,11 @@ def cell(row: Mapping[str, Any], column: str, zone: ZoneInfo) -> str:
     if column == "location":
         return ", ".join(part for part in (row["city"], row["country"]) if part)
     if column == "ltv":
-        return money(row["ltv"])
+        return money(row["ltv"], row.get("ltv_approx"))
     if column == "gross":
-        return money(row["gross"]["sum"])
+        return money(row["gross"]["sum"], row["gross"].get("sum_approx"))
+    if column in ("ltv_approx", "gross_approx"):
+        return about(row.get(column) if column == "ltv_approx" else row["gross"].get("sum_approx"))
     if column in ("last_order", "joined"):
         return day(row[column], zone)
     if column in ("promotion", "system"):
@@ -84,9 +92,24 @@ def cell(row: Mapping[str, Any], column: str, zone: ZoneInfo) -> str:
     return "" if value is None else str(value)
 
 
-def money(amounts: Sequence[Mapping[str, str]] | None) -> str:
-    """`10.00 EUR + 10.00 CHF`: currencies are never added up (R34). Nothing where no source can know (R33)."""
-    return " + ".join(f"{one['amount']} {one['currency']}" for one in amounts or ())
+def money(amounts: Sequence[Mapping[str, str]] | None, approx: Mapping[str, str] | None = None) -> str:
+    """`10.00 EUR + 10.00 CHF`: currencies are never added up (R34), but with rates it says beside them what they come to:
+    `≈ 20.70 EUR`. Nothing where no source can know (R33)."""
+    each = " + ".join(f"{one['amount']} {one['currency']}" for one in amounts or ())
+    return f"{each} {about(approx)}" if approx else each
+
+
+def about(approx: Mapping[str, str] | None) -> str:
+    """`≈ 20.70 EUR`."""
+    return f"≈ {approx['amount']} {approx['currency']}" if approx else ""
+
+
+def unrated(rows: Iterable[Mapping[str, Any]], rates: Rates | None) -> str | None:
+    """Why some sums say nothing with ≈, in a sentence; None where all that could do."""
+    missing = sorted({code for row in rows for code in row.get("rates_missing", ())})
+    if rates is None or not missing:
+        return None
+    return f"The rate file of {rates.day} has no rate for {', '.join(missing)}; those sums stand without ≈."
 
 
 def day(moment: str | None, zone: ZoneInfo) -> str:

@@ -49,8 +49,12 @@ def _figures(found: Mapping[str, Any]) -> None:
     if gross["sum"] is None:
         return  # none of the sources knows of orders (R33)
     average = lists.money(gross["average"]) if gross["average"] else "–"
-    render.say(f"\nLTV {lists.money(found['totals']['ltv'])} in {agree(found['orders'], '{} [order|orders]')}; all orders: "
-               f"{lists.money(gross['sum'])} in {gross['count']}, {average} on average")  # fmt: skip
+    ltv = lists.money(found["totals"]["ltv"], found.get("ltv_approx"))
+    render.say(f"\nLTV {ltv} in {agree(found['orders'], '{} [order|orders]')}; all orders: "
+               f"{lists.money(gross['sum'], gross.get('sum_approx'))} in {gross['count']}, {average} on average")  # fmt: skip
+    about = found.get("ltv_approx") or gross.get("sum_approx")
+    if about:
+        render.say(f"≈: by the rates of {about['rates']}")
 
 
 def _purchases(found: Mapping[str, Any], zone: ZoneInfo, most: int) -> None:

@@ -65,6 +65,7 @@ class Daemon:
                 signal.signal(number, handler)
 
     def _open(self) -> int:
+        self._house.config.rates()  # a wrong file is told at the start, as whatever is wrong in the configuration
         store = opened(self._house, create=True)
         try:
             store.lock_daemon()
@@ -177,6 +178,7 @@ class Daemon:
         systemd.notify("RELOADING=1")
         try:
             fresh = self._read()
+            fresh.config.rates()
         except KlientelaError as error:
             log.error("the new configuration is wrong; going on with the old one", reason=sentence(error))  # noqa: TRY400
             systemd.notify("READY=1")

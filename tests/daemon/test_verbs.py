@@ -249,6 +249,66 @@ def test_the_list(run: Any, house: Path) -> None:
     assert run("customers", "--page", "0")[0] == 2
 
 
+RATED = """Order ID,Email,Last Name,Total,Currency,Financial Status,Created at
+1,a@x.example,Alt,10.00,EUR,paid,2026-03-01 10:00:00 +0100
+2,a@x.example,Alt,10.00,CHF,paid,2026-03-02 10:00:00 +0100
+3,b@x.example,Neu,10.00,GBP,paid,2026-03-03 10:00:00 +0100
+"""
+ORDERS = """[sources.list]
+type = "csv"
+path = "people.csv"
+guests = "merge"
+[sources.list.columns]
+order_id = "Order ID"
+total = "Total"
+currency = "Currency"
+placed_at = "Created at"
+[rates]
+file = "rates.csv"
+"""
+
+
+def test_rates_say_what_sums_of_several_currencies_come_to(run: Any, here: Path) -> None:
+    Path("people.csv").write_text(RATED)
+    Path("rates.csv").write_text("Date, CHF, \n20 November 2026, 0.9312, \n")
+    configure(ORDERS)
+    assert document(run, "check")["rates"] == {"rates": "2026-11-20", "currencies": ["CHF"]}
+    assert "rates: of 2026-11-20, 1 currency for one EUR" in run("check")[1]
+    document(run, "sync")
+    rows = {row["last_name"]: row for row in document(run, "customers")["rows"]}
+    assert rows["Alt"]["ltv_approx"] == {"amount": "20.74", "currency": "EUR", "rates": "2026-11-20"}
+    assert rows["Neu"]["rates_missing"] == ["GBP"]
+    shown = run("customers")[1]
+    assert "10.00 EUR + 10.00 CHF ≈ 20.74 EUR" in shown
+    assert shown.endswith("The rate file of 2026-11-20 has no rate for GBP; those sums stand without ≈.\n")
+    shown = run("customer", rows["Alt"]["id"])[1]
+    assert "LTV 10.00 EUR + 10.00 CHF ≈ 20.74 EUR in 2 orders" in shown
+    assert "≈: by the rates of 2026-11-20" in shown
+    assert "no rate for GBP" in run("customer", rows["Neu"]["id"])[1]
+    assert "≈" not in run("export")[1]
+    configure(ORDERS + '[views.default]\ncolumns = ["last_name", "ltv_approx"]\n')
+    assert "Alt,20.74 EUR" in run("export")[1]
+    shown = run("customers")[1]
+    assert ("ltv ≈" in shown, "≈ 20.74 EUR" in shown) == (True, True)
+
+
+def test_a_wrong_rate_file_is_told_where_it_matters(run: Any, here: Path) -> None:
+    Path("people.csv").write_text(RATED)
+    configure(ORDERS)
+    for args in (("check",), ("run",), ("customers",)):
+        code, out, err = run(*args)
+        assert (code, out) == (2, ""), args
+        assert "rates.csv cannot be used: no such file" in err
+    assert document(run, "sync")["runs"][0]["status"] == "ok", "a sync needs no rates"
+    Path("rates.csv").write_text("Date,CHF\n2026-11-20,1\n")
+    configure(ORDERS + '[shop]\ncurrency = "RUB"\n')
+    told = document(run, "check")
+    assert any("no rate for RUB, the shop's currency" in one for one in told["warnings"])
+    configure('[views.default]\ncolumns = ["ltv_approx"]\n')
+    code, _, err = run("check")
+    assert (code, "the column ltv_approx of the view default needs exchange rates" in err) == (2, True)
+
+
 def test_one_of_a_thing_is_told_as_one(run: Any, house: Path) -> None:
     (house / "people.csv").write_text("Email\na@x.example\nfoo\n")
     told = str(document(run, "check")["sources"])

@@ -367,7 +367,6 @@ def test_keys_without_effect_are_told_one_sentence_for_each_table(write: Any) ->
     made = write(GOOD.replace("[sources.main]", IDLE.strip()))
     version = "not used by this version of klientela"
     assert sorted(made.unused) == [
-        f"file of [rates] is {version}",
         f"guest_hints of [sources.main] is {version}",
         f"host, port and password of [mail] are {version}",
         f"policy of [edit] is {version}",

@@ -13,6 +13,9 @@ OTHER_CARRIER = "other carrier"
 """Why an order does not count whose place another source's record of it takes (R29, R31)."""
 
 
+NEVER_AN_ORDER = ("offer", "deleted")
+
+
 class Settled(Struct, frozen=True, gc=False):
     """One order under both policies. Money in minor units of `currency`."""
 
@@ -50,7 +53,7 @@ def settle(order: Order, currency: str) -> Settled:
         why_not = NEVER_COUNTS[state]
     elif not (net > 0 or total == 0):
         why_not = "refunded"
-    gross = None if state in ("offer", "deleted") or credit_note or order.cancels else total
+    gross = None if state in NEVER_AN_ORDER or credit_note or order.cancels else total
     return Settled(
         order.currency if order.currency is not UNSET else currency,
         order.placed_at if order.placed_at is not UNSET else None,
@@ -60,3 +63,9 @@ def settle(order: Order, currency: str) -> Settled:
         net if why_not is None else None,
         why_not,
     )
+
+
+def reason(why_not: str | None, state: str, gross: int | None) -> str | None:
+    """The one reason that is true of every figure an order is missing from: an offer that is a test too is no order at
+    all, while a test counts under gross."""
+    return state if gross is None and why_not == "test" and state in NEVER_AN_ORDER else why_not

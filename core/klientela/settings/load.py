@@ -16,13 +16,16 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from klientela.errors import Misconfigured
+from klientela.rules.rates import Rates
 from klientela.settings.model import Settings, check_name, known_zone
 from klientela.settings.overlay import overlay
 from klientela.settings.places import Path as KeyPath
 from klientela.settings.places import places
 from klientela.settings.problems import Problem, near, problems, refuse
+from klientela.settings.rates import RateFile
 from klientela.settings.schedule import Schedule, schedule
 from klientela.settings.unused import unused
+from klientela.settings.views import APPROXIMATE
 from klientela.source import Shop, Source, SourceSettings
 
 DEFAULT_FILE = "klientela.toml"
@@ -34,7 +37,7 @@ class Configuration:
     """A configuration that was read and found right, and what belongs to it beside the settings.
 
     `path` is the file (whether or not it exists), `warnings` are sentences for the operator, `unused` those about keys
-    that have no effect yet, `secrets` the values that no log may hold.
+    that have no effect yet, `secrets` the values that no log may hold, `rate_file` where exchange rates stand.
     """
 
     settings: Settings
@@ -42,6 +45,7 @@ class Configuration:
     warnings: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    rate_file: RateFile | None = None
 
     @property
     def folder(self) -> Path:
@@ -62,17 +66,25 @@ class Configuration:
 
     def file(self, path: str | Path) -> Path:
         """A path of the configuration, absolute."""
-        return (self.folder / Path(path).expanduser()).absolute()
+        return _beside(self.path, path)
 
     def shop(self) -> Shop:
         """What sources may know of the house."""
         shop = self.settings.shop
         return Shop(timezone=ZoneInfo(shop.timezone), currency=shop.currency, folder=str(self.folder))
 
+    def rates(self) -> Rates | None:
+        """The newest exchange rates, where a file is configured. Misconfigured when that cannot be used."""
+        return self.rate_file.read() if self.rate_file is not None else None
+
     def schedules(self) -> dict[str, Schedule]:
         """The sources that run by themselves, and when."""
         found = {name: source_schedule(source) for name, source in self.settings.sources.items()}
         return {name: plan for name, plan in found.items() if plan is not None}
+
+
+def _beside(file: Path, path: str | Path) -> Path:
+    return (file.parent / Path(path).expanduser()).absolute()
 
 
 def source_schedule(source: SourceSettings) -> Schedule | None:
@@ -111,6 +123,7 @@ def load(
         warnings=tuple(_warnings(file, written)),
         unused=tuple(unused(settings)),
         secrets=tuple(secret.values()),
+        rate_file=None if settings.rates.file is None else RateFile(_beside(file, settings.rates.file)),
     )
 
 
@@ -225,7 +238,7 @@ def _timing(path: KeyPath, settings: SourceSettings) -> list[Problem]:
 
 
 def _cross(settings: Settings, sources: set[str]) -> list[Problem]:
-    """What no table can tell by itself: names of sources used elsewhere."""
+    """What no table can tell by itself: names of sources used elsewhere, columns that need rates."""
     found = []
     for name, view in settings.views.items():
         if view.crm_source is not None and view.crm_source not in sources:
@@ -233,6 +246,10 @@ def _cross(settings: Settings, sources: set[str]) -> list[Problem]:
             path = ("views", name, "crm_source")
             hint = f"Did you mean {meant}?" if meant else "Name one of the tables [sources.NAME]."
             found.append(Problem(path, f"there is no source {view.crm_source!r}", hint))
+        about = next((column for column in view.columns if column in APPROXIMATE), None)
+        if about is not None and settings.rates.file is None:
+            said = f"the column {about} of the view {name} needs exchange rates"
+            found.append(Problem(("views", name, "columns"), said, 'Add a table [rates] with file = "eurofxref.csv".'))
     return found
 
 

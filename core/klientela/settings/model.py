@@ -117,9 +117,12 @@ class Edit(Section):
 
 
 class Rates(Section):
-    """Exchange rates; without effect in this version, a sum stands for each currency (R34)."""
+    """Exchange rates: beside sums of several currencies, about what they come to in the shop's currency (R34)."""
 
-    file: Path | None = Field(default=None, description="no effect in this version", json_schema_extra=UNUSED)
+    file: Path | None = Field(
+        default=None,
+        description="the European Central Bank's eurofxref.csv or eurofxref-hist.csv; its newest row counts",
+    )
 
 
 class Web(Section):

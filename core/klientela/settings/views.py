@@ -22,7 +22,9 @@ COLUMNS: dict[str, str] = {
     "sources": "source badges",
     "orders": "number of orders under the view's totals",
     "ltv": "lifetime value (R31)",
+    "ltv_approx": "about the lifetime value in the shop's currency, where others are in it (R34)",
     "gross": "sum of all orders (R30b)",
+    "gross_approx": "about the sum of all orders in the shop's currency, where others are in it (R34)",
     "last_order": "newest order under the view's totals (R35)",
     "joined": "oldest creation time at a source",
     "id": "public id (R23)",
@@ -36,6 +38,9 @@ COLUMNS: dict[str, str] = {
     "inactive": "marked inactive (R41)",
 }
 """What a view may show, by the name it has in the configuration."""
+
+APPROXIMATE = frozenset(("ltv_approx", "gross_approx"))
+"""Columns that need exchange rates; an export holds what is about only where its view has them."""
 
 SORTABLE = (
     "autoletter", "site123", "cockpit", "id", "name", "email", "company", "location", "city", "country", "joined",

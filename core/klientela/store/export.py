@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from itertools import islice
 from typing import Any, Protocol
 
 from klientela.errors import Misconfigured
+from klientela.rules.rates import Rates
 from klientela.store import rows
 from klientela.store import search as searching
 from klientela.store.database import Db
@@ -27,26 +28,31 @@ class View(rows.View, Protocol):
     def columns(self) -> tuple[str, ...]: ...
 
 
-def export(db: Db, view: View, form: str, *, search: str | None = None, key: bytes) -> Iterator[str]:
+def export(
+    db: Db, view: View, form: str, *, search: str | None = None, key: bytes, rates: Rates | None = None
+) -> Iterator[str]:
     """The text of an export, piece by piece: who a view lists and a search finds, sorted by id.
 
     `json` and `jsonl` hold whole rows with their records and sorted keys; `csv` the view's columns, with the id as
     `klientela_id` so that it can be imported again (R51), and a BOM for the programs that need one. `key` is the
-    instance's. Misconfigured for another format.
+    instance's. What is about, by `rates`, stands in an export only where its view has that column, for it changes with
+    every day's rates. Misconfigured for another format.
     """
     if form not in FORMATS:
         raise Misconfigured(f"there is no export format {form!r}", hint=f"Known are {', '.join(FORMATS)}")
+    about = {"ltv_approx", "gross_approx"}.intersection(view.columns)
+    used = rates if about else None
     if form == "csv":
-        return _csv(customers(db, view, search=search, key=key, records=False), view.columns)
-    made = customers(db, view, search=search, key=key, records=True)
+        return _csv(customers(db, view, search=search, key=key, records=False, rates=used), view.columns)
+    made = map(_keep(about), customers(db, view, search=search, key=key, records=True, rates=used))
     return _jsonl(made) if form == "jsonl" else _json(made)
 
 
 def customers(
-    db: Db, view: rows.View, *, search: str | None = None, key: bytes, records: bool
+    db: Db, view: rows.View, *, search: str | None = None, key: bytes, records: bool, rates: Rates | None = None
 ) -> Iterator[dict[str, Any]]:
     """The rows of an export one by one: constant memory, but for the ids that a search finds."""
-    by = rows.lens(db, view)
+    by = rows.lens(db, view, rates)
     terms = tuple(searching.terms(search, by.sources))
     listed = view.include == "orderers_and_manual"
     ids: Iterator[int]
@@ -61,6 +67,19 @@ def customers(
         )
     while batch := list(islice(ids, _BATCH)):
         yield from rows.rows(db, batch, by, records=records, key=key)
+
+
+def _keep(about: Set[str]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Drops of a row what is about and was not asked for."""
+
+    def kept(row: dict[str, Any]) -> dict[str, Any]:
+        if "ltv_approx" not in about:
+            row.pop("ltv_approx", None)
+        if "gross_approx" not in about:
+            row["gross"].pop("sum_approx", None)
+        return row
+
+    return kept
 
 
 def _by_public_id(db: Db, found: list[int]) -> Iterator[int]:
@@ -105,6 +124,14 @@ def _money(name: str) -> Callable[[dict[str, Any]], Any]:
     return text
 
 
+def _about(name: str) -> Callable[[dict[str, Any]], Any]:
+    def text(row: dict[str, Any]) -> str:
+        found = row["gross"].get("sum_approx") if name == "gross_approx" else row.get(name)
+        return f"{found['amount']} {found['currency']}" if found else ""
+
+    return text
+
+
 def _consent(purpose: str) -> Callable[[dict[str, Any]], Any]:
     return lambda row: row["consents"]["email"][purpose]
 
@@ -121,6 +148,8 @@ _COLUMNS: dict[str, tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...]] = {
     "modules": (("modules", _words("modules")),),
     "ltv": (("ltv", _money("ltv")),),
     "gross": (("gross", _money("gross")),),
+    "ltv_approx": (("ltv_approx", _about("ltv_approx")),),
+    "gross_approx": (("gross_approx", _about("gross_approx")),),
     "promotion": (("promotion", _consent("promotion")),),
     "system": (("system", _consent("system")),),
     "id": (),

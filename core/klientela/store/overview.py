@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from klientela.errors import Misconfigured
+from klientela.rules.rates import Rates
 from klientela.store import rows as customer_rows
 from klientela.store import search as searching
 from klientela.store.database import Db
@@ -34,14 +35,16 @@ def listing(
     inactive: bool = False,
     records: bool = False,
     key: bytes = b"",
+    rates: Rates | None = None,
 ) -> Listing:
     """One page of the list. `sort` is `KEY[:asc|:desc]`, else the view's; `source` a source's name; `inactive` asks for
     the inactive list, whose rows stand nowhere else (R41). `records` adds the member records, whose ids need the
-    instance `key`. Misconfigured or UnknownThing with a sentence for what cannot be asked.
+    instance `key`; with `rates` rows tell what sums of several currencies come to (R34), and the order stays that of the
+    amounts in the shop's currency. Misconfigured or UnknownThing with a sentence for what cannot be asked.
     """
     if page < 1 or not 1 <= size <= 1000:
         raise Misconfigured("a page has a number from 1 on and 1 to 1000 rows")
-    by = lens(db, view)
+    by = lens(db, view, rates)
     order = sort_of(sort or view.sort, view.totals)
     wanted = Wanted(
         inactive,

@@ -15,6 +15,7 @@ from klientela.rules import precedence
 from klientela.rules.names import compatible
 from klientela.rules.precedence import Member, Summary, merge, summary
 from klientela.rules.publish import ADDRESS, EMAIL, NUMBER, PHONE, RULE_OF
+from klientela.rules.rates import Rates
 from klientela.rules.ruleset import Ruleset
 from klientela.store import facts, ids, rows
 from klientela.store.changes import history
@@ -23,7 +24,7 @@ from klientela.store.enclosures import enclosures
 from klientela.store.facts import Loaded, SourceRow
 from klientela.store.identity import unpack_keys
 from klientela.store.locate import locate
-from klientela.store.purchases import averages, checkouts_of, orders_of, purchases
+from klientela.store.purchases import Settled, averages, checkouts_of, orders_of, purchases
 from klientela.store.tables import ENTITIES
 
 _SUMMARY = msgspec.msgpack.Decoder(Summary)
@@ -36,9 +37,9 @@ def resolve_id(db: Db, key: bytes, text: str) -> int:
     return locate(db, key, text).customer
 
 
-def profile(db: Db, customer: int, view: rows.View, *, key: bytes) -> dict[str, Any]:
+def profile(db: Db, customer: int, view: rows.View, *, key: bytes, rates: Rates | None = None) -> dict[str, Any]:
     """The contract's Profile of a customer (`resolve_id`); `key` is the instance's. UnknownThing without a row."""
-    by = rows.lens(db, view)
+    by = rows.lens(db, view, rates)
     found = rows.rows(db, [customer], by, records=True, key=key)
     if not found:
         raise UnknownThing("no customer has this id any more", hint="`klientela customers --search NAME` finds people")
@@ -54,10 +55,7 @@ def profile(db: Db, customer: int, view: rows.View, *, key: bytes) -> dict[str, 
         emails=_values(made.emails, changes, "email"),
         phones=_values(made.phones, changes, "phone"),
         order_list=bought if bought or by.knows(held, "orders") else None,
-        totals={
-            "ltv": row["ltv"],
-            "gross": {"sum": row["gross"]["sum"], "count": row["gross"]["count"], "average": averages(orders)},
-        },
+        totals=_totals(row, orders),
         checkouts=carts if carts or by.knows(held, "checkouts") else None,
         shares=_shares(db, customer, members.ids),
         consent_events=_consents(members, by.sources),
@@ -67,6 +65,13 @@ def profile(db: Db, customer: int, view: rows.View, *, key: bytes) -> dict[str, 
         **enclosures(db, members.ids, by.sources, key),
     )
     return row
+
+
+def _totals(row: Mapping[str, Any], orders: Sequence[Settled]) -> dict[str, Any]:
+    """Both figures by name, with what they are about where the row tells it."""
+    gross = {name: value for name, value in row["gross"].items() if name != "last_order"}
+    about = {"ltv_approx": row["ltv_approx"]} if "ltv_approx" in row else {}
+    return {"ltv": row["ltv"], **about, "gross": {**gross, "average": averages(orders)}}
 
 
 class _Members(NamedTuple):

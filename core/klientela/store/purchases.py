@@ -15,7 +15,7 @@ from klientela.model.records import Checkout, Line, Order
 from klientela.rules import badges
 from klientela.rules.carriers import Carrier, together, told
 from klientela.rules.ruleset import Ruleset
-from klientela.rules.totals import OTHER_CARRIER
+from klientela.rules.totals import OTHER_CARRIER, reason
 from klientela.store import facts, ids
 from klientela.store.database import Db
 from klientela.store.facts import Loaded, SourceRow
@@ -149,7 +149,7 @@ def _order(order: Settled, sources: Mapping[int, SourceRow], recovered: bool, ke
         "state": order.state,
         "test": order.test,
         "counts": {"ltv": order.ltv is not None, "gross": order.gross is not None},
-        "why_not": order.why,
+        "why_not": reason(order.why, order.state, order.gross),
         "badge": "recovered" if recovered else None,
         "lines": _lines(fact.lines if fact.lines is not UNSET else (), order.currency),
     }

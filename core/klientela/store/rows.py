@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from klientela.errors import UnknownThing
 from klientela.model.instants import iso
 from klientela.model.money import decimal
+from klientela.rules.rates import Rates
 from klientela.store import capabilities, facts, ids
 from klientela.store.capabilities import Can
 from klientela.store.database import Db
@@ -37,26 +38,33 @@ class View(Protocol):
 
 
 class Lens(NamedTuple):
-    """How rows are read: the shop's currency, the view's totals, the names of the sources, what they can know."""
+    """How rows are read: the shop's currency, the view's totals, the names of the sources, what they can know, and the
+    rates by which sums of several currencies are told in the shop's too."""
 
     currency: str
     gross: bool
     sources: Mapping[int, SourceRow]
     crm_source: int | None = None
     can: Can = MappingProxyType({})
+    rates: Rates | None = None
 
     def knows(self, sources: Iterable[int], what: str) -> bool:
         """Whether any of these sources can know it; what none can is null in a row (R33)."""
         return capabilities.knows(self.can, (self.sources[source] for source in sources), what)
 
 
-def lens(db: Db, view: View) -> Lens:
+def lens(db: Db, view: View, rates: Rates | None = None) -> Lens:
     """The lens of a view. A CRM source that was never synced has no ids yet."""
     row = db.one(RULES_IN_FORCE)
     known = facts.sources(db)
     crm = next((row.id for row in known.values() if row.label == view.crm_source), None)
     return Lens(
-        str(json.loads(row[0])["currency"]) if row else "EUR", view.totals == "gross", known, crm, capabilities.read(db)
+        str(json.loads(row[0])["currency"]) if row else "EUR",
+        view.totals == "gross",
+        known,
+        crm,
+        capabilities.read(db),
+        rates,
     )
 
 
@@ -119,7 +127,7 @@ def _row(columns: tuple[Any, ...], by: Lens) -> dict[str, Any]:
     held = json.loads(sources)
     ordered = gross_orders > 0 or tests > 0 or by.knows(held, "orders")  # what is there counts more than what is said
     tested = tests > 0 or by.knows(held, "test_orders")
-    return {
+    made = {
         "id": ids.text(public),
         "name": " ".join(x for x in (first, last) if x) or email or phone or fallback or ids.short_number(public),
         "first_name": first,
@@ -149,6 +157,29 @@ def _row(columns: tuple[Any, ...], by: Lens) -> dict[str, Any]:
         "inactive": bool(inactive),
         "consents": consent_table(json.loads(consents) if consents else {}),
     }
+    if by.rates is not None and more and ordered:
+        _add_about(made, by.rates, by.currency, (ltv, gross), more)
+    return made
+
+
+def _add_about(
+    row: dict[str, Any], rates: Rates, currency: str, own: tuple[int, int], others: Mapping[str, Sequence[int]]
+) -> None:
+    """Beside a sum that another currency has a part in, about what it comes to in the shop's (R34).
+
+    `ltv_approx` and `gross.sum_approx`: `{"amount", "currency", "rates": ISO date}`. Where a rate is missing the sum
+    stands alone, and `rates_missing` names the currencies.
+    """
+    missing: set[str] = set()
+    for at, (place, name) in enumerate(((row, "ltv_approx"), (row["gross"], "sum_approx"))):
+        amounts = {code: sums[at] for code, sums in others.items() if sums[at]}
+        if amounts:
+            about = rates.about({**amounts, currency: own[at]}, currency)
+            missing.update(about.missing)
+            if about.amount is not None:
+                place[name] = {"amount": decimal(about.amount, currency), "currency": currency, "rates": rates.day}
+    if missing:
+        row["rates_missing"] = sorted(missing)
 
 
 def amounts(currency: str, own: int, others: Mapping[str, int]) -> list[dict[str, str]]:

@@ -10,7 +10,9 @@ import typer
 
 from klientela.errors import Interrupted, KlientelaError, SourceBroken
 from klientela.flow.sync import another_shop
+from klientela.model.words import agree
 from klientela.plugins import Plugins
+from klientela.rules.rates import BASE, Rates
 from klientela.settings import Configuration
 from klientela.source import Checked, SourceSettings
 from klientela.store import operation
@@ -32,7 +34,9 @@ def verb(
     """Validate the configuration, try each source's credentials, and print guest policies and capabilities."""
     here = house(config, unused=True)
     wanted = here.chosen(sources)
+    rates, unrated = _rates(here)
     standing, unseen = _standing(here)
+    unseen += unrated
     with ThreadPoolExecutor(_TOGETHER) as pool:
         found = list(
             pool.map(lambda one: try_source(here.config, here.plugins, one, wanted[one], standing.get(one)), wanted)
@@ -44,10 +48,26 @@ def verb(
     for said in unseen:
         failures.warn(said)
     if as_json:
-        render.emit({"config": str(here.config.path), "warnings": warnings, "plugins": broken, "sources": found})
+        told = None if rates is None else {"rates": rates.day, "currencies": sorted(rates.per_euro)}
+        render.emit(
+            {"config": str(here.config.path), "warnings": warnings, "plugins": broken, "sources": found, "rates": told}
+        )
     else:
         _show(here.config, found, broken)
+        if rates is not None:
+            currencies = agree(len(rates.per_euro), "{} [currency|currencies]")
+            render.say(f"rates: of {rates.day}, {currencies} for one {BASE}")
     return 0 if all(one["ok"] for one in found) else failures.FAILED
+
+
+def _rates(here: House) -> tuple[Rates | None, list[str]]:
+    """The exchange rates, and what is wrong with them although they can be read."""
+    rates, currency = here.config.rates(), here.config.settings.shop.currency
+    if rates is None or rates.knows(currency):
+        return rates, []
+    return rates, [
+        f"the rate file of {rates.day} has no rate for {currency}, the shop's currency, so no sum is told with ≈"
+    ]
 
 
 def _standing(here: House) -> tuple[dict[str, str | None], list[str]]:

@@ -23,10 +23,14 @@ def verb(
     """The profile of a customer: everything its records say, its orders and carts, and where each value comes from."""
     here = house(config)
     _, chosen = lists.view_named(here, view)
+    rates = here.config.rates()
     with opened(here) as store, store.reading() as db:
-        found = profile(db, resolve_id(db, store.key, customer), chosen, key=store.key)
+        found = profile(db, resolve_id(db, store.key, customer), chosen, key=store.key, rates=rates)
     if as_json:
         render.emit(found)
     else:
         profiles.show(found, ZoneInfo(here.config.settings.shop.timezone), chosen.profile_orders)
+        unrated = lists.unrated([found], rates)
+        if unrated:
+            render.say(unrated)
     return 0

@@ -30,9 +30,19 @@ def verb(
     """The list of customers: one page of a view, searched and sorted."""
     here = house(config)
     name, chosen = lists.view_named(here, view)
+    rates = here.config.rates()
     with opened(here) as store, store.reading() as db:
         document = lists.document(
-            db, name, chosen, search=search, sort=sort, page=page, size=size, source=source, inactive=inactive
+            db,
+            name,
+            chosen,
+            search=search,
+            sort=sort,
+            page=page,
+            size=size,
+            source=source,
+            inactive=inactive,
+            rates=rates,
         )
     if as_json:
         render.emit(document)
@@ -46,4 +56,7 @@ def verb(
         f"{first if found else 0}-{last if found else 0} of {more}"
         + agree(document["total"], "{} [customer|customers]")
     )
+    unrated = lists.unrated(found, rates)
+    if unrated:
+        render.say(unrated)
     return 0

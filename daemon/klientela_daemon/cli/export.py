@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from klientela.errors import Misconfigured
+from klientela.settings.views import APPROXIMATE
 from klientela.store.export import export
 from klientela_daemon.cli.common import house
 from klientela_daemon.cli.options import Config, Search, ViewName
@@ -29,7 +30,8 @@ def verb(
     here = house(config)
     _, chosen = view_named(here, view)
     with opened(here) as store, store.reading() as db:
-        pieces = export(db, chosen, form, search=search, key=store.key)
+        rates = here.config.rates() if APPROXIMATE.intersection(chosen.columns) else None
+        pieces = export(db, chosen, form, search=search, key=store.key, rates=rates)
         if out is None:
             sys.stdout.flush()
             for piece in pieces:

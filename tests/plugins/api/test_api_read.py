@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog
-from tests.plugins.api.till import Till, customer, order
+from tests.plugins.api.till import Till, customer, order, till
 
 from klientela.errors import StoreError
 from klientela.store.database import Store
@@ -143,3 +143,26 @@ def test_a_fault_of_ours_is_a_sentence(shop: Till, monkeypatch: pytest.MonkeyPat
     assert answer.status_code == 500
     assert answer.json()["error"]["kind"] == "fault"
     assert "secret" not in answer.text
+
+
+def test_rates_are_read_again_and_a_wrong_file_harms_no_reader(tmp_path: Path) -> None:
+    file = tmp_path / "rates.csv"
+    file.write_text("Date,CHF\n2026-11-19,1\n")
+    with till(tmp_path, '[rates]\nfile = "rates.csv"\n') as shop, structlog.testing.capture_logs() as logs:
+        shop.statuses("customers", [customer("1", last_name="Berg", email="a@x.example", kind="registered")])
+        shop.statuses("orders", [order("e", customer="1"), order("c", customer="1", currency="CHF")])
+
+        def about() -> tuple[str, str]:
+            (row,) = shop.rows()
+            profile = shop.client.get(f"/customers/{row['id']}").json()
+            assert profile["totals"]["ltv_approx"] == row["ltv_approx"]
+            return row["ltv_approx"]["amount"], row["ltv_approx"]["rates"]
+
+        assert about() == ("20.00", "2026-11-19")
+        file.write_text("Date,CHF\n2026-11-20,0.50\n")
+        assert about() == ("30.00", "2026-11-20")
+        file.write_text("come back later")
+        assert about() == ("30.00", "2026-11-20")
+        told = [one["reason"] for one in logs if one["event"] == "the rates stay as they were"]
+        assert len(told) == 1, "one line, not one for each reader"
+        assert "its first line is no header" in told[0]
