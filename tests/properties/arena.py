@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,12 +11,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from klientela.flow import importing, rules, work
+from klientela.flow import decide as deciding
+from klientela.flow import hands, importing, rules, work
 from klientela.flow import withdraw as backwards
+from klientela.flow.hands import Word
 from klientela.flow.importing import Into, import_records
 from klientela.kit import Record
 from klientela.rules.ruleset import Ruleset
-from klientela.rules.whole import Decided, RecordKey, World, whole
+from klientela.rules.whole import Decided, RecordKey, Worded, World, whole
 from klientela.store import Store, database, facts, open_store
 from klientela.store.database import Step
 from tests.properties.states import public_of
@@ -53,6 +56,36 @@ def withdraw(store: Store, decision: Decided, *, detail: str | None = None, drai
         _again(step, a, b)
     if drain:
         work.drain(store)
+
+
+def say(store: Store, word: Worded, *, drain: bool = True) -> None:
+    """Let an operator say something of a record: as the commands do, or left for the worklist."""
+
+    def words(step: Step) -> list[Word]:
+        return [Word(word.kind, _record(step, word.key), word.detail)]
+
+    if drain:
+        hands.say(store, word.kind, words, {})
+        return
+    with store.step("said", actor="operator") as step:
+        said = words(step)
+        hands.write(step, said)
+        _again(step, *hands.renew(step, [one.record for one in said]))
+
+
+def unsay(store: Store, word: Worded, *, drain: bool = True) -> None:
+    """Take such a word back."""
+    with store.step("undo", actor="operator") as step:
+        record = _record(step, word.key)
+        rows = step.db.rows(
+            "SELECT id, from_seq, detail FROM decision WHERE kind = ? AND a = ? AND to_seq IS NULL", (word.kind, record)
+        )
+        number, seq = max((number, seq) for number, seq, detail in rows if json.loads(detail) == word.detail)
+        if not drain:
+            step.db.run("UPDATE decision SET to_seq = ? WHERE id = ?", (step.seq, number))
+            _again(step, *hands.renew(step, [record]))
+    if drain:
+        deciding.undo(store, seq)
 
 
 def _record(step: Step, key: RecordKey) -> int:
@@ -112,6 +145,8 @@ def _turn(store: Store, turn: Turn, batches: dict[str, int | None]) -> None:
             take_back(store, batch, drain=turn.drain)
     elif turn.ruleset is not None:
         apply(store, turn.ruleset, drain=turn.drain)
+    elif turn.word is not None:
+        (unsay if turn.what == "unsay" else say)(store, turn.word, drain=turn.drain)
     elif turn.decision is not None:
         how = withdraw if turn.what == "withdraw" else decide
         how(store, turn.decision, detail=None if turn.what == "decide" else "for now", drain=turn.drain)
@@ -119,7 +154,7 @@ def _turn(store: Store, turn: Turn, batches: dict[str, int | None]) -> None:
 
 def oracle(plan: Plan, store: Store) -> World:
     """What must come out."""
-    return whole(plan.said(), plan.decisions, plan.ruleset, lambda *key: public_of(store, *key))
+    return whole(plan.said(), plan.decisions, plan.ruleset, lambda *key: public_of(store, *key), plan.words)
 
 
 # -- stores that are empty again at once ---------------------------------------------------------------------------------

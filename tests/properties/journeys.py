@@ -6,7 +6,7 @@ from typing import Any
 
 from klientela.kit import Checkout, Letter, Order, Origin, Person, Record, Scan
 from klientela.rules.ruleset import Ruleset, SourceRules
-from klientela.rules.whole import Decided
+from klientela.rules.whole import Decided, Worded
 from tests.properties.worlds import DAY, NOON, Plan, Turn, Way
 
 MERGE = Ruleset()
@@ -17,18 +17,21 @@ ONE, TWO, THREE, FIVE = (("alfa", "customer", ext) for ext in "1235")
 GUEST = ("alfa", "guest_order", "1")
 
 
-def _journey(start: Ruleset, *turns: list[Record] | Ruleset | Decided | Turn) -> Plan:
+def _journey(start: Ruleset, *turns: list[Record] | Ruleset | Decided | Worded | Turn) -> Plan:
     """What shop alfa brings, page by page, and the rules and decisions that come in between."""
     way = Way(start, tuple(map(_turn, turns)))
     final = next((turn.ruleset for turn in reversed(way.turns) if turn.ruleset is not None), start)
     claims = tuple((turn.source, record) for turn in way.turns if turn.what == "bring" for record in turn.records)
     decisions = tuple(turn.decision for turn in way.turns if turn.what == "decide" and turn.decision is not None)
-    return Plan(claims, decisions, final, (way,))
+    words = tuple(turn.word for turn in way.turns if turn.what == "say" and turn.word is not None)
+    return Plan(claims, decisions, final, (way,), words)
 
 
-def _turn(what: list[Record] | Ruleset | Decided | Turn) -> Turn:
+def _turn(what: list[Record] | Ruleset | Decided | Worded | Turn) -> Turn:
     if isinstance(what, list):
         return Turn("bring", "alfa", tuple(what))
+    if isinstance(what, Worded):
+        return Turn("say", word=what)
     if isinstance(what, Ruleset):
         return Turn("rules", ruleset=what)
     return Turn("decide", decision=what) if isinstance(what, Decided) else what

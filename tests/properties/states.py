@@ -224,7 +224,8 @@ def broken(store: Store) -> list[str]:
 
 def _alike_and_apart(db: Db, persons: dict[int, Any]) -> list[str]:
     """Records of equal name and keys that are not in one node, though no decision names them."""
-    named = {row[0] for end in "ab" for row in db.rows(f"SELECT {end} FROM decision WHERE to_seq IS NULL")}
+    where = "to_seq IS NULL AND b IS NOT NULL"
+    named = {row[0] for end in "ab" for row in db.rows(f"SELECT {end} FROM decision WHERE {where}")}
     nodes: dict[tuple[str, bytes], set[int]] = {}
     for number, (name, blob, flags, node, _) in persons.items():
         keys = unpack_keys(bytes(blob))
@@ -318,7 +319,7 @@ def _says_customer(one: Any) -> dict[str, Any]:
         "country": one.country,
         "status": int(one.status == "registered"),
         "manual": int(one.manual),
-        "inactive": 0,
+        "inactive": int(one.inactive),
         "number": one.number or ids.short_number(one.public),
         "crm_id": one.crm_id,
         "joined": one.joined,
@@ -349,6 +350,7 @@ def _says_tally(one: Any, ruleset: Ruleset) -> dict[str, Any]:
         "pub8": ids.pub8(one.public),
         "s_last": (sort_key(one.last_name) if one.last_name else "") or "\uffff",
         "facet": (search.tally_facet(_facet(one), made.gross_orders), frozenset(one.sources)),
+        "inactive": int(one.inactive),
         "ltv": made.ltv.get(home, 0),
         "orders": made.orders,
         "last": made.last,
@@ -371,7 +373,15 @@ def _figures(world: World, ruleset: Ruleset) -> dict[tuple[str, str, int], int]:
         found[name, part, number] = found.get((name, part, number), 0) + value
 
     for one in world.customers:
+        if one.inactive:
+            add("customers", "inactive", 1)
+            continue
         add("customers", "", 1)
+        states = [(channel, *answer) for channel, said in one.consents.items() for answer in said.items()]
+        for state in states:
+            add("consents", ":".join(state), 1)
+        for purpose in {purpose for _, purpose, state in states if state == "granted"}:
+            add("consents", f"any:{purpose}:granted", 1)
         add("customers", f"status:{one.status}", 1)
         for uid in one.sources:
             add("customers", f"source:{uid}", 1)

@@ -148,13 +148,13 @@ MUTANTS = [
     ),
     Mutant(
         "cleared is taken for absent",
-        facts, "effective",
+        facts, "_told",
         "if value is not UNSET:", "if value is not UNSET and value is not None:",
         IN_CROWDS,
     ),
     Mutant(
         "channels tie by arrival",
-        facts, "effective",
+        facts, "_told",
         ", c.rank, c.channel)", ")",
         IN_CROWDS,
     ),

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
-from msgspec import UNSET
+from msgspec import UNSET, to_builtins
 
 from klientela.kit import (
     Address,
@@ -30,7 +30,7 @@ from klientela.kit import (
 )
 from klientela.model.records import Thing
 from klientela.rules.ruleset import RULES, Ruleset, SourceRules
-from klientela.rules.whole import Decided, RecordKey, Said
+from klientela.rules.whole import Decided, RecordKey, Said, Worded
 
 SOURCES = ("alfa", "beta", "gama")
 DAY = 86_400_000_000
@@ -94,6 +94,23 @@ CONSENTS = (
     Consent(channel="email", purpose="promotion", state="granted"),
     Consent(channel="sms", purpose="system", state="granted", basis="import"),
 )
+WORDS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("inactive", {}),
+    ("inactive", {}),
+    ("active", {}),
+    *(
+        ("consent", to_builtins(one))
+        for one in (
+            Consent(
+                channel="email", purpose="promotion", state="granted", at=NOON + DAY, basis="operator", evidence="x"
+            ),
+            Consent(channel="email", purpose="promotion", state="denied", at=NOON + DAY, basis="operator"),
+            Consent(channel="email", purpose="promotion", state="granted", at=NOON + 2 * DAY, basis="bulk"),
+            Consent(channel="post", purpose="promotion", state="granted", at=NOON, basis="bulk"),
+        )
+    ),
+)
+"""What operators say of records: kind and detail."""
 TIMES = (UNSET, None, NOON - 2 * DAY, NOON - DAY, NOON, NOON + 9 * 3_600_000_000)
 STATES = (UNSET, "open", "paid", "cancelled", "returned", "offer", "deleted", "void")
 
@@ -124,11 +141,12 @@ def _defaults(kind: Any) -> list[Any]:
 class Turn:
     """Something that happens on the way; what has no effect on the end is thrown in on purpose."""
 
-    what: str  # bring | import | take back | decide | for_now | withdraw | rules
+    what: str  # bring | import | take back | decide | for_now | withdraw | say | say_for_now | unsay | rules
     source: str = ""
     records: tuple[Record, ...] = ()
     size: int = 250
     decision: Decided | None = None
+    word: Worded | None = None
     ruleset: Ruleset | None = None
     drain: bool = True
 
@@ -137,7 +155,8 @@ class Turn:
             return f"{self.what} {self.source} {short(self.records)} by {self.size}"
         if self.what == "take back":
             return f"take back what was imported into {self.source}{'' if self.drain else ' (left undone)'}"
-        return f"{self.what} {short(self.decision or self.ruleset)}{'' if self.drain else ' (left undone)'}"
+        said = self.decision or self.word or self.ruleset
+        return f"{self.what} {short(said)}{'' if self.drain else ' (left undone)'}"
 
 
 @dataclass(frozen=True)
@@ -159,10 +178,11 @@ class Plan:
     decisions: tuple[Decided, ...]
     ruleset: Ruleset
     ways: tuple[Way, ...]
+    words: tuple[Worded, ...] = ()
 
     def __repr__(self) -> str:
         ways = "".join(f"\n  way {number}: {way!r}" for number, way in enumerate(self.ways, 1))
-        return f"{short(self.ruleset)}, decisions {list(self.decisions)}{ways}"
+        return f"{short(self.ruleset)}, decisions {list(self.decisions)}, words {list(self.words)}{ways}"
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         """How Hypothesis prints it: field by field it were a thousand lines."""
@@ -494,6 +514,12 @@ def _decisions(draw: st.DrawFn, keys: Sequence[RecordKey], most: int) -> tuple[D
     return tuple(Decided(*made) for made in draw(st.lists(pair, min_size=draw(st.integers(0, most)), max_size=most)))
 
 
+@st.composite
+def _words(draw: st.DrawFn, keys: Sequence[RecordKey], most: int) -> tuple[Worded, ...]:
+    word = st.builds(lambda said, key: Worded(said[0], key, said[1]), _some(WORDS), _some(keys))
+    return tuple(draw(st.lists(word, min_size=draw(st.integers(0, most)), max_size=most)))
+
+
 # -- ways --------------------------------------------------------------------------------------------------------------
 
 
@@ -502,6 +528,7 @@ def _way(
     draw: st.DrawFn,
     claims: Sequence[tuple[str, Record]],
     decisions: Sequence[Decided],
+    words: Sequence[Worded],
     final: Ruleset,
     detours: Focus | None,
 ) -> Way:
@@ -516,6 +543,7 @@ def _way(
             records = tuple(record for uid, record in batch if uid == source)
             turns.append(Turn("bring", source, records, size=draw(_some((1, 2, 3, 250)))))
     _insert(turns, draw, [Turn("decide", decision=one, drain=draw(st.booleans())) for one in decisions])
+    _insert(turns, draw, [Turn("say", word=one, drain=draw(st.booleans())) for one in words])
     start = final
     if detours is not None:
         start = draw(rulesets())
@@ -524,6 +552,11 @@ def _way(
         for one in draw(_decisions(_keys(claims), 1)):
             for_now = [Turn(what, decision=one, drain=draw(st.booleans())) for what in ("for_now", "withdraw")]
             _insert(turns, draw, for_now)
+        for word in draw(_words(_keys(claims), 1)):
+            word = word._replace(detail={**word.detail, "note": "for now"})
+            _insert(
+                turns, draw, [Turn(what, word=word, drain=draw(st.booleans())) for what in ("say_for_now", "unsay")]
+            )
         for source, record in draw(st.lists(_some(claims), max_size=1)):
             gone = Gone(entity=_entity(record), external_id=record.external_id)
             turns.insert(draw(st.integers(0, len(turns))), Turn("bring", source, (gone,)))
@@ -560,8 +593,9 @@ def plans(draw: st.DrawFn, most: int = 6, foci: Sequence[Focus] = FOCI) -> Plan:
     claims = draw(_claims(most, focus))
     ruleset = draw(rulesets(focus.guests))
     decisions = draw(_decisions(_keys(claims), 3))
+    words = draw(_words(_keys(claims), 3))
     ways = (
-        draw(_way(claims, decisions, ruleset, detours=focus)),
-        draw(_way(claims, decisions, ruleset, detours=None)),
+        draw(_way(claims, decisions, words, ruleset, detours=focus)),
+        draw(_way(claims, decisions, words, ruleset, detours=None)),
     )
-    return Plan(claims, decisions, ruleset, ways)
+    return Plan(claims, decisions, ruleset, ways, words)

@@ -24,8 +24,8 @@ COLUMNS = (
 )  # fmt: skip
 """The columns of `customer` after its id, as rows are read and written here."""
 
-PUB, PUB8, STATUS, INACTIVE, JOINED, SOURCES, HAY, FACET = (
-    COLUMNS.index(c) for c in ("pub", "pub8", "status", "inactive", "joined", "sources", "hay", "facet")
+PUB, PUB8, STATUS, INACTIVE, JOINED, SOURCES, CONSENTS, HAY, FACET = (
+    COLUMNS.index(c) for c in ("pub", "pub8", "status", "inactive", "joined", "sources", "consents", "hay", "facet")
 )
 LAST_OF_ALL = "\uffff"
 
@@ -121,6 +121,18 @@ def sources_of(row: Sequence[Any]) -> list[int]:
     """The sources of a row."""
     text: str = row[SOURCES]
     return list(map(int, text[1:-1].split(","))) if len(text) > 2 else []
+
+
+def answers_of(row: Sequence[Any]) -> list[str]:
+    """The parts of the figure `consents` that a row counts in: each answer, and each purpose granted by any channel."""
+    text: str | None = row[CONSENTS]
+    if text is None:
+        return []
+    answers = [
+        (channel, purpose, state) for channel, said in json.loads(text).items() for purpose, state in said.items()
+    ]
+    granted = {purpose for _, purpose, state in answers if state == "granted"}
+    return [*map(":".join, answers), *(f"any:{purpose}:granted" for purpose in sorted(granted))]
 
 
 def _key(name: str | None) -> str:

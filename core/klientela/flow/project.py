@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from klientela.flow import listrow, tally
-from klientela.flow.listrow import FACET, HAY, INACTIVE, JOINED, PUB8, SOURCES, STATUS, Row, sources_of
+from klientela.flow.listrow import (
+    CONSENTS,
+    FACET,
+    HAY,
+    INACTIVE,
+    JOINED,
+    PUB8,
+    SOURCES,
+    STATUS,
+    Row,
+    answers_of,
+    sources_of,
+)
 from klientela.flow.tally import Days, Tally
 from klientela.flow.values import Change, Moved, Resolution, Written
 from klientela.rules.identity import Handle
@@ -158,18 +170,18 @@ class Projected:
                 row, s_last = self._row(change)
                 fresh_rows.append((change.customer, *row))
                 facet = search.tally_facet(row[FACET], 0)
-                born_tallies.append((change.customer, row[PUB8], s_last, facet))
+                born_tallies.append((change.customer, row[PUB8], s_last, facet, row[INACTIVE]))
         db.delete(t.customer, [(c,) for c in gone])
         db.delete(t.tally, [(c,) for c in gone])
         db.insert(t.customer, ("id", *listrow.COLUMNS), fresh_rows)
         db.update(t.customer, listrow.COLUMNS, changed_rows)
         self._write_tallies(now, tallies, keys)
-        db.insert(t.tally, ("id", "pub8", "s_last", "facet"), born_tallies)
+        db.insert(t.tally, ("id", *tally.KEYS), born_tallies)
         self._postings_and_search(gone, fresh_rows, changed_rows)
         rows = (*gone, *(row[0] for row in fresh_rows), *(row[-1] for row in changed_rows))
         bitmaps.touch(db, rows, (*now, *added.customers))
         self._count_rows(gone, fresh_rows, changed_rows)
-        self._count_tallies(gone, now, tallies, added)
+        self._count_tallies(gone, now, tallies, keys, added)
         self._count_orders(moved)
         if self.figures:
             db.upsert(
@@ -188,17 +200,17 @@ class Projected:
 
     def _list(
         self, changes: dict[int, Change], shown: dict[int, bool], involved: set[int]
-    ) -> tuple[list[int], list[Row], list[Row], dict[int, tuple[int, str, int]]]:
+    ) -> tuple[list[int], list[Row], list[Row], dict[int, Row]]:
         """Rows to delete, to insert (id first) and to update (id last), and what tallies repeat of each row."""
         self._load_rows(involved)
         fresh_rows: list[Row] = []
         changed_rows: list[Row] = []
-        keys: dict[int, tuple[int, str, int]] = {}
+        keys: dict[int, Row] = {}
         for number, change in changes.items():
             if not shown[number]:
                 continue
             row, s_last = self._row(change)
-            keys[number] = (row[PUB8], s_last, row[FACET])
+            keys[number] = (row[PUB8], s_last, row[FACET], row[INACTIVE])
             old = self.old_rows.get(number)
             if old is None:
                 fresh_rows.append((number, *row))
@@ -226,7 +238,7 @@ class Projected:
         now = {number: self._base(change, tallies, fresh) for number, change in changes.items() if shown[number]}
         for number in only_orders:
             if number in tallies:
-                now[number] = Tally.of(tallies[number][3:])
+                now[number] = Tally.of(tallies[number][tally.FIRST :])
         self._count(moved, customers, now)
         again = [number for number, figures in now.items() if figures.recount]
         if again:
@@ -287,15 +299,15 @@ class Projected:
 
     def _base(self, change: Change, tallies: dict[int, tuple[Any, ...]], fresh: set[int]) -> Tally:
         """The figures before this page's orders: of the old customers together, or to be read anew."""
-        tally = Tally()
+        figures = Tally()
         newcomers = self._newcomers(change)
         known = all(c in tallies for c in change.olds)
         if self.out.force or not change.whole or not known or any(record not in fresh for record in newcomers):
-            tally.recount = True
-            return tally
+            figures.recount = True
+            return figures
         for customer in change.olds:
-            tally.join(Tally.of(tallies[customer][3:]))
-        return tally
+            figures.join(Tally.of(tallies[customer][tally.FIRST :]))
+        return figures
 
     def _newcomers(self, change: Change) -> list[int]:
         if not change.moved:
@@ -375,22 +387,22 @@ class Projected:
         self,
         now: dict[int, Tally],
         tallies: dict[int, Row],
-        keys: dict[int, tuple[int, str, int]],
+        keys: dict[int, Row],
     ) -> None:
         days = self.projector.days
         fresh, money, figures, full = [], [], [], []
         for number in sorted(now):
             row = now[number].row(days)
             old = tallies.get(number)
-            pub8, s_last, bits = keys[number] if number in keys else tallies[number][:3]
-            key = (pub8, s_last, search.tally_facet(bits, now[number].gross_orders))
+            pub8, s_last, bits, inactive = keys[number] if number in keys else tallies[number][: tally.FIRST]
+            key = (pub8, s_last, search.tally_facet(bits, now[number].gross_orders), inactive)
             if old is None:
                 fresh.append((number, *key, *row))
-            elif old[:3] != key:
+            elif old[: tally.FIRST] != key:
                 full.append((*key, *row, number))
-            elif old[3:] == row:
+            elif (stood := old[tally.FIRST :]) == row:
                 continue
-            elif old[4:7] == row[1:4] and old[8:] == row[5:]:
+            elif stood[1:4] == row[1:4] and stood[5:] == row[5:]:
                 money.append((row[0], row[4], number))  # only sums moved: the other indexes stay untouched
             else:
                 figures.append((*row, number))
@@ -434,13 +446,17 @@ class Projected:
         self.figures[key] = self.figures.get(key, 0) + value
 
     def _count_rows(self, gone: list[int], fresh: list[Row], changed: list[Row]) -> None:
-        """Customers in all, by status, by source, by the day they joined; alike rows are counted together."""
+        """Customers in all, by status, by source, by the day they joined, by their answers; alike rows are counted
+        together. Those marked inactive count nowhere else (R41)."""
         alike: dict[tuple[int, int, str, int | None], int] = {}
         day_of = self.projector.days.day
 
         def count(row: Row, sign: int) -> None:
             kind = (row[INACTIVE], row[STATUS], row[SOURCES], day_of(row[JOINED]))
             alike[kind] = alike.get(kind, 0) + sign
+            if row[CONSENTS] is not None and not row[INACTIVE]:
+                for part in answers_of(row):
+                    self._figure("consents", part, sign)
 
         for number in gone:
             count(self.old_rows[number], -1)
@@ -461,17 +477,22 @@ class Projected:
                 self._figure("joined", "", value, joined)
 
     def _count_tallies(
-        self, gone: list[int], now: dict[int, Tally], tallies: dict[int, Row], added: tally.Added
+        self,
+        gone: list[int],
+        now: dict[int, Tally],
+        tallies: dict[int, Row],
+        keys: dict[int, Row],
+        added: tally.Added,
     ) -> None:
+        """Buyers and what they bought, of the customers that are not marked inactive (R41)."""
         ltv, once, again = added.ltv, added.once, added.again
-        for number in gone:
-            if number in tallies and (orders := tallies[number][4]):
-                ltv, once, again = ltv - tallies[number][3], once - 1, again - (orders > 1)
-        for number, figures in now.items():
+        for number in (*gone, *now):
             old = tallies.get(number)
-            if old is not None and (orders := old[4]):
-                ltv, once, again = ltv - old[3], once - 1, again - (orders > 1)
-            if figures.orders:
+            if old is not None and not old[tally.MARKED] and (orders := old[tally.ORDERS]):
+                ltv, once, again = ltv - old[tally.LTV], once - 1, again - (orders > 1)
+        for number, figures in now.items():
+            inactive = (keys[number] if number in keys else tallies[number])[tally.MARKED]
+            if figures.orders and not inactive:
                 ltv, once, again = ltv + figures.ltv, once + 1, again + (figures.orders > 1)
         for name, part, value in (("ltv", "", ltv), ("buyers", "1", once), ("buyers", "2", again)):
             self._figure(name, part, value)

@@ -646,6 +646,7 @@ def absorbs(whole: Summary, one: Summary, canon: Canon, created: int | None) -> 
     if (
         (whole.guest and not one.guest)
         or (whole.registered and not one.registered)
+        or (whole.inactive and not one.inactive)
         or whole.canon == canon != one.canon
     ):
         return False

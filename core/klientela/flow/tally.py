@@ -18,8 +18,13 @@ from klientela.store.database import Db
 
 FIGURES = ("ltv", "orders", "last", "last_day", "gross", "gross_orders", "gross_last", "gross_day", "tests", "other",
            "scanned")  # fmt: skip
-COLUMNS = ("pub8", "s_last", "facet", *FIGURES)
-"""The columns of `tally` after its id, as rows are read and written here."""
+KEYS = ("pub8", "s_last", "facet", "inactive")
+COLUMNS = (*KEYS, *FIGURES)
+"""The columns of `tally` after its id, as rows are read and written here: what it repeats of the row, then figures."""
+
+MARKED, FIRST = KEYS.index("inactive"), len(KEYS)
+LTV, ORDERS = FIRST + FIGURES.index("ltv"), FIRST + FIGURES.index("orders")
+"""Places in such a row; `FIRST` is where the figures begin."""
 
 _MANY_DAYS = 20_000
 
@@ -175,7 +180,7 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
     rows, money = [], []
     all_ltv = once = again = 0
     customers = []
-    for number, facet, had, last, gross_last in _standing(db, sorted(plain)):
+    for number, facet, had, last, gross_last, inactive in _standing(db, sorted(plain)):
         customers.append(number)
         ltv = orders = gross = gross_orders = 0
         for item in plain.pop(number):
@@ -196,12 +201,12 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
                 gross_orders += 1
                 if placed is not None and (gross_last is None or placed > gross_last):
                     gross_last = placed
-        all_ltv += ltv
+        all_ltv += 0 if inactive else ltv
         if not orders and not gross_orders:
             if ltv or gross:
                 money.append((ltv, gross, number))  # of the orders of the list only that by sum is touched
             continue
-        if orders:
+        if orders and not inactive:
             once += not had
             again += had < 2 <= had + orders
         last_day = days.day(last)
@@ -234,4 +239,6 @@ def _only_adds(item: Moved, currency: str) -> bool:
 def _standing(db: Db, owners: list[int]) -> list[tuple[Any, ...]]:
     if not owners:
         return []
-    return db.rows(f"SELECT id, facet, orders, last, gross_last FROM tally WHERE id {db.among}", (db.pack(owners),))
+    return db.rows(
+        f"SELECT id, facet, orders, last, gross_last, inactive FROM tally WHERE id {db.among}", (db.pack(owners),)
+    )

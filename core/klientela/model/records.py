@@ -65,7 +65,7 @@ class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     state: Literal["granted", "denied"]
     at: Time | None = None
     address: str | None = None  # the e-mail or phone it is about
-    basis: Literal["shop", "import", "operator"] = "shop"
+    basis: Literal["shop", "import", "operator", "bulk"] = "shop"  # bulk: an operator, of many at once
     evidence: str | None = None
 
 

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from klientela.model.records import Address, Consent, Person
 
-EDIT, PIN, TAG, CONSENT, INACTIVE = "edit", "pin", "tag", "consent", "inactive"
-KINDS = (EDIT, PIN, TAG, CONSENT, INACTIVE)
+EDIT, PIN, TAG, CONSENT, INACTIVE, ACTIVE = "edit", "pin", "tag", "consent", "inactive", "active"
+KINDS = (EDIT, PIN, TAG, CONSENT, INACTIVE, ACTIVE)
 """The kinds of decisions that say something of a record."""
 
 UNIT_OF = {
@@ -32,7 +32,7 @@ class Say(NamedTuple):
     """One decision about a record.
 
     `detail` by kind: edit and pin `{"field", "value"}` (an address is a value as a whole, None clears), tag `{"tag"}`,
-    consent the fields of a `Consent`, inactive `{}`.
+    consent the fields of a `Consent`, inactive and active (which takes the mark off again) `{}`.
     """
 
     kind: str
@@ -55,8 +55,8 @@ def fold(external_id: str, entity: str, says: Iterable[Say]) -> Person | None:
             tags.add(said["tag"])
         elif kind == CONSENT:
             consents.append(msgspec.convert(said, Consent))
-        elif kind == INACTIVE:
-            inactive = True
+        elif kind in (INACTIVE, ACTIVE):
+            inactive = kind == INACTIVE
     if "address" in values:
         place = values.pop("address")
         values["addresses"] = [msgspec.convert(place, Address)] if place else []
@@ -95,4 +95,4 @@ def lay_over(person: Person, hand: Person) -> Person:
     return replace(person, **values)
 
 
-__all__ = ["CONSENT", "EDIT", "INACTIVE", "KINDS", "PIN", "TAG", "UNIT_OF", "Say", "fold", "lay_over"]
+__all__ = ["ACTIVE", "CONSENT", "EDIT", "INACTIVE", "KINDS", "PIN", "TAG", "UNIT_OF", "Say", "fold", "lay_over"]

@@ -189,7 +189,7 @@ def _consents(made: Summary, person: Person) -> None:
         now: tuple[Instant | None, Instant | None, bool]
         if event.state == "denied":
             now = (event.at if event.at is not None else NEVER, None, False)
-        elif event.basis == "import":
+        elif event.basis in ("import", "bulk"):
             now = (None, None, True)
         else:
             now = (None, event.at if event.at is not None else -NEVER, False)

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, NamedTuple
 
-from msgspec import UNSET
+from msgspec import UNSET, convert
 from msgspec.structs import replace
 
 from klientela.model.instants import Instant
-from klientela.model.records import Checkout, Order, Person, Thing
+from klientela.model.records import Address, Checkout, Consent, Order, Person, Thing
 from klientela.rules import carriers as carriage
 from klientela.rules import guests, precedence, things
+from klientela.rules.hand import UNIT_OF
 from klientela.rules.identity import Clustering, Link, Node, cluster
 from klientela.rules.precedence import Member, Summary
 from klientela.rules.publish import (
@@ -78,6 +79,15 @@ class Decided(NamedTuple):
     kind: str
     a: RecordKey
     b: RecordKey
+
+
+class Worded(NamedTuple):
+    """What an operator says of one record, oldest first: edit and pin {"field", "value"}, tag {"tag"}, consent (an
+    event), inactive and active {} (R38, R42, R45). More in `detail` means nothing."""
+
+    kind: str
+    key: RecordKey
+    detail: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -187,9 +197,15 @@ class World:
         raise KeyError(key)
 
 
-def whole(claims: Iterable[Said], decisions: Sequence[Decided], ruleset: Ruleset, public_id: PublicId) -> World:
-    """The state that these claims, decisions and rules make, in whatever order they are given."""
-    live = _by_record(claims)
+def whole(
+    claims: Iterable[Said],
+    decisions: Sequence[Decided],
+    ruleset: Ruleset,
+    public_id: PublicId,
+    words: Sequence[Worded] = (),
+) -> World:
+    """The state that these claims, decisions and rules make, in whatever order the claims are given."""
+    live = _by_record([*claims, *_claimed(words)])
     facts = {key: effective(said) for key, said in live.items() if any(one.channel != OPERATOR for one in said)}
     told = {key: fact for key, fact in facts.items() if isinstance(fact, Person)}
     states, unmatched = _orders(facts, told, ruleset)
@@ -210,7 +226,8 @@ def whole(claims: Iterable[Said], decisions: Sequence[Decided], ruleset: Ruleset
         tuple(sorted((key for h in group for key in twins[named[h]]), key=lambda k: persons[k].canon))
         for group in result.clusters
     ]
-    connected = {key[0] for key in (*facts, *(key for one in decisions for key in (one.a, one.b)))}
+    named_too = [*(key for one in decisions for key in (one.a, one.b)), *(one.key for one in words)]
+    connected = {key[0] for key in (*facts, *named_too)}
     hung = things.hung(facts, connected)
     customers = [
         _customer(members, persons, states, hung, ruleset, public_id)
@@ -283,6 +300,31 @@ def effective(claims: Sequence[Said]) -> Any:
     if isinstance(first, Person):
         values["entity"] = first.entity
     return corrected(kind(external_id=first.external_id, version=order[0].version, **values), by_operators)
+
+
+def _claimed(words: Sequence[Worded]) -> list[Said]:
+    """What operators say of each record, as one claim of theirs: of a field and of the mark the newest word holds, tags
+    and consents are all of them."""
+    found = []
+    for key in dict.fromkeys(word.key for word in words):
+        mine = [word for word in words if word.key == key]
+        fields = {word.detail["field"]: word for word in mine if word.kind in ("edit", "pin")}
+        says: dict[str, Any] = {name: word.detail["value"] for name, word in fields.items() if name != "address"}
+        if "address" in fields:
+            place = fields["address"].detail["value"]
+            says["addresses"] = [convert(place, Address)] if place else []
+        if any(word.kind == "pin" for word in fields.values()):
+            says["pinned"] = sorted({UNIT_OF[name] for name, word in fields.items() if word.kind == "pin"})
+        if any(word.kind == "tag" for word in mine):
+            says["tags"] = [word.detail["tag"] for word in mine if word.kind == "tag"]
+        if any(word.kind == "consent" for word in mine):
+            says["consents"] = [convert(word.detail, Consent) for word in mine if word.kind == "consent"]
+        marks = [word.kind for word in mine if word.kind in ("inactive", "active")]
+        if marks and marks[-1] == "inactive":
+            says["inactive"] = True
+        person = Person(external_id=key[2], entity=key[1], **says)  # type: ignore[arg-type]
+        found.append(Said(*key, OPERATOR, None, 0, person))
+    return found
 
 
 def corrected(fact: Any, claims: Iterable[Said]) -> Any:

@@ -120,9 +120,9 @@ _HOLDS: tuple[tuple[str, str, str, str], ...] = (
     (
         "figures",
         "the numbers of buyers and their revenue are kept right",
-        "SELECT abs((SELECT COALESCE(sum(ltv), 0) FROM tally WHERE orders > 0) - {ltv}) + "
-        "abs((SELECT count(*) FROM tally WHERE orders > 0) - {buyers}) + "
-        "abs((SELECT count(*) FROM tally WHERE orders > 1) - {repeat})",
+        "SELECT abs((SELECT COALESCE(sum(ltv), 0) FROM tally WHERE orders > 0 AND inactive = 0) - {ltv}) + "
+        "abs((SELECT count(*) FROM tally WHERE orders > 0 AND inactive = 0) - {buyers}) + "
+        "abs((SELECT count(*) FROM tally WHERE orders > 1 AND inactive = 0) - {repeat})",
         "the stored numbers of buyers and their revenue are {} off",
     ),
     (
