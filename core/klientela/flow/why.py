@@ -99,12 +99,12 @@ class Opener:
         return sorted(made, key=lambda record: record.canon)
 
     def _decisions(self, records: Sequence[Record]) -> list[dict[str, Any]]:
-        """Active decisions that name one of the records."""
+        """Active decisions on pairs that name one of the records; what is said of a record alone joins and parts nobody."""
         db = self.db
         packed = db.pack([record.id for record in records])
         rows = db.rows(
             "SELECT d.from_seq, x.at, x.actor, d.kind, d.a, d.b, d.detail FROM decision d "
-            "LEFT JOIN txn x ON x.seq = d.from_seq WHERE d.to_seq IS NULL "
+            "LEFT JOIN txn x ON x.seq = d.from_seq WHERE d.to_seq IS NULL AND d.b IS NOT NULL "
             f"AND (d.a {db.among} OR d.b {db.among}) ORDER BY d.id",
             (packed, packed),
         )

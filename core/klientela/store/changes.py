@@ -1,8 +1,8 @@
-"""What changed of somebody's records, when and through what: a view over closed claims (R39)."""
+"""What changed of a customer, when and through whom: a view over closed claims and over decisions (R39)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -10,103 +10,251 @@ import msgspec
 from msgspec import UNSET
 
 from klientela.model.instants import iso
+from klientela.rules import hand
 from klientela.store import facts
 from klientela.store.database import Db
-from klientela.store.facts import SourceRow
-from klientela.store.tables import ENTITIES
+from klientela.store.facts import Claim, SourceRow
+from klientela.store.locate import record_keys
+from klientela.store.spoken import CANNOT, MUST, NOTE, REMARK, Change, Spoken, changes
 
 _SILENT = frozenset(("external_id", "version", "channel", "entity", "checkout_token"))
+_FIELD = {
+    hand.TAG: "tags",
+    hand.CONSENT: "consents",
+    REMARK: "remark",
+    NOTE: "note",
+    MUST: "records",
+    CANNOT: "records",
+}
+"""The field that a kind of decision changes; edits and pins name theirs, the others are marks."""
 
 
-class _Claim(NamedTuple):
-    seq: int
+class History(NamedTuple):
+    """`lines`, newest first: `{"seq", "at", "run", "actor", "record", "channel", "decision", "undone", "field", "old",
+    "new"}`. `version`: the newest change that touched any of the records (R40b). `changes`: all changes by number."""
+
+    lines: list[dict[str, Any]]
+    version: int
+    changes: Mapping[int, Change]
+
+
+class _Told(NamedTuple):
+    """What a channel said from one change on until another (None: it still does). A body that an erasure emptied is
+    None."""
+
+    since: int
+    until: int | None
     gone: bool
-    fact: Any  # None where an erasure emptied it
+    version: int | None
+    body: bytes | None
 
 
-def history(db: Db, records: Sequence[int], sources: Mapping[int, SourceRow]) -> list[dict[str, Any]]:
-    """Every change of a field that a source or an operator made, newest first.
+class _Line(NamedTuple):
+    seq: int
+    record: int
+    channel: str | None
+    field: str
+    old: Any
+    new: Any
+    decision: str | None = None
+    undone: bool = False
+    reason: str | None = None
 
-    `{"at", "run", "actor", "record", "channel", "field", "old", "new"}`; a field that a claim says nothing about did
-    not change. `gone` is a field too.
+
+def history(db: Db, records: Sequence[int], sources: Mapping[int, SourceRow], said: Sequence[Spoken]) -> History:
+    """Everything that changed of some person records of one customer: what sources said otherwise than before, what
+    operators said and took back (both are lines), and the orders of these records.
+
+    A field that a claim says nothing about did not change; `gone` is a field too. `said` are the decisions that name
+    one of the records.
     """
-    packed = db.pack(records)
-    known = {
-        row[0]: row[1:]
-        for row in db.rows(
-            "SELECT r.id, r.source, r.entity, r.ext, r.channel, r.seq, r.gone, r.body FROM record r "
-            f"WHERE r.id {db.among}",
-            (packed,),
-        )
+    past = _Past(db, records)
+    lines = [*past.by_sources(), *past.by_operators(said)]
+    bought = _Past(db, past.orders())
+    lines += [*bought.by_sources(), *bought.placed()]
+    version = max(past.newest(), bought.newest(), *(max(word.since, word.until or 0) for word in said), 0)
+    known = changes(db, {line.seq for line in lines} | {word.since for word in said})
+    keys = record_keys(db, {line.record for line in lines})
+    found = sorted(lines, key=lambda line: (-line.seq, keys[line.record], line.field, line.undone))
+    return History([_shown(line, keys[line.record], known.get(line.seq)) for line in found], version, known)
+
+
+def _shown(line: _Line, key: str, change: Change | None) -> dict[str, Any]:
+    return {
+        "seq": line.seq,
+        "at": None if change is None or change.at is None else iso(change.at),
+        "run": None if change is None else change.run,
+        "actor": None if change is None else change.actor,
+        "record": key,
+        "channel": line.channel,
+        "decision": line.decision,
+        "undone": line.undone,
+        "field": line.field,
+        "old": line.old,
+        "new": line.new,
+        **({} if line.reason is None else {"reason": line.reason}),
     }
-    told: dict[tuple[int, int], list[_Claim]] = {}
-    for record, channel, seq, gone, body in db.rows(
-        "SELECT c.record, c.channel, c.from_seq, c.gone, c.body FROM claim c "
-        f"WHERE c.record {db.among} ORDER BY c.record, c.channel, c.from_seq",
-        (packed,),
-    ):
-        told.setdefault((record, channel), []).append(_claim(known[record][1], seq, gone, body))
-    for record, channel in list(told):
-        _, entity, _, own, seq, gone, body = known[record]
-        if channel == own:
-            told[record, channel].append(_claim(entity, seq, gone, body))
-    made = []
-    for (record, channel), claims in told.items():
-        for old, new in pairwise(claims):
-            made += [(new.seq, record, channel, *change) for change in _differences(old, new)]
-    return _spoken(db, made, known, sources)
 
 
-def _claim(entity: int, seq: int, gone: int, body: bytes | None) -> _Claim:
-    return _Claim(seq, bool(gone), None if body is None else facts.decode(entity, body))
+class _Past:
+    """What was ever said of some records."""
+
+    def __init__(self, db: Db, records: Sequence[int]) -> None:
+        self.db = db
+        self.records = records
+        packed = db.pack(records)
+        self.entity: dict[int, int] = {}
+        self.seq: dict[int, int] = {}
+        own: dict[int, tuple[int | None, _Told]] = {}
+        for number, entity, channel, seq, gone, version, body in db.rows(
+            f"SELECT id, entity, channel, seq, gone, version, body FROM record WHERE id {db.among}", (packed,)
+        ):
+            self.entity[number], self.seq[number] = entity, seq
+            if body is not None:
+                own[number] = (channel, _Told(seq, None, bool(gone), version, body))
+        self.told: dict[int, dict[int | None, list[_Told]]] = {}
+        for record, channel, since, until, gone, version, body in db.rows(
+            "SELECT record, channel, from_seq, to_seq, gone, version, body FROM claim "
+            f"WHERE record {db.among} ORDER BY record, channel, from_seq",
+            (packed,),
+        ):
+            told = _Told(since, until, bool(gone), version, body)
+            self.told.setdefault(record, {}).setdefault(channel, []).append(told)
+        for record, (channel, one) in own.items():
+            self.told.setdefault(record, {}).setdefault(channel, []).append(one)
+        self._channels: dict[int | None, tuple[int, str]] | None = None
+
+    @property
+    def channels(self) -> dict[int | None, tuple[int, str]]:
+        """Rank and name of each channel; None is that of guest rows, which their order tells."""
+        if self._channels is None:
+            rows = self.db.rows("SELECT id, rank, name FROM channel")
+            self._channels = {None: (0, ""), **{number: (rank, name) for number, rank, name in rows}}
+        return self._channels
+
+    def newest(self) -> int:
+        """The newest change of any of the records."""
+        return max(
+            (
+                number
+                for channels in self.told.values()
+                for told in channels.values()
+                for one in told
+                for number in (one.since, one.until or 0)
+            ),
+            default=0,
+        )
+
+    # -- sources -----------------------------------------------------------------------------------------------------
+
+    def by_sources(self) -> Iterator[_Line]:
+        """What channels said otherwise than they had before."""
+        for record, channels in self.told.items():
+            for channel, told in channels.items():
+                if len(told) < 2 or self.channels[channel][1] == facts.OPERATOR:
+                    continue
+                for old, new in pairwise(told):
+                    for field, before, after in self._differences(record, old, new):
+                        yield _Line(new.since, record, self.channels[channel][1], field, before, after)
+
+    def _differences(self, record: int, old: _Told, new: _Told) -> Iterator[tuple[str, Any, Any]]:
+        if old.gone != new.gone:
+            yield "gone", old.gone, new.gone
+        if old.body is None or new.body is None:
+            return
+        before, after = (facts.decode(self.entity[record], one.body) for one in (old, new) if one.body is not None)
+        for name in after.__struct_fields__:
+            stood, stands = getattr(before, name), getattr(after, name)
+            if name not in _SILENT and stands is not UNSET and stood != stands:
+                yield name, _plain(stood), _plain(stands)
+
+    # -- orders ------------------------------------------------------------------------------------------------------
+
+    def orders(self) -> list[int]:
+        """The orders of these records."""
+        return [
+            row[0]
+            for row in self.db.rows(
+                f"SELECT id FROM orders WHERE owner {self.db.among} ORDER BY id", (self.db.pack(self.records),)
+            )
+        ]
+
+    def placed(self) -> Iterator[_Line]:
+        """The first time we heard of each of these orders (C25)."""
+        numbers: dict[int, str] = dict(
+            self.db.rows(
+                f"SELECT o.id, COALESCE(o.number, r.ext) FROM orders o JOIN record r ON r.id = o.id "
+                f"WHERE o.id {self.db.among}",
+                (self.db.pack(self.records),),
+            )
+        )
+        for record, channels in self.told.items():
+            since, channel = min((told[0].since, self.channels[channel][1]) for channel, told in channels.items())
+            yield _Line(since, record, channel, "order", None, numbers[record])
+
+    # -- operators ---------------------------------------------------------------------------------------------------
+
+    def by_operators(self, said: Sequence[Spoken]) -> Iterator[_Line]:
+        """Every decision, and once more where it was taken back."""
+        remarks = [word for word in said if word.kind == REMARK]
+        others = record_keys(self.db, {number for word in said for number in (word.record, word.other) if number})
+        for word in said:
+            for seq in (word.since, word.until):
+                if seq is None:
+                    continue
+                undone = seq == word.until
+                change = self._change(word, seq, remarks, others)
+                if change is not None:
+                    record, field, old, new = change
+                    reason = word.detail.get("reason") if word.other is not None else None
+                    yield _Line(seq, record, facts.OPERATOR, field, old, new, word.kind, undone, reason)
+
+    def _change(
+        self, word: Spoken, seq: int, remarks: Sequence[Spoken], others: Mapping[int, str]
+    ) -> tuple[int, str, Any, Any] | None:
+        """The record, the field, what stood before the change and what stands after it."""
+        field = _FIELD.get(word.kind, word.detail.get("field", "inactive"))
+        undone = seq == word.until
+        if word.kind in (MUST, CANNOT):
+            pair = [number for number in (word.record, word.other) if number is not None]
+            mine, other = pair if pair[0] in self.entity else reversed(pair)
+            made = (None, others[other]) if (word.kind == MUST) != undone else (others[other], None)
+            return mine, field, *made
+        if word.kind == REMARK:
+            return word.record, field, _standing(remarks, seq - 1), _standing(remarks, seq)
+        if word.kind in (NOTE, hand.CONSENT):
+            said = word.detail["text"] if word.kind == NOTE else dict(word.detail)
+            return word.record, field, *((said, None) if undone else (None, said))
+        if word.kind not in hand.KINDS:
+            return None
+        return word.record, field, self._value(word.record, field, seq - 1), self._value(word.record, field, seq)
+
+    def _value(self, record: int, field: str, seq: int) -> Any:
+        """A field of the record as it was right after a change, as all its channels together told it."""
+        claims = [
+            Claim(one.version, *self.channels[channel], facts.decode(self.entity[record], one.body))
+            for channel, told in self.told.get(record, {}).items()
+            for one in told
+            if one.body is not None
+            and (channel is None or (one.since <= seq and (one.until is None or one.until > seq)))
+        ]
+        fact = facts.effective(claims)[1] if claims else None
+        if fact is None:
+            return None
+        if field == "address":
+            places = fact.addresses if fact.addresses is not UNSET else None
+            return _plain(places[0]) if places else None
+        return _plain(getattr(fact, field))
 
 
-def _differences(old: _Claim, new: _Claim) -> list[tuple[str, Any, Any]]:
-    found: list[tuple[str, Any, Any]] = []
-    if old.gone != new.gone:
-        found.append(("gone", old.gone, new.gone))
-    if old.fact is None or new.fact is None:
-        return found
-    for name in new.fact.__struct_fields__:
-        before, after = getattr(old.fact, name), getattr(new.fact, name)
-        if name not in _SILENT and after is not UNSET and before != after:
-            found.append((name, _plain(before), _plain(after)))
-    return found
+def _standing(remarks: Iterable[Spoken], seq: int) -> str | None:
+    """The remark that stood right after a change: the newest that held."""
+    held = [word for word in remarks if word.held_at(seq)]
+    return (held[-1].detail["text"] or None) if held else None
 
 
 def _plain(value: Any) -> Any:
     return None if value is UNSET else msgspec.to_builtins(value)
 
 
-def _spoken(
-    db: Db,
-    changes: list[tuple[int, int, int, str, Any, Any]],
-    known: Mapping[int, tuple[Any, ...]],
-    sources: Mapping[int, SourceRow],
-) -> list[dict[str, Any]]:
-    steps = {
-        row[0]: row[1:]
-        for row in db.rows(
-            f"SELECT seq, at, run, actor FROM txn WHERE seq {db.among}", (db.pack({c[0] for c in changes}),)
-        )
-    }
-    channels: dict[int, str] = dict(
-        db.rows(f"SELECT id, name FROM channel WHERE id {db.among}", (db.pack({c[2] for c in changes}),))
-    )
-    made = []
-    for seq, record, channel, name, old, new in sorted(changes, key=lambda c: (-c[0], c[1], c[3])):
-        source, entity, ext = known[record][:3]
-        at, run, actor = steps.get(seq, (None, None, None))
-        made.append(
-            {
-                "at": None if at is None else iso(at),
-                "run": run,
-                "actor": actor,
-                "record": f"{sources[source].label}/{ENTITIES[entity]}/{ext}",
-                "channel": channels.get(channel),
-                "field": name,
-                "old": old,
-                "new": new,
-            }
-        )
-    return made
+__all__ = ["History", "history"]

@@ -277,8 +277,8 @@ def alike(one: Loaded, other: Loaded) -> bool:
     )
 
 
-def load(db: Db, ids: Iterable[int]) -> dict[int, Loaded]:
-    """The effective facts of some records."""
+def load(db: Db, ids: Iterable[int], *, hands: bool = True) -> dict[int, Loaded]:
+    """The effective facts of some records. `hands`: with what operators say of them."""
     wanted = list(ids)
     if not wanted:
         return {}
@@ -302,7 +302,9 @@ def load(db: Db, ids: Iterable[int]) -> dict[int, Loaded]:
             live = others.get(number, [])
             if body is not None:
                 live = [*live, (channel, version, body)]
-            claims = [Claim(v, *channels[c], decode(entity, b)) for c, v, b in live]
+            claims = [
+                Claim(v, *channels[c], decode(entity, b)) for c, v, b in live if hands or channels[c][1] != OPERATOR
+            ]
             newest, fact = effective(claims) if claims else (None, None)
             result[number] = Loaded(number, source, entity, ext, newest, gone, fact)
     return result

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
 from klientela.errors import UnknownThing
@@ -13,21 +12,21 @@ from klientela.model.instants import iso
 from klientela.model.records import Address, Person
 from klientela.rules import precedence
 from klientela.rules.names import compatible
-from klientela.rules.precedence import Member, Summary, merge, summary
+from klientela.rules.precedence import Summary
 from klientela.rules.publish import ADDRESS, EMAIL, NUMBER, PHONE, RULE_OF
 from klientela.rules.rates import Rates
-from klientela.rules.ruleset import Ruleset
-from klientela.store import facts, ids, rows
+from klientela.store import ids, notes, rows
 from klientela.store.changes import history
 from klientela.store.database import Db
 from klientela.store.enclosures import enclosures
-from klientela.store.facts import Loaded, SourceRow
+from klientela.store.facts import SourceRow
 from klientela.store.identity import unpack_keys
 from klientela.store.locate import locate
+from klientela.store.provenance import Members, provenance
 from klientela.store.purchases import Settled, averages, checkouts_of, orders_of, purchases
+from klientela.store.spoken import spoken
 from klientela.store.tables import ENTITIES
 
-_SUMMARY = msgspec.msgpack.Decoder(Summary)
 SHARED_WITH = 50
 """How many others a profile names for a shared value."""
 
@@ -44,12 +43,17 @@ def profile(db: Db, customer: int, view: rows.View, *, key: bytes, rates: Rates 
     if not found:
         raise UnknownThing("no customer has this id any more", hint="`klientela customers --search NAME` finds people")
     row = found[0]
-    members = _Members.read(db, customer, by.sources)
+    members = Members.read(db, customer, by.sources)
     made = members.summary
-    orders = orders_of(db, members.ids, by.sources, _ruleset(db))
+    orders = orders_of(db, members.ids, by.sources, members.ruleset)
     bought, carts = purchases(orders, checkouts_of(db, members.ids), by.sources, by.currency, key)
     held = {item.source for item in members.facts.values()}
-    changes = history(db, members.ids, by.sources)
+    said = spoken(db, members.ids)
+    past = history(db, members.ids, by.sources, said)
+    keys = {f"{one['source']}/{one['entity']}/{one['external_id']}" for one in row["records"]}
+    changes = [one for one in past.lines if one["decision"] is None and one["record"] in keys]
+    noted = notes.notes(db, said, past.changes)
+    around = enclosures(db, members.ids, by.sources, key)
     row.update(
         addresses=_addresses(made),
         emails=_values(made.emails, changes, "email"),
@@ -59,10 +63,12 @@ def profile(db: Db, customer: int, view: rows.View, *, key: bytes, rates: Rates 
         checkouts=carts if carts or by.knows(held, "checkouts") else None,
         shares=_shares(db, customer, members.ids),
         consent_events=_consents(members, by.sources),
-        notes=_notes(members, by.sources),
-        history=changes,
-        provenance=_provenance(made, members, by.sources, row),
-        **enclosures(db, members.ids, by.sources, key),
+        remark=notes.remark(said, past.changes),
+        notes=[*noted, *_notes(members, by.sources)],
+        history=past.lines,
+        version=past.version,
+        provenance=provenance(db, members, said, past.changes),
+        **{**around, "files": [*around["files"], *notes.files(noted)]},
     )
     return row
 
@@ -72,45 +78,6 @@ def _totals(row: Mapping[str, Any], orders: Sequence[Settled]) -> dict[str, Any]
     gross = {name: value for name, value in row["gross"].items() if name != "last_order"}
     about = {"ltv_approx": row["ltv_approx"]} if "ltv_approx" in row else {}
     return {"ltv": row["ltv"], **about, "gross": {**gross, "average": averages(orders)}}
-
-
-class _Members(NamedTuple):
-    """The records of a customer and what they say together."""
-
-    ids: list[int]
-    facts: dict[int, Loaded]
-    summary: Summary
-
-    @classmethod
-    def read(cls, db: Db, customer: int, sources: Mapping[int, SourceRow]) -> _Members:
-        """Lone records are summed up here; a node of equal records brings its summary along."""
-        held = rows.members_of(db, [customer], "p.id, p.node")[customer]
-        numbers = sorted(number for number, _ in held)
-        loaded = {n: item for n, item in facts.load(db, numbers).items() if item.fact is not None}
-        ruleset = _ruleset(db)
-        made: Summary | None = None
-        parts = [
-            _SUMMARY.decode(bytes(blob))
-            for (blob,) in db.rows("SELECT summary FROM node WHERE customer = ? ORDER BY id", (customer,))
-        ]
-        for number in sorted(number for number, node in held if node is None):
-            if number in loaded:
-                parts.append(summary(_member(loaded[number], sources), ruleset))
-        for part in parts:
-            made = part if made is None else merge(made, part)
-        if made is None:
-            raise UnknownThing("no source says anything of this customer", hint="Sync its source again")
-        return cls(numbers, loaded, made)
-
-
-def _member(item: Loaded, sources: Mapping[int, SourceRow]) -> Member:
-    canon = facts.canon_of(item.fact, sources[item.source].uid, item.entity, item.ext)
-    return Member(canon, item.version, item.fact)
-
-
-def _ruleset(db: Db) -> Ruleset:
-    row = db.one(rows.RULES_IN_FORCE)
-    return Ruleset.parse(row[0]) if row else Ruleset()
 
 
 # -- values -----------------------------------------------------------------------------------------------------------
@@ -138,56 +105,10 @@ def _addresses(made: Summary) -> list[dict[str, Any]]:
     ]
 
 
-def _provenance(
-    made: Summary, members: _Members, sources: Mapping[int, SourceRow], row: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
-    """Where each value of the row comes from (R27): the record that won, and since which version of it."""
-    uids = {source.uid: source for source in sources.values()}
-    at = {(item.source, ENTITIES[item.entity], item.ext): item for item in members.facts.values()}
-
-    def origin(value: Any, rank: Sequence[Any], tail: int = 0) -> dict[str, Any]:
-        _, uid, entity, ext = rank[len(rank) - 4 - tail : len(rank) - tail]
-        item = at.get((uids[uid].id, entity, ext))
-        return {
-            "value": value,
-            "source": uids[uid].label,
-            "record": f"{uids[uid].label}/{entity}/{ext}",
-            "since": None if item is None or item.version is None else iso(item.version),
-            "pinned": rank[0] == 0,
-        }
-
-    found: dict[str, dict[str, Any]] = {}
-    if made.name is not None:
-        for field, value in zip(("first_name", "last_name"), made.name[1], strict=True):
-            if value:
-                found[field] = origin(value, made.name[0])
-    for field in ("company", "birthday", "crm_id"):
-        slot = getattr(made, field)
-        if slot is not None:
-            found[field] = origin(slot[1], slot[0])
-    for field, slots in (("email", made.emails), ("phone", made.phones), ("customer_number", made.numbers)):
-        if slots:
-            rank, value = min(slots.values(), key=lambda slot: slot[0])
-            found[field] = origin(value, rank, 0 if field == "customer_number" else 1)
-    if made.address is not None:
-        found["address"] = origin(_line(made.address[1]), made.address[0], 1)
-    for field in ("city", "country"):
-        own = made.address if made.address is not None and getattr(made.address[1], field) else getattr(made, field)
-        if own is not None and row[field] is not None:
-            found[field] = origin(row[field], own[0], 1)
-    return found
-
-
-def _line(place: Address) -> str:
-    street = " ".join(x for x in (place.street, place.house_number) if x)
-    town = " ".join(x for x in (place.zip, place.city) if x)
-    return ", ".join(x for x in (street, place.line2, town, place.country) if x)
-
-
 # -- what hangs on the records ------------------------------------------------------------------------------------
 
 
-def _persons(members: _Members, sources: Mapping[int, SourceRow]) -> list[tuple[Person, str, str]]:
+def _persons(members: Members, sources: Mapping[int, SourceRow]) -> list[tuple[Person, str, str]]:
     """The member records with their source and key, by key."""
     made = [
         (item.fact, sources[item.source].label, f"{sources[item.source].label}/{ENTITIES[item.entity]}/{item.ext}")
@@ -197,7 +118,7 @@ def _persons(members: _Members, sources: Mapping[int, SourceRow]) -> list[tuple[
     return sorted(made, key=lambda entry: entry[2])
 
 
-def _consents(members: _Members, sources: Mapping[int, SourceRow]) -> list[dict[str, Any]]:
+def _consents(members: Members, sources: Mapping[int, SourceRow]) -> list[dict[str, Any]]:
     """Every explicit answer, newest first; those without a time last (R45)."""
     made = []
     for person, source, record in _persons(members, sources):
@@ -217,7 +138,7 @@ def _consents(members: _Members, sources: Mapping[int, SourceRow]) -> list[dict[
     return [entry for _, entry in sorted(made, key=lambda pair: pair[0])]
 
 
-def _notes(members: _Members, sources: Mapping[int, SourceRow]) -> list[dict[str, Any]]:
+def _notes(members: Members, sources: Mapping[int, SourceRow]) -> list[dict[str, Any]]:
     """What the sources noted."""
     return [
         {"text": person.note.strip(), "source": source, "record": record}
