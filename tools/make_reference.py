@@ -33,14 +33,14 @@ def commands() -> str:
     parts = [NOTE, "# Commands\n"]
     for name, verb in VERBS.items():
         module = importlib.import_module(f"klientela_daemon.cli.{verb.module}")
-        if hasattr(module, "app"):
-            group: Any = typer.main.get_command(module.app)
-        else:
+        group: Any = typer.main.get_command(module.app) if hasattr(module, "app") else None
+        parts.append(f"## klientela {name}\n\n{verb.help}\n")
+        if hasattr(module, "verb"):
             app = typer.Typer(add_completion=False)
             app.command(name)(module.verb)
-            group = typer.main.get_command(app)
-        parts.append(f"## klientela {name}\n\n{verb.help}\n")
-        parts += _command(group)
+            parts += _command(typer.main.get_command(app))
+        else:
+            parts += _command(group)
         for sub, command in getattr(group, "commands", {}).items():
             parts.append(f"### klientela {name} {sub}\n\n{inspect.cleandoc(command.help or '')}\n")
             parts += _command(command)

@@ -208,6 +208,51 @@ def test_a_file_is_imported_into_a_source_or_by_hand(run: Any, house: Path) -> N
     assert (by_hand["state"], by_hand["connected"]) == ("by hand", True)
 
 
+def test_an_import_is_listed_and_taken_back(run: Any, house: Path) -> None:
+    (house / "more.csv").write_text("Email,Last Name\nc@x.example,Cee\na@x.example,Alt\n")
+    document(run, "sync")
+    assert document(run, "import", "list") == {"imports": []}
+    assert "Nothing was imported" in run("import", "list")[1]
+    before = run("export", "--format", "jsonl")[1]
+    dry = document(run, "import", "more.csv", "--into", "manual", "--dry-run")
+    assert sorted(one["effect"] for one in dry["customers"]) == ["joined", "new"]
+    assert run("import", "more.csv", "--into", "manual", "--dry-run")[1].count("would be") == 4
+    done = document(run, "import", "more.csv", "--into", "manual")
+    (listed,) = document(run, "import", "list")["imports"]
+    assert (listed["batch"], listed["source"], listed["file"], listed["read"]) == (
+        done["batch"], "manual", "more.csv", 2,
+    )  # fmt: skip
+    assert listed["undone"] is None
+    assert "more.csv" in run("import", "list")[1]
+    assert run("export", "--format", "jsonl")[1] != before
+    number = str(done["batch"])
+    planned = document(run, "import", "undo", number, "--dry-run")
+    assert "Nothing was written" in run("import", "undo", number, "--dry-run")[1]
+    told = document(run, "import", "undo", number)
+    assert told == {**planned, "seq": told["seq"]}
+    assert (told["batch"], len(told["customers"]), len(told["vanished"]), told["dormant"]) == (done["batch"], 1, 1, [])
+    assert run("export", "--format", "jsonl")[1] == before
+    assert document(run, "rebuild", "--check")["equal"]
+    (listed,) = document(run, "import", "list")["imports"]
+    assert listed["undone"]["seq"] == told["seq"]
+    withdrawn = [line for line in document(run, "audit")["lines"] if line["kind"] == "withdrawn"]
+    assert [line["detail"]["batch"] for line in withdrawn] == [done["batch"]]
+    for batch in (number, "77"):
+        code, _, err = run("import", "undo", batch)
+        assert code == 1
+        assert f"batch {batch}" in err
+    assert run("import", "undo", "one")[0] == 2
+
+
+def test_addresses_are_pasted(run: Any, house: Path) -> None:
+    done = document(run, "import", "--emails", "a@x.de, A@x.de ,b@x.de, foo", "--into", "manual")
+    assert len(done["customers"]) == 2
+    assert [bad["key"] for bad in done["rejected"]] == ["foo"]
+    assert run("import", "people.csv", "--emails", "a@x.de", "--into", "manual")[0] == 2
+    assert run("import", "--into", "manual")[0] == 2
+    assert document(run, "customers")["total"] == 2
+
+
 def test_imports_that_cannot_be(run: Any, house: Path) -> None:
     configure(LIST + '[sources.shop]\ntype = "shopify"\nshop = "s"\naccess_token = "t-o-k"\n')
     (house / "songs.csv").write_text("Title,Length\nx,1\n")

@@ -52,7 +52,7 @@ def test_an_import_is_a_batch_with_a_line_and_its_customers(store: Store, tmp_pa
     use(store)
     made = load(store, write(tmp_path, ROWS + "1,Anna,Alt,a@x.example\n2,Bernd,Neu,b@x.example\n")).as_dict()
     assert (made["read"], made["new"], made["rejected"], made["ignored"]) == (2, 2, [], [])
-    assert [sorted(one) for one in made["customers"]] == [["id", "records"]] * 2
+    assert [sorted(one) for one in made["customers"]] == [["effect", "id", "records"]] * 2
     first = made["customers"][0]
     assert {record["source"] for record in first["records"]} == {"list"}
     assert first["id"] in {ids.text(ids.public_id("list", "customer", ext, store.key)) for ext in "12"}

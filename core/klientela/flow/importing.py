@@ -31,6 +31,8 @@ from klientela.store.rows import records_of
 
 TAKERS = ("csv", "api", "manual")
 """Types of sources that take imports; what shops say comes by their own sync only."""
+NEW, JOINED, CHANGED = "new", "joined", "changed"
+"""What an import does to a customer: nobody of the kind was there, records of two came together, values changed."""
 _PAGE = 250
 _COUNTS = ("read", "new", "changed", "unchanged")
 
@@ -53,7 +55,8 @@ class Mender(Protocol):
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did, or would do."""
+    """What an import did, or would do. `customers`: `{"id", "effect", "records"}` of those that are others now, by id;
+    the effect is `new`, `joined` or `changed`."""
 
     source: str
     dry_run: bool
@@ -321,6 +324,7 @@ class _Batch:
         db = self.db
         sources = facts.sources(db)
         found: list[dict[str, Any]] = []
+        effects = _effects(db, self.step.seq) if self.touched else {}
         wanted = sorted(set(customers_of(db, self.touched).values()))
         for start in range(0, len(wanted), 500):
             some = wanted[start : start + 500]
@@ -328,8 +332,30 @@ class _Batch:
                 db.rows(f"SELECT id, pub FROM customer WHERE id {db.among}", (db.pack(some),))
             )
             records = records_of(db, public, sources, self.step.store.key)
-            found += [{"id": ids.text(bytes(pub)), "records": records[number]} for number, pub in public.items()]
+            found += [
+                {"id": ids.text(bytes(pub)), "effect": effects.get(bytes(pub), CHANGED), "records": records[number]}
+                for number, pub in public.items()
+            ]
         return sorted(found, key=lambda one: str(one["id"]))
+
+
+def _effects(db: Db, seq: int) -> dict[bytes, str]:
+    """What a change did to customers by the lines it wrote: public id -> `new` or `joined`; the others only changed."""
+    born: set[bytes] = set()
+    joined: set[bytes] = set()
+    for kind, customer, other in db.rows(
+        "SELECT kind, customer, other FROM audit WHERE seq = ? AND customer IS NOT NULL ORDER BY n", (seq,)
+    ):
+        mine, old = bytes(customer), None if other is None else bytes(other)
+        if kind == "founded":
+            born.add(mine)
+        elif kind == "merged" and (old not in born or old in joined):
+            joined.add(mine)
+        elif kind == "joined" and old is not None:  # it goes by the newcomer's id from now on
+            (born if old in born and old not in joined else joined).add(mine)
+        elif kind == "joined" and mine not in born:
+            joined.add(mine)
+    return {**dict.fromkeys(born, NEW), **dict.fromkeys(joined, JOINED)}
 
 
 def without_grants(record: Record) -> Record:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -26,7 +27,8 @@ from klientela_daemon.cli import usage
 class Verb:
     """One verb: the module in this package, its line in the help, and under which heading it stands.
 
-    The module holds `verb`, the function, or `app`, a typer application where the verb has verbs of its own.
+    The module holds `verb`, the function, or `app`, a typer application where the verb has verbs of its own; both where
+    the word behind the verb is either one of those or an argument, such as a file.
     """
 
     module: str
@@ -60,7 +62,7 @@ VERBS: dict[str, Verb] = {
     "sync": Verb("sync", "Run sources once, now.", _START),
     "token": Verb("token", "Tokens of the push API: who may push and read over HTTP.", _CARE),
     "run": Verb("run", "The daemon: sources by their schedule, health and metrics.", _START),
-    "import": Verb("importing", "A file once, as a batch of its own.", _START),
+    "import": Verb("importing", "A file or addresses once, as a batch; list shows those, undo takes one back.", _START),
     "sandbox": Verb("sandbox", "Serve a plugin's pretend shop on loopback.", _START),
     "config": Verb("config", "The configuration's JSON Schema, for editors.", _CARE),
 }
@@ -111,13 +113,21 @@ def _app(args: Sequence[str]) -> Callable[..., Any]:
     for name, verb in VERBS.items():
         if name == wanted:
             module = importlib.import_module(f"{__name__}.{verb.module}")
-            if hasattr(module, "app"):
+            if goes_on(module, args):
                 app.add_typer(module.app, name=name, short_help=verb.help, rich_help_panel=verb.panel)
             else:
                 app.command(name, short_help=verb.help, rich_help_panel=verb.panel)(module.verb)
         else:
             app.command(name, short_help=verb.help, rich_help_panel=verb.panel)(_other)
     return app
+
+
+def goes_on(module: ModuleType, args: Sequence[str]) -> bool:
+    """Whether a verb's application is meant, not the verb itself."""
+    if not (hasattr(module, "app") and hasattr(module, "verb")):
+        return hasattr(module, "app")
+    words = [arg for arg in args if not arg.startswith("-")]
+    return len(words) > 1 and words[1] in {command.name for command in module.app.registered_commands}
 
 
 def _version(asked: bool) -> None:

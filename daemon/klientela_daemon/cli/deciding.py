@@ -10,7 +10,7 @@ import typer
 
 from klientela.errors import Interrupted
 from klientela.flow import decide
-from klientela.flow.decide import Decided
+from klientela.flow.desk import Decided
 from klientela.store import Store
 from klientela_daemon import logs, render
 from klientela_daemon.cli.common import house

@@ -31,6 +31,7 @@ from klientela_csv.duplicates import Duplicates
 from klientela_csv.files import Look, find, look
 from klientela_csv.fix import write_fix_file
 from klientela_csv.header import listed
+from klientela_csv.paste import Pasted, paste
 from klientela_csv.persons import Entity, Terms
 from klientela_csv.reading import Opened, Unit, open_look
 from klientela_csv.settings import CsvSettings
@@ -128,6 +129,10 @@ class CsvSource(Source):
         )
         made.page_size = self.page_size
         return made
+
+    def pasted(self, text: str, *, entity: Entity | None = None, subscribe: bool = False) -> Pasted:
+        """E-mail addresses that somebody pasted: `import --emails TEXT --into SOURCE` (R49)."""
+        return paste(text, entity=entity or self._entity, subscribe=subscribe)
 
     def write_fix_file(self, path: str | Path, rejected: Sequence[Rejected]) -> int:
         """The file of just the bad rows of this source (fix.py); how many. Files of one pattern must look alike."""
