@@ -147,7 +147,8 @@ def undo(store: Store, seq: int, *, actor: str = "operator", dry_run: bool = Fal
         pairs = [Pair(kind, a, b) for kind, a, b in rows if b is not None]
         if not standing:
             _consistent(step.db, pairs)
-        spoken_of = hands.renew(step, [a for kind, a, _ in rows if kind in hand.KINDS])
+        hands.renew(step, [a for kind, a, _ in rows if kind in hand.KINDS])
+        spoken_of = sorted({a for _, a, b in rows if b is None})
         desk.done("undone", pairs, {"undo": seq}, records=spoken_of)
     return desk.result
 

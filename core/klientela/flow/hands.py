@@ -14,6 +14,7 @@ from klientela.rules.hand import KINDS, Say, fold
 from klientela.store import facts
 from klientela.store import tables as t
 from klientela.store.database import Step, Store
+from klientela.store.spoken import Spoken
 
 _AMONG_KINDS = ", ".join(f"'{kind}'" for kind in KINDS)
 
@@ -37,16 +38,65 @@ def say(
 ) -> Decided:
     """Decide something about records: all `words` are one decision, taken back together.
 
-    `words` is asked inside the step and may refuse; nothing is written then. `told` stands in the log beside `verb`.
+    `words` is asked inside the step and may refuse; nothing is written then, and nothing where it has no words. `told`
+    stands in the log beside `verb`.
     """
-    with Desk(store, verb, actor, dry_run) as desk:
-        step = desk.step
+
+    def decide(step: Step) -> list[int]:
         said = words(step)
         write(step, said)
-        records = sorted({word.record for word in said})
-        renew(step, records)
-        desk.done("decided", [], {"decision": verb, **told}, records=records)
+        renew(step, [word.record for word in said if word.kind in KINDS])
+        return [word.record for word in said]
+
+    return _at_the_desk(store, verb, decide, told, actor, dry_run)
+
+
+def unsay(
+    store: Store,
+    verb: str,
+    which: Callable[[Step], Sequence[Spoken]],
+    told: Mapping[str, Any],
+    *,
+    actor: str = "operator",
+    dry_run: bool = False,
+) -> Decided:
+    """Take some of what was said of records back, as one decision that can be taken back itself. `which` as above."""
+
+    def decide(step: Step) -> list[int]:
+        words = which(step)
+        withdraw(step, [word.id for word in words])
+        renew(step, [word.record for word in words if word.kind in KINDS])
+        return [word.record for word in words]
+
+    return _at_the_desk(store, verb, decide, told, actor, dry_run)
+
+
+class _Nothing(Exception):
+    """Ends a step that has nothing to write."""
+
+
+def _at_the_desk(
+    store: Store, verb: str, decide: Callable[[Step], list[int]], told: Mapping[str, Any], actor: str, dry_run: bool
+) -> Decided:
+    try:
+        with Desk(store, verb, actor, dry_run) as desk:
+            records = _some(sorted(set(decide(desk.step))))
+            desk.done("decided", [], {"decision": verb, **told}, records=records)
+    except _Nothing:
+        return Decided()
     return desk.result
+
+
+def _some(records: list[int]) -> list[int]:
+    if not records:
+        raise _Nothing
+    return records
+
+
+def withdraw(step: Step, decisions: Iterable[int]) -> None:
+    """Let decisions hold no more. What they said of records holds until `renew`."""
+    packed = step.db.pack(sorted(set(decisions)))
+    step.db.run(f"UPDATE decision SET to_seq = ? WHERE to_seq IS NULL AND id {step.db.among}", (step.seq, packed))
 
 
 def write(step: Step, words: Sequence[Word]) -> None:
@@ -122,4 +172,4 @@ def _close(step: Step, record: int, channel: int, since: int) -> None:
         )
 
 
-__all__ = ["Word", "renew", "say", "write"]
+__all__ = ["Word", "renew", "say", "unsay", "withdraw", "write"]

@@ -51,8 +51,10 @@ def verify(db: Db) -> dict[str, Any]:
     }
 
 
-def read(db: Db, publics: Iterable[bytes] | None = None, since: Instant | None = None) -> Iterator[dict[str, Any]]:
-    """The lines about some public ids, or all."""
+def read(
+    db: Db, publics: Iterable[bytes] | None = None, since: Instant | None = None, *, after: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """The lines about some public ids, or all; `after`: only those of later changes."""
     where: list[str] = ["TRUE"]
     params: list[Any] = []
     if publics is not None:
@@ -71,6 +73,9 @@ def read(db: Db, publics: Iterable[bytes] | None = None, since: Instant | None =
     if since is not None:
         where.append("x.at >= ?")
         params.append(since)
+    if after is not None:
+        where.append("a.seq > ?")
+        params.append(after)
     labels = {row.uid: row.label for row in facts.sources(db).values()}
     for row in db.stream(f"SELECT {_LINE} {_FROM} WHERE {' AND '.join(where)} ORDER BY a.seq, a.n", params):
         yield _line(row, labels)

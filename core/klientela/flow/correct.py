@@ -1,0 +1,154 @@
+"""An operator corrects a customer: edits fields, lays values over them, takes those off again (R37, R38)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from klientela.errors import Conflict, Misconfigured
+from klientela.flow import hands
+from klientela.flow.card import Card, unit_of
+from klientela.flow.desk import Decided, found
+from klientela.flow.hands import Word
+from klientela.rules import entered, rights
+from klientela.rules.rights import CALLED, Refused
+from klientela.store.database import Step, Store
+from klientela.store.spoken import Spoken
+
+_NOTHING: Mapping[str, str] = {}
+
+
+def edit(
+    store: Store,
+    customer: str,
+    fields: Mapping[str, str],
+    *,
+    titles: Mapping[str, str] = _NOTHING,
+    as_of: int | None = None,
+    actor: str = "operator",
+    dry_run: bool = False,
+) -> Decided:
+    """Give fields of a customer other values, all or none of them; an empty text clears one.
+
+    `titles`: source types in words. `as_of`: the `version` of the profile somebody looked at (R40b). Misconfigured for
+    an unknown field or a value that is none, Conflict where a field may not be changed or was changed meanwhile. Where
+    all is so already nothing is written, and there is no `seq`.
+    """
+    wanted = _entered(fields)
+
+    def words(step: Step) -> Sequence[Word]:
+        card = _card(step, customer, titles)
+        card.unless_changed(as_of, wanted)
+        made, refused = card.edits(wanted)
+        if refused:
+            raise _refusal(refused)
+        return made
+
+    return hands.say(store, "edit", words, {"fields": sorted(wanted)}, actor=actor, dry_run=dry_run)
+
+
+def pin(
+    store: Store,
+    customer: str,
+    field: str,
+    value: str,
+    *,
+    overlay: bool = False,
+    titles: Mapping[str, str] = _NOTHING,
+    as_of: int | None = None,
+    actor: str = "operator",
+    dry_run: bool = False,
+) -> Decided:
+    """Lay a value over a field until it is unpinned: it is shown whatever the sources say (R27).
+
+    `overlay`: the policy of the configuration, by which also what a shop delivers may be covered. A part of the name or
+    of the address pins the whole as it is shown then (R25). Errors as of `edit`.
+    """
+    wanted = _entered({field: value})
+    kept = wanted[field]
+    if kept is None:
+        raise Misconfigured("a pin needs a value", hint="`klientela unpin ID FIELD` takes a pin off.")
+
+    def words(step: Step) -> Sequence[Word]:
+        card = _card(step, customer, titles)
+        card.unless_changed(as_of, wanted)
+        refused = rights.pin(field, card.holder(field), card.spare(), titles, overlay=overlay)
+        if refused is not None:
+            raise _refusal([refused])
+        if card.pinned(field) and card.value(field) == kept:
+            return []
+        return card.pins(field, kept)
+
+    return hands.say(store, "pin", words, {"fields": [field]}, actor=actor, dry_run=dry_run)
+
+
+def unpin(
+    store: Store,
+    customer: str,
+    field: str,
+    *,
+    as_of: int | None = None,
+    actor: str = "operator",
+    dry_run: bool = False,
+) -> Decided:
+    """Take the pins off a field, on all records of the customer: what lies beneath shows again. Conflict where it is
+    not pinned."""
+    _known(field)
+
+    def which(step: Step) -> Sequence[Spoken]:
+        card = _card(step, customer, _NOTHING)
+        card.unless_changed(as_of, [field])
+        pins = card.pinned(field)
+        if not pins:
+            raise Conflict(
+                f"the {CALLED.get(unit_of(field), unit_of(field))} is not pinned",
+                hint="The profile's `provenance` shows what is.",
+            )
+        return pins
+
+    return hands.unsay(store, "unpin", which, {"fields": [field]}, actor=actor, dry_run=dry_run)
+
+
+def _card(step: Step, customer: str, titles: Mapping[str, str]) -> Card:
+    card = Card(step.db, step.store.key, found(step, customer).customer)
+    card.titles = titles
+    return card
+
+
+def _entered(fields: Mapping[str, str]) -> dict[str, str | None]:
+    """The values as they are kept. An e-mail is refused before anything else is looked at (R37)."""
+    if not fields:
+        raise Misconfigured("no field is named", hint="Name them as FIELD=VALUE, such as city=Dresden.")
+    if "email" in fields:
+        raise _refusal([rights.no_email()])
+    wanted: dict[str, str | None] = {}
+    wrong: list[str] = []
+    for field, text in fields.items():
+        _known(field)
+        try:
+            wanted[field] = entered.value(field, text)
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise Misconfigured("; ".join(wrong), hint="Nothing was written.")
+    return wanted
+
+
+def _known(field: str) -> None:
+    if field == "email":
+        raise _refusal([rights.no_email()])
+    if field not in entered.LONGEST:
+        near = difflib.get_close_matches(field.lower(), list(entered.LONGEST), 1)
+        known = f"An operator may set {', '.join(entered.LONGEST)}."
+        raise Misconfigured(
+            f"there is no field {field!r} that an operator sets", hint=f"Did you mean {near[0]}?" if near else known
+        )
+
+
+def _refusal(refused: Sequence[Refused]) -> Conflict:
+    """All that is refused in one sentence, and that nothing of the request is written."""
+    told = "; ".join(dict.fromkeys(one.sentence for one in refused))
+    return Conflict(f"{told}; nothing was written", hint=refused[0].hint)
+
+
+__all__ = ["edit", "pin", "unpin"]

@@ -1,0 +1,172 @@
+"""What an operator puts beside a customer: tags, the one remark, notes with files; internal, and taken back like any
+decision (R40)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from klientela.errors import Conflict, Misconfigured
+from klientela.flow import hands
+from klientela.flow.card import Card
+from klientela.flow.desk import Decided, found
+from klientela.flow.enclosed import LARGEST
+from klientela.flow.hands import Word
+from klientela.model.records import File
+from klientela.rules import entered, hand
+from klientela.store import files
+from klientela.store.database import Step, Store
+from klientela.store.spoken import NOTE, REMARK, Spoken
+
+MOST_FILES = 20
+"""Files of one note."""
+
+
+def remark(
+    store: Store,
+    customer: str,
+    text: str,
+    *,
+    as_of: int | None = None,
+    actor: str = "operator",
+    dry_run: bool = False,
+) -> Decided:
+    """Write the one remark of a customer in the place of the one before; an empty text removes it (C22).
+
+    It stands on the oldest record and stays with it on a split (R24). Where it says that already nothing is written.
+    """
+    said = _words("remark", text)
+
+    def words(step: Step) -> Sequence[Word]:
+        card = _card(step, customer)
+        card.unless_changed(as_of, [REMARK])
+        standing = card.remarks()
+        if (standing[-1].detail["text"] if standing else "") == said:
+            return []
+        return [Word(REMARK, card.oldest[0], {"text": said})]
+
+    return hands.say(store, "remark", words, {}, actor=actor, dry_run=dry_run)
+
+
+def note(
+    store: Store,
+    customer: str,
+    text: str,
+    attached: Sequence[File] = (),
+    *,
+    actor: str = "operator",
+    dry_run: bool = False,
+) -> Decided:
+    """Add a note to a customer, with files (each with its `content`); any number of notes stand beside each other."""
+    said = _words("note", text)
+    if not said and not attached:
+        raise Misconfigured("a note needs a text or a file", hint="Write the text behind the id.")
+    kept = _files(attached)
+
+    def words(step: Step) -> Sequence[Word]:
+        record = _card(step, customer).oldest[0]
+        for file in kept:
+            assert file.sha256 is not None and file.content is not None  # noqa: S101, PT018 - see _files
+            files.keep(step, file.sha256, file.type, file.content)
+            files.attach(step, record, file.sha256, file.name)
+        named = [{"sha256": one.sha256, "name": one.name, "type": one.type, "size": one.size} for one in kept]
+        return [Word(NOTE, record, {"text": said, **({"files": named} if named else {})})]
+
+    return hands.say(store, "note", words, {"files": len(kept)}, actor=actor, dry_run=dry_run)
+
+
+def tag(
+    store: Store, customers: Sequence[str], name: str, *, actor: str = "operator", dry_run: bool = False
+) -> Decided:
+    """Put a tag on customers, as one decision. Those that have it stay as they are."""
+    wanted = _tag(name)
+
+    def words(step: Step) -> Sequence[Word]:
+        cards = _cards(step, customers)
+        return [Word(hand.TAG, card.oldest[0], {"tag": wanted}) for card in cards if wanted not in _tags_of(card)]
+
+    return hands.say(store, "tag", words, {"tag": wanted}, actor=actor, dry_run=dry_run)
+
+
+def untag(
+    store: Store, customers: Sequence[str], name: str, *, actor: str = "operator", dry_run: bool = False
+) -> Decided:
+    """Take an operators' tag off customers, as one decision. Conflict where one has it from a source, or not at all:
+    nothing is written then."""
+    wanted = _tag(name)
+
+    def which(step: Step) -> Sequence[Spoken]:
+        return [word for card in _cards(step, customers) for word in _own(card, wanted)]
+
+    return hands.unsay(store, "untag", which, {"tag": wanted}, actor=actor, dry_run=dry_run)
+
+
+def _own(card: Card, name: str) -> list[Spoken]:
+    """The decisions that put a tag on a customer."""
+    if name not in _tags_of(card):
+        raise Conflict(f"the customer {card.named} has no tag {name!r}", hint="The profile's `tags` are those it has.")
+    sources = card.tag_sources(name)
+    if sources:
+        raise Conflict(
+            f"the tag {name!r} comes from {', '.join(sources)}, so it is taken off there",
+            hint="`klientela untag` takes off what `klientela tag` put on.",
+        )
+    return [word for word in card.said if word.kind == hand.TAG and word.holds and word.detail["tag"] == name]
+
+
+def _tags_of(card: Card) -> list[str]:
+    return card.members.summary.tags
+
+
+def _cards(step: Step, customers: Sequence[str]) -> list[Card]:
+    """Each customer once, however often and by whichever of its ids it is named."""
+    if not customers:
+        raise Misconfigured("no customer is named", hint="Name customers by their ids.")
+    numbers = {found(step, text).customer: text for text in customers}
+    return [Card(step.db, step.store.key, number, text) for number, text in numbers.items()]
+
+
+def _card(step: Step, customer: str) -> Card:
+    return Card(step.db, step.store.key, found(step, customer).customer, customer)
+
+
+def _tag(name: str) -> str:
+    try:
+        return entered.tag(name)
+    except ValueError as error:
+        raise Misconfigured(str(error), hint="Nothing was written.") from error
+
+
+def _words(what: str, text: str) -> str:
+    try:
+        return entered.words(what, text)
+    except ValueError as error:
+        raise Misconfigured(str(error), hint="Nothing was written.") from error
+
+
+def _files(attached: Sequence[File]) -> list[File]:
+    """The files with digest and size. Misconfigured where one cannot be kept."""
+    if len(attached) > MOST_FILES:
+        raise Misconfigured(f"a note takes at most {MOST_FILES} files", hint="Write a second note for the others.")
+    made = []
+    for file in attached:
+        content = file.content
+        if not content:
+            raise Misconfigured(f"the file {file.name!r} is empty", hint="Nothing was written.")
+        if len(content) > LARGEST:
+            raise Misconfigured(
+                f"the file {file.name!r} is larger than {LARGEST} bytes", hint="Keep it elsewhere and note where."
+            )
+        made.append(
+            File(
+                type=file.type,
+                name=file.name,
+                sha256=sha256(content).hexdigest(),
+                size=len(content),
+                content=content,
+            )
+        )
+    return made
+
+
+__all__ = ["MOST_FILES", "note", "remark", "tag", "untag"]
