@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from klientela.door import Asked, Caller, Item, Taken, Ticket
 from klientela.errors import Interrupted, Misconfigured, NotAdmitted, NotAllowed
+from klientela.flow import work
 from klientela.flow.push import push
 from klientela.rules.rates import Rates
 from klientela.source import Shop
@@ -124,6 +125,7 @@ class HouseDoor:
             found = profile(
                 db, resolve_id(db, self._store.key, id_), chosen, key=self._store.key, rates=self._rates(house)
             )
+            found["left"] = work.left(db)
         log.info("a customer was read", token=caller.name, view=name, customer=found["id"])
         return found
 

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from klientela.errors import Misconfigured
+from klientela.flow import work
 from klientela.model.instants import instant, to_datetime
 from klientela.rules.rates import Rates
 from klientela.settings import View
@@ -54,13 +55,14 @@ def document(
     inactive: bool = False,
     rates: Rates | None = None,
 ) -> dict[str, Any]:
-    """One page of the list in the shape of the contract: view, total, page, size, rows, total_capped."""
+    """One page of the list in the shape of the contract: view, total, page, size, rows, total_capped; and `left`, so
+    many records wait to be looked at under the rules in force: while there are any, rows may be as they were."""
     rows = size or view.page_size
     found = listing(
         db, view, search=search, sort=sort, page=page, size=rows, source=source, inactive=inactive, rates=rates
     )
     told = {"view": name, "total": found.total, "page": page, "size": rows, "rows": found.rows}
-    return {**told, "total_capped": found.total_capped}
+    return {**told, "total_capped": found.total_capped, "left": work.left(db)}
 
 
 def show(rows: Sequence[Mapping[str, Any]], view: View, zone: ZoneInfo) -> None:

@@ -13,7 +13,11 @@ from klientela_daemon import lists, render
 def show(found: Mapping[str, Any], zone: ZoneInfo, orders: int) -> None:
     """Print a profile; of the orders the newest `orders` (K8)."""
     render.say(f"{found['name']} ({found['status']}{', inactive' if found['inactive'] else ''})")
-    render.say(f"{found['id']}, customer number {found['customer_number']}")
+    then = found.get("as_of")
+    render.say(
+        f"{found['id']}, customer number {found['customer_number']}"
+        + (f", as of change {then['seq']}, {then['at']}" if then else "")
+    )
     _contact(found, zone)
     _figures(found)
     _purchases(found, zone, orders)

@@ -104,7 +104,7 @@ def _replace(store: Store, actor: str, progress: Progress | None) -> Rebuilt:
         while work.some(step, deriver):
             if progress:
                 progress(work.left(db))
-        _first_seen(db)
+        first_seen(db)
         found = _tell(step)
         db.run("DROP TABLE rebuild_before")
         return Rebuilt(not found, found, step.seq if step.changed else None)
@@ -125,7 +125,7 @@ def _others(step: Step, deriver: Deriver) -> None:
             deriver.page(step, [], [], carts, set(), things)
 
 
-def _first_seen(db: Db) -> None:
+def first_seen(db: Db) -> None:
     """When each record, node and customer first came: the commit of the record's first claim, not of this rebuild."""
     least = "min" if db.sqlite else "least"
     db.run(

@@ -103,8 +103,8 @@ def apply(store: Store, wanted: Ruleset, *, actor: str = "operator") -> int | No
         goal = _like(by_uid(db, wanted), standing)
         if goal.canonical() == standing.canonical():
             return None
-        seq = step.seq
         put(step, goal)
+        seq = step.seq  # drawn after: the change stands in the clock under the rules that hold from it on
         everything(step, "rules")
         if goal.timezone != standing.timezone:
             db.run("INSERT INTO work (kind, subject, reason) VALUES ('figures', 0, 'rules') ON CONFLICT DO NOTHING")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -19,11 +19,24 @@ _COPIED = (t.meta, t.ruleset, t.source, t.source_name, t.channel, t.batch, t.txn
 _BATCH = 2000
 
 
-@contextmanager
-def scratch(store: Store, db: Db) -> Iterator[Store]:
-    """A temporary SQLite store with the facts that `db` sees of `store`, on either database, and nothing derived.
+def copy_present(db: Db, made: Store) -> None:
+    """The facts that `db` sees, as they are now."""
+    for table in _COPIED:
+        copy(db, made, table)
+    copy(db, made, t.claim, "to_seq IS NULL")  # closed claims say nothing of the present
+    # rows that orders make are derived: only their place in the register is a fact
+    guest = t.ENTITIES.index("guest_order")
+    blank = {"version": "NULL", "body": "NULL"}
+    copy(db, made, t.record, f"entity <> {guest}")
+    copy(db, made, t.record, f"entity = {guest}", blank)
 
-    It knows the instance key of the store, so that its public ids are the same; it is gone at the end.
+
+@contextmanager
+def scratch(store: Store, db: Db, fill: Callable[[Db, Store], None] = copy_present) -> Iterator[Store]:
+    """A temporary SQLite store with facts that `db` sees of `store`, on either database, and nothing derived.
+
+    `fill` copies them: those of now, or of another moment (past.py). The store knows the instance key of the other, so
+    that its public ids are the same; it is gone at the end.
     """
     with tempfile.TemporaryDirectory(prefix="klientela-") as folder:
         url = f"sqlite:///{Path(folder) / 'scratch.db'}"
@@ -36,28 +49,22 @@ def scratch(store: Store, db: Db) -> Iterator[Store]:
         made = Store(engine, url, store.key)
         try:
             upgrade(made)
-            _copy_facts(db, made)
+            fill(db, made)
+            _index(made)
             yield made
         finally:
             made.close()
 
 
-def _copy_facts(db: Db, made: Store) -> None:
-    for table in _COPIED:
-        _copy(db, made, table)
-    _copy(db, made, t.claim, "to_seq IS NULL")  # closed claims say nothing of the present
-    # rows that orders make are derived: only their place in the register is a fact
-    guest = t.ENTITIES.index("guest_order")
-    blank = {"version": "NULL", "body": "NULL"}
-    _copy(db, made, t.record, f"entity <> {guest}")
-    _copy(db, made, t.record, f"entity = {guest}", blank)
+def _index(made: Store) -> None:
     with made.step("scratch") as step:
         for index in t.LATE:
             if index.name == "orders_owner":  # read while deriving; the other late ones serve the list
                 step.db.run(index.ddl(made.dialect))
 
 
-def _copy(db: Db, made: Store, table: sa.Table, where: str = "", instead: dict[str, str] | None = None) -> None:
+def copy(db: Db, made: Store, table: sa.Table, where: str = "", instead: dict[str, str] | None = None) -> None:
+    """The rows of a table, as many at once as memory needs not mind. `where` is SQL; `instead`: column -> SQL."""
     columns = [column.name for column in table.columns]
     said = ", ".join((instead or {}).get(name, name) for name in columns)
     rows = db.stream(f"SELECT {said} FROM {table.name}{' WHERE ' + where if where else ''}")
@@ -66,4 +73,4 @@ def _copy(db: Db, made: Store, table: sa.Table, where: str = "", instead: dict[s
             step.db.insert(table, columns, batch)
 
 
-__all__ = ["scratch"]
+__all__ = ["copy", "copy_present", "scratch"]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
-from klientela.errors import Misconfigured
 from klientela.flow import history
-from klientela.model.instants import Instant, instant
 from klientela_daemon import failures, render
-from klientela_daemon.cli.common import house
+from klientela_daemon.cli.common import house, moment
 from klientela_daemon.cli.options import Config, Json
 from klientela_daemon.opening import opened
 
@@ -30,9 +27,9 @@ def audit(
     if context.invoked_subcommand is not None:
         return
     here = house(config)
-    moment = _moment(since, here.config.settings.shop.timezone) if since else None
+    start = moment(since, here) if since is not None else None
     with opened(here) as store, store.reading() as db:
-        lines = history.lines(db, store.key, customer=customer, since=moment)
+        lines = history.lines(db, store.key, customer=customer, since=start)
         if as_json:
             render.emit_list("lines", lines)
         else:
@@ -58,13 +55,6 @@ def verify(config: Config = None, as_json: Json = False) -> int:
         render.say(f"the log holds: {found['lines']} lines, the last one is {found['head']}")
         render.say("Keep that hash elsewhere: it also shows whether lines at the end were cut off.")
     return 0 if found["whole"] else failures.FAILED
-
-
-def _moment(text: str, zone: str) -> Instant:
-    try:
-        return instant(text, ZoneInfo(zone))
-    except ValueError as error:
-        raise Misconfigured(f"{text!r} is no time", hint="Write 2026-05-01 or 2026-05-01T09:00.") from error
 
 
 def _row(line: dict[str, Any]) -> list[Any]:

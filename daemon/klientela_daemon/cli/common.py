@@ -1,9 +1,13 @@
-"""What most verbs begin with."""
+"""What most verbs begin with, and what several say."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from klientela.errors import Misconfigured
+from klientela.model.instants import Instant, instant
+from klientela.model.words import agree
 from klientela_daemon import failures
 from klientela_daemon.house import House, read
 
@@ -14,3 +18,20 @@ def house(config: Path | None, *, unused: bool = False) -> House:
     for warning in (*found.config.warnings, *(found.config.unused if unused else ())):
         failures.warn(warning)
     return found
+
+
+def moment(text: str, here: House) -> Instant:
+    """A time as people write it, in the shop's zone where it names none. Misconfigured for what is no time."""
+    try:
+        return instant(text, ZoneInfo(here.config.settings.shop.timezone))
+    except (ValueError, OverflowError) as error:
+        raise Misconfigured(f"{text!r} is no time", hint="Write 2026-05-01 or 2026-05-01T09:00.") from error
+
+
+def tell_left(left: int) -> None:
+    """On stderr that the list is being brought up to date; nothing where no record waits."""
+    if left:
+        failures.warn(
+            agree(left, "{} [record waits|records wait] to be looked at under the rules in force; ")
+            + "`klientela sync` goes on with that, and until then customers may be shown as they were"
+        )

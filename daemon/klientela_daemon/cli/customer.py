@@ -7,25 +7,44 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from klientela.flow import work
+from klientela.flow.asof import customer_as_of
 from klientela.store.profile import profile, resolve_id
 from klientela_daemon import lists, profiles, render
-from klientela_daemon.cli.common import house
-from klientela_daemon.cli.options import Config, Json, ViewName
+from klientela_daemon.cli.common import house, moment, tell_left
+from klientela_daemon.cli.options import AsOf, Config, Json, ViewName
 from klientela_daemon.opening import opened
 
 
 def verb(
     customer: Annotated[str, typer.Argument(metavar="ID", help="A customer's id, or a record's key.")],
     view: ViewName = None,
+    as_of: AsOf = None,
     config: Config = None,
     as_json: Json = False,
 ) -> int:
-    """The profile of a customer: everything its records say, its orders and carts, and where each value comes from."""
+    """The profile of a customer: everything its records say, its orders and carts, and where each value comes from;
+    with --as-of what was known at that time."""
     here = house(config)
     _, chosen = lists.view_named(here, view)
     rates = here.config.rates()
-    with opened(here) as store, store.reading() as db:
-        found = profile(db, resolve_id(db, store.key, customer), chosen, key=store.key, rates=rates)
+    at = None if as_of is None else moment(as_of, here)
+    with opened(here) as store:
+        if at is None:
+            with store.reading() as db:
+                found = profile(db, resolve_id(db, store.key, customer), chosen, key=store.key, rates=rates)
+                found["left"] = work.left(db)
+        else:
+            with render.bar() as bar:
+                found = customer_as_of(
+                    store,
+                    customer,
+                    at,
+                    chosen,
+                    rates=rates,
+                    progress=lambda left: bar.update("then", 0, f"{left} left"),
+                )
+    tell_left(found.get("left", 0))
     if as_json:
         render.emit(found)
     else:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import ExitStack
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
+from klientela.flow import asof
 from klientela.model.words import agree
 from klientela_daemon import lists, render
-from klientela_daemon.cli.common import house
-from klientela_daemon.cli.options import Config, Json, Search, Sort, ViewName
+from klientela_daemon.cli.common import house, moment, tell_left
+from klientela_daemon.cli.options import AsOf, Config, Json, Search, Sort, ViewName
 from klientela_daemon.opening import opened
 
 
@@ -24,14 +26,24 @@ def verb(
     inactive: Annotated[bool, typer.Option("--inactive", help="The inactive list instead.")] = False,
     page: Annotated[int, typer.Option("--page", metavar="N", min=1, help="Which page.")] = 1,
     size: Annotated[int | None, typer.Option("--size", metavar="N", min=1, max=1000, help="Rows of a page.")] = None,
+    as_of: AsOf = None,
     config: Config = None,
     as_json: Json = False,
 ) -> int:
-    """The list of customers: one page of a view, searched and sorted."""
+    """The list of customers: one page of a view, searched and sorted; with --as-of as it was at that time."""
     here = house(config)
     name, chosen = lists.view_named(here, view)
     rates = here.config.rates()
-    with opened(here) as store, store.reading() as db:
+    at = None if as_of is None else moment(as_of, here)
+    known: dict[str, Any] = {}
+    with opened(here) as store, ExitStack() as stack:
+        if at is not None:
+            bar = stack.enter_context(render.bar())
+            past = stack.enter_context(
+                asof.as_of(store, at, progress=lambda left: bar.update("then", 0, f"{left} left"))
+            )
+            store, known = past.store, {"as_of": past.as_dict()}
+        db = stack.enter_context(store.reading())
         document = lists.document(
             db,
             name,
@@ -44,6 +56,8 @@ def verb(
             inactive=inactive,
             rates=rates,
         )
+    document.update(known)
+    tell_left(document["left"])
     if as_json:
         render.emit(document)
         return 0
@@ -55,6 +69,11 @@ def verb(
     render.say(
         f"{first if found else 0}-{last if found else 0} of {more}"
         + agree(document["total"], "{} [customer|customers]")
+        + (
+            f" as of change {known['as_of']['seq']}, {known['as_of']['at']}"
+            if known.get("as_of", {}).get("seq")
+            else ""
+        )
     )
     unrated = lists.unrated(found, rates)
     if unrated:

@@ -11,9 +11,10 @@ from typing import Annotated, Literal
 import typer
 
 from klientela.errors import Misconfigured
+from klientela.flow import work
 from klientela.settings.views import APPROXIMATE
 from klientela.store.export import export
-from klientela_daemon.cli.common import house
+from klientela_daemon.cli.common import house, tell_left
 from klientela_daemon.cli.options import Config, Search, ViewName
 from klientela_daemon.lists import view_named
 from klientela_daemon.opening import opened
@@ -30,6 +31,7 @@ def verb(
     here = house(config)
     _, chosen = view_named(here, view)
     with opened(here) as store, store.reading() as db:
+        tell_left(work.left(db))
         rates = here.config.rates() if APPROXIMATE.intersection(chosen.columns) else None
         pieces = export(db, chosen, form, search=search, key=store.key, rates=rates)
         if out is None:

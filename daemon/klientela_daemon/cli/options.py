@@ -18,5 +18,9 @@ Search = Annotated[
     typer.Option("--search", metavar="TERMS", help="Name, e-mail, company, city, country, source; all must hit."),
 ]
 Sort = Annotated[str | None, typer.Option("--sort", metavar="KEY[:asc|:desc]", help="Another order than the view's.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="TIME", help="What was known then; a date alone is its first moment in the shop."),
+]
 SourceName = Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only of this source.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show values in full instead of masked.")]

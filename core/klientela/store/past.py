@@ -1,0 +1,190 @@
+"""What was known at an earlier moment: the claims and decisions of then, copied beside the store to be derived again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from klientela.store import tables as t
+from klientela.store.database import Db, Step, Store
+from klientela.store.scratch import copy
+
+_BATCH = 2000
+_WHOLE = (t.ruleset, t.source, t.source_name, t.channel)  # names are those of today
+_RECORD = ("id", "source", "entity", "ext", "channel", "version", "reading", "hash", "gone", "seq", "more", "body")
+_CLAIM = ("record", "channel", "from_seq", "to_seq", "version", "reading", "hash", "gone", "body")
+
+
+class Moment(NamedTuple):
+    """A change, and when it was made: microseconds UTC."""
+
+    seq: int
+    at: int
+
+
+class _Claim(NamedTuple):
+    """What a channel said of a record, from one change on until another (None: it says so at that moment)."""
+
+    channel: int
+    from_seq: int
+    to_seq: int | None
+    version: int | None
+    reading: int | None
+    hash: bytes
+    gone: int
+    body: bytes | None
+
+
+class _Row(NamedTuple):
+    """A record's row of today."""
+
+    id: int
+    source: int
+    entity: int
+    ext: str
+    channel: int | None
+    version: int | None
+    reading: int | None
+    hash: bytes | None
+    gone: int
+    seq: int
+    body: bytes | None
+
+
+def newest(db: Db, at: int) -> Moment | None:
+    """The newest change at or before a time (microseconds UTC); None before the first one. Of several in one
+    microsecond the last."""
+    row = db.one("SELECT seq, at FROM txn WHERE seq = (SELECT max(seq) FROM txn WHERE at <= ?)", (at,))
+    return None if row is None else Moment(*row)
+
+
+def copy_facts(db: Db, made: Store, upto: int, *, history: bool = True) -> None:
+    """Fill an empty store with what `db` held when the change `upto` was made: claims and decisions with
+    `from_seq <= upto < to_seq`, closed ones as closed, and the ruleset of that moment. A batch at a time.
+
+    `history`: with the values of closed claims, which only histories show. Names of sources are those of today. Before
+    the first change (`upto` 0) there are none.
+    """
+    for table in _WHOLE:
+        copy(db, made, table)
+    copy(db, made, t.txn, f"seq <= {upto:d}")
+    copy(db, made, t.meta)
+    copy(db, made, t.batch, f"from_seq <= {upto:d}", {"withdrawn_seq": _unless_later("withdrawn_seq", upto)})
+    copy(db, made, t.decision, f"from_seq <= {upto:d}", {"to_seq": _unless_later("to_seq", upto)})
+    with made.step("past") as step:
+        step.db.run(
+            "UPDATE meta SET value = COALESCE((SELECT CAST(ruleset AS TEXT) FROM txn WHERE seq = ?), value) "
+            "WHERE name = 'ruleset'",
+            (upto,),
+        )
+    batch = _Batch(made)
+    for row, claims in _side_by_side(db, upto):
+        batch.add(row, _live_of(row, upto), claims, upto, history)
+    batch.write()
+
+
+def _unless_later(column: str, upto: int) -> str:
+    return f"CASE WHEN {column} <= {upto:d} THEN {column} END"
+
+
+def copy_files(db: Db, step: Step, records: Sequence[int], upto: int) -> None:
+    """The files that had come with some records when the change `upto` was made, into the store of `step`: those that a
+    claim or a decision of that time names."""
+    packed = db.pack(records)
+    found = db.rows(
+        "SELECT a.record, a.sha256, a.name FROM attachment a JOIN file f ON f.sha256 = a.sha256 "
+        f"WHERE f.seq <= ? AND a.record {db.among}",
+        (upto, packed),
+    )
+    named = [(record, bytes(digest), name) for record, digest, name in found if _names(db, record, bytes(digest), upto)]
+    step.db.insert(t.attachment, ("record", "sha256", "name"), named)
+    for digest in sorted({row[1] for row in named}):
+        (file,) = db.blobs("SELECT sha256, type, bytes, seq FROM file WHERE sha256 = ?", (digest,))
+        step.db.insert(t.file, ("sha256", "type", "bytes", "seq"), [file])
+
+
+def _names(db: Db, record: int, digest: bytes, upto: int) -> bool:
+    """Whether anything said of a record by then names the file."""
+    said = [
+        *db.blobs("SELECT body FROM record WHERE id = ? AND seq <= ?", (record, upto)),
+        *db.blobs("SELECT body FROM claim WHERE record = ? AND from_seq <= ?", (record, upto)),
+        *db.rows("SELECT detail FROM decision WHERE a = ? AND from_seq <= ?", (record, upto)),
+    ]
+    text = digest.hex()
+    return any(
+        text in (body if isinstance(body, str) else bytes(body).decode("utf-8", "replace")) for (body,) in said if body
+    )
+
+
+# -- records ----------------------------------------------------------------------------------------------------------
+
+
+def _side_by_side(db: Db, upto: int) -> Iterator[tuple[_Row, list[_Claim]]]:
+    """Each record of the register with the claims of `claim` that had come by then, in constant memory."""
+    rows = db.stream(
+        "SELECT id, source, entity, ext, channel, version, reading, hash, gone, seq, body FROM record ORDER BY id"
+    )
+    claims = db.stream(
+        f"SELECT record, {', '.join(_Claim._fields)} FROM claim WHERE from_seq <= ? ORDER BY record, channel, from_seq",
+        (upto,),
+    )
+    ahead = next(claims, None)
+    for columns in rows:
+        row = _Row(*columns)
+        mine = []
+        while ahead is not None and ahead[0] <= row.id:
+            if ahead[0] == row.id:
+                mine.append(_Claim(*ahead[1:]))
+            ahead = next(claims, None)
+        yield row, mine
+
+
+def _live_of(row: _Row, upto: int) -> _Claim | None:
+    """What the record's row says, where it was said by then. Rows that orders make say nothing: they are derived."""
+    if row.channel is None or row.hash is None or row.seq > upto:
+        return None
+    return _Claim(row.channel, row.seq, None, row.version, row.reading, row.hash, row.gone, row.body)
+
+
+class _Batch:
+    """Rows on their way into the other store."""
+
+    def __init__(self, made: Store) -> None:
+        self.made = made
+        self.records: list[tuple[Any, ...]] = []
+        self.claims: list[tuple[Any, ...]] = []
+
+    def add(self, row: _Row, live: _Claim | None, claims: list[_Claim], upto: int, history: bool) -> None:
+        """One record as it was. A claim of a channel that an erasure emptied says nothing any more."""
+        standing = [one._replace(to_seq=None) for one in claims if one.to_seq is None or one.to_seq > upto]
+        if live is not None:
+            standing.insert(0, live)
+        closed = [one for one in claims if one.to_seq is not None and one.to_seq <= upto]
+        standing = [one for one in standing if one.body is not None]
+        first = next((one for one in standing if one.channel == row.channel), standing[0] if standing else None)
+        others = [one for one in standing if one is not first]
+        if first is None:
+            blank = (None, None, None, None, 0, row.seq, 0, None)
+            self.records.append((*row[:4], *blank))
+        else:
+            gone = max(one.gone for one in standing)
+            said = (first.channel, first.version, first.reading, first.hash, gone, first.from_seq, bool(others))
+            self.records.append((*row[:4], *said[:6], int(said[6]), first.body))
+        for one in (*closed, *others):
+            body = one.body if history or one.to_seq is None else None
+            self.claims.append((row.id, *one[:-1], body))
+        if len(self.records) + len(self.claims) >= _BATCH:
+            self.write()
+
+    def write(self) -> None:
+        """Store what has come together."""
+        with self.made.step("past") as step:
+            self._write(step)
+        self.records, self.claims = [], []
+
+    def _write(self, step: Step) -> None:
+        step.db.insert(t.record, _RECORD, self.records)
+        step.db.insert(t.claim, _CLAIM, self.claims)
+
+
+__all__ = ["Moment", "copy_facts", "newest"]

@@ -1,0 +1,133 @@
+"""Seeded faults in what is copied of an earlier moment: the property of the past must notice each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from klientela.errors import StoreError
+from klientela.flow import rules
+from klientela.store import past
+from tests.properties.arena import Fresh, sqlite_arena
+from tests.properties.test_as_of import hold, quick
+from tests.properties.test_mutants import Mutant, commit
+from tests.properties.worlds import Plan, plans
+
+__all__ = ["quick"]
+
+
+def by_property(fresh: Fresh) -> None:
+    """The property on worlds that are always the same ones."""
+
+    @settings(
+        max_examples=60,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(plans(7))
+    def run(plan: Plan) -> None:
+        hold(fresh, plan)
+
+    run()
+
+
+MUTANTS = [
+    Mutant(
+        "what came later was known before",
+        past, "_live_of",
+        "or row.seq > upto", "",
+        by_property,
+    ),
+    Mutant(
+        "what came at that moment was not known",
+        past, "_live_of",
+        "row.seq > upto", "row.seq >= upto",
+        by_property,
+    ),
+    Mutant(
+        "what was closed later was closed before",
+        past._Batch, "add",
+        "if one.to_seq is None or one.to_seq > upto]", "if one.to_seq is None]",
+        by_property,
+    ),
+    Mutant(
+        "what was closed at that moment still held",
+        past._Batch, "add",
+        "one.to_seq is None or one.to_seq > upto]", "one.to_seq is None or one.to_seq >= upto]",
+        by_property,
+    ),
+    Mutant(
+        "only one channel was known",
+        past._Batch, "add",
+        "others = [one for one in standing if one is not first]", "others = []",
+        by_property,
+    ),
+    Mutant(
+        "further channels were known before they spoke",
+        past, "_side_by_side",
+        "WHERE from_seq <= ?", "WHERE from_seq <= ? + 1000",
+        by_property,
+    ),
+    Mutant(
+        "what is gone was gone before",
+        past._Batch, "add",
+        "gone = max(one.gone for one in standing)", "gone = row.gone",
+        by_property,
+    ),
+    Mutant(
+        "what is there again was never gone",
+        past._Batch, "add",
+        "gone = max(one.gone for one in standing)", "gone = 0",
+        by_property,
+    ),
+    Mutant(
+        "a decision taken back later did not hold",
+        past, "_unless_later",
+        'f"CASE WHEN {column} <= {upto:d} THEN {column} END"', "column",
+        by_property,
+    ),
+    Mutant(
+        "decisions were made before they were",
+        past, "copy_facts",
+        't.decision, f"from_seq <= {upto:d}"', 't.decision, ""',
+        by_property,
+    ),
+    Mutant(
+        "the rules of today held",
+        past, "copy_facts",
+        "WHERE seq = ?", "WHERE seq = ? AND 1 = 0",
+        by_property,
+    ),
+    Mutant(
+        "a change of rules is written down under the old ones",
+        rules, "apply",
+        "put(step, goal)\n", "step.seq; put(step, goal)\n",
+        by_property,
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture
+def arena(tmp_path: Path) -> Iterator[Fresh]:
+    with sqlite_arena(tmp_path) as fresh:
+        yield fresh
+
+
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[m.name.replace(" ", "-") for m in MUTANTS])
+def test_the_property_notices(mutant: Mutant, arena: Fresh) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        commit(mutant, patch)
+        with pytest.raises((AssertionError, StoreError)):
+            mutant.caught(arena)
+
+
+def test_without_a_fault_it_notices_nothing(arena: Fresh) -> None:
+    by_property(arena)
