@@ -18,6 +18,7 @@ from klientela.store import Store
 from klientela.store.profile import profile, resolve_id
 from tests import town
 from tests.cases.seen import Desk, account, contact, guest_order, order, view
+from tests.properties.arena import take_back, take_in
 from tests.shops import bring, use
 
 VIEW = view()
@@ -105,6 +106,34 @@ def test_gone_and_back_again_as_it_was(store: Store) -> None:
         seen.append(clock(store)[1])
     told = [customer_as_of(store, "S/customer/1", at, VIEW)["records"][0]["gone"] for at in seen]
     assert told == [False, True, False]
+
+
+def test_gone_as_it_was_though_whoever_spoke_first_was_taken_back(store: Store) -> None:
+    """Only a record's first channel knows that it was gone; when an import is taken back another one becomes it."""
+    use(store)
+    batch = take_in(store, "S", [account("1", "Ada", "Eins")])
+    seen = [clock(store)[1]]
+    for record in (account("1", "Ada", "Zwei"), Gone(entity="customer", external_id="1"), account("1", "Ada", "Zwei")):
+        bring(store, "S", [record])
+        seen.append(clock(store)[1])
+    assert batch is not None
+    take_back(store, batch)
+    told = [customer_as_of(store, "S/customer/1", at, VIEW) for at in seen]
+    assert [one["records"][0]["gone"] for one in told] == [False, False, True, False]
+    assert len(known(store, seen[0])) == 1
+
+
+def test_T77_an_import_of_then_though_it_was_taken_back_since(store: Store) -> None:
+    use(store)
+    bring(store, "S", [account("1", "Ada", "Eins")])
+    batch = take_in(store, "S", [account("2", "Bea", "Zwei"), order("2", customer="1")])
+    moment, whole = clock(store)[1], Desk(store).everything()
+    assert batch is not None
+    take_back(store, batch)
+    assert Desk(store).everything() != whole
+    with as_of(store, moment) as past:
+        assert Desk(past.store).everything() == whole
+        assert customer_as_of(store, "S/customer/2", moment, VIEW)["name"] == "Bea Zwei"
 
 
 def test_a_guests_row_under_the_policy_of_then(store: Store) -> None:

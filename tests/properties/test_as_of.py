@@ -57,9 +57,10 @@ def remember(store: Store, way: Way) -> list[tuple[int, str, State]]:
     assert rules.adopt(store, way.start)
     for name in SOURCES:  # names are those of today: what refers to a source finds it in the past too
         bring(store, name, [])
+    batches: dict[str, int | None] = {}
     said: dict[int, tuple[int, str, State]] = {}
     for turn in way.turns:
-        _turn(store, turn)
+        _turn(store, turn, batches)
         with store.reading() as db:
             waits = work.left(db)
         if not waits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from klientela.errors import StoreError
 from klientela.flow import rules
-from klientela.store import past
+from klientela.store import Store, past
+from tests.cases import test_as_of as cases
 from tests.properties.arena import Fresh, sqlite_arena
 from tests.properties.test_as_of import hold, quick
-from tests.properties.test_mutants import Mutant, commit
+from tests.properties.test_mutants import Check, Mutant, commit
 from tests.properties.worlds import Plan, plans
 
 __all__ = ["quick"]
@@ -38,6 +39,11 @@ def by_property(fresh: Fresh) -> None:
     run()
 
 
+def by_case(case: Callable[[Store], None]) -> Check:
+    """One case."""
+    return lambda fresh: case(fresh())
+
+
 MUTANTS = [
     Mutant(
         "what came later was known before",
@@ -54,13 +60,13 @@ MUTANTS = [
     Mutant(
         "what was closed later was closed before",
         past._Batch, "add",
-        "if one.to_seq is None or one.to_seq > upto]", "if one.to_seq is None]",
+        "if one.to_seq is None or one.to_seq > self.upto]", "if one.to_seq is None]",
         by_property,
     ),
     Mutant(
         "what was closed at that moment still held",
         past._Batch, "add",
-        "one.to_seq is None or one.to_seq > upto]", "one.to_seq is None or one.to_seq >= upto]",
+        "one.to_seq is None or one.to_seq > self.upto]", "one.to_seq is None or one.to_seq >= self.upto]",
         by_property,
     ),
     Mutant(
@@ -78,14 +84,26 @@ MUTANTS = [
     Mutant(
         "what is gone was gone before",
         past._Batch, "add",
-        "gone = max(one.gone for one in standing)", "gone = row.gone",
+        "first.hash, first.gone,", "first.hash, row.gone,",
         by_property,
     ),
     Mutant(
         "what is there again was never gone",
         past._Batch, "add",
-        "gone = max(one.gone for one in standing)", "gone = 0",
+        "first.hash, first.gone,", "first.hash, 0,",
         by_property,
+    ),
+    Mutant(
+        "an operator speaks in the place of sources",
+        past._Batch, "_first",
+        "if one.channel not in self.operators", "",
+        by_property,
+    ),
+    Mutant(
+        "any channel knows what was gone",
+        past._Batch, "_first",
+        "(since[one.channel], one.channel != row.channel)", "(-since[one.channel], one.channel != row.channel)",
+        by_case(cases.test_gone_as_it_was_though_whoever_spoke_first_was_taken_back),
     ),
     Mutant(
         "a decision taken back later did not hold",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from klientela.store import facts
 from klientela.store import tables as t
 from klientela.store.database import Db, Step, Store
 from klientela.store.scratch import copy
@@ -77,9 +78,10 @@ def copy_facts(db: Db, made: Store, upto: int, *, history: bool = True) -> None:
             "WHERE name = 'ruleset'",
             (upto,),
         )
-    batch = _Batch(made)
+    operators = {row[0] for row in db.rows("SELECT id FROM channel WHERE name = ?", (facts.OPERATOR,))}
+    batch = _Batch(made, operators, upto, history)
     for row, claims in _side_by_side(db, upto):
-        batch.add(row, _live_of(row, upto), claims, upto, history)
+        batch.add(row, claims)
     batch.write()
 
 
@@ -149,32 +151,42 @@ def _live_of(row: _Row, upto: int) -> _Claim | None:
 class _Batch:
     """Rows on their way into the other store."""
 
-    def __init__(self, made: Store) -> None:
+    def __init__(self, made: Store, operators: Container[int], upto: int, history: bool) -> None:
         self.made = made
+        self.operators = operators  # their channels: what they say stands beside what sources say, never in its place
+        self.upto = upto
+        self.history = history
         self.records: list[tuple[Any, ...]] = []
         self.claims: list[tuple[Any, ...]] = []
 
-    def add(self, row: _Row, live: _Claim | None, claims: list[_Claim], upto: int, history: bool) -> None:
-        """One record as it was. A claim of a channel that an erasure emptied says nothing any more."""
-        standing = [one._replace(to_seq=None) for one in claims if one.to_seq is None or one.to_seq > upto]
-        if live is not None:
-            standing.insert(0, live)
-        closed = [one for one in claims if one.to_seq is not None and one.to_seq <= upto]
-        standing = [one for one in standing if one.body is not None]
-        first = next((one for one in standing if one.channel == row.channel), standing[0] if standing else None)
+    def add(self, row: _Row, claims: list[_Claim]) -> None:
+        """One record as it was, out of its row and the claims that had come by then."""
+        live = _live_of(row, self.upto)
+        came = claims if live is None else [*claims, live]
+        standing = [one._replace(to_seq=None) for one in came if one.to_seq is None or one.to_seq > self.upto]
+        closed = [one for one in came if one.to_seq is not None and one.to_seq <= self.upto]
+        standing = [one for one in standing if one.body is not None]  # what was erased is gone in the past too
+        first = self._first(row, standing, came)
         others = [one for one in standing if one is not first]
         if first is None:
-            blank = (None, None, None, None, 0, row.seq, 0, None)
-            self.records.append((*row[:4], *blank))
+            self.records.append((*row[:4], None, None, None, None, 0, row.seq, int(bool(others)), None))
         else:
-            gone = max(one.gone for one in standing)
-            said = (first.channel, first.version, first.reading, first.hash, gone, first.from_seq, bool(others))
-            self.records.append((*row[:4], *said[:6], int(said[6]), first.body))
+            said = (first.channel, first.version, first.reading, first.hash, first.gone, first.from_seq)
+            self.records.append((*row[:4], *said, int(bool(others)), first.body))
         for one in (*closed, *others):
-            body = one.body if history or one.to_seq is None else None
+            body = one.body if self.history or one.to_seq is None else None
             self.claims.append((row.id, *one[:-1], body))
         if len(self.records) + len(self.claims) >= _BATCH:
             self.write()
+
+    def _first(self, row: _Row, standing: list[_Claim], came: list[_Claim]) -> _Claim | None:
+        """What the record's first channel said: that which had spoken of it longest. Only it knows what was gone, and
+        it is another one today where an import was taken back."""
+        since: dict[int, int] = {}
+        for one in came:
+            since[one.channel] = min(one.from_seq, since.get(one.channel, one.from_seq))
+        told = [one for one in standing if one.channel not in self.operators]
+        return min(told, key=lambda one: (since[one.channel], one.channel != row.channel), default=None)
 
     def write(self) -> None:
         """Store what has come together."""
