@@ -28,6 +28,7 @@ from klientela.flow.answers import OF_THE_PLUGIN
 from klientela.flow.fetch import asking
 from klientela.flow.inbox import Applied
 from klientela.flow.sync import Report, sync
+from klientela.runtime import tune
 from klientela.source import Source
 from klientela.store import facts
 from klientela.store.database import Store, open_store
@@ -130,6 +131,7 @@ def main(task: Task, says: Connection, prints: Connection, stop: Connection) -> 
     try:
         _settle(prints, signs)
         _confine(task)
+        tune(collect=False)
         logs.set_up(level=logging.getLevelName(task.level), as_json=True, stream=line)  # type: ignore[arg-type]
         _in_background(lambda: _listen(stop, signs), "stop")
         _in_background(lambda: _beat(task, line, signs, threading.main_thread().ident or 0), "pulse")

@@ -389,9 +389,12 @@ def _at_once(records: Sequence[Record]) -> dict[int, list[Item]] | None:
         found: list[Any] = (_ORDERS if entity == facts.ORDER else _PERSONS)(lines)
     except (msgspec.MsgspecError, TypeError, ValueError, AttributeError, OverflowError):
         return None
-    if len(lines) > _BIGGEST or b"\\u0000" in lines or b'"pinned":' in lines or b'"inactive":' in lines:
+    if len(lines) > _BIGGEST or b"\\u0000" in lines:
         return None
-    if entity == facts.ORDER and not _CURRENCIES.issuperset([order.currency for order in found]):
+    if entity == facts.ORDER:
+        if not _CURRENCIES.issuperset([order.currency for order in found]):
+            return None
+    elif any(person.pinned is not UNSET or person.inactive is not UNSET for person in found):
         return None
     bodies = lines.split(b"\n")[:-1]
     return {

@@ -31,7 +31,7 @@ from klientela.store.database import Db, Step, Store
 from klientela.store.facts import SourceRow
 from klientela.store.housekeeping import settle
 
-FAST, SLOW, MOST = 0.200, 0.500, 16  # seconds and pages: how a step grows and shrinks
+FAST, SLOW, MOST = 0.200, 0.500, 32  # seconds and pages: how a step grows and shrinks
 SWEEP_EVERY = 7 * DAY
 RECHECK_EVERY = 3600.0
 

@@ -143,7 +143,7 @@ class Register(Struct, gc=False):
 
 def known(db: Db, source: int, entity: int, exts: Iterable[str]) -> dict[str, Register]:
     """The register rows of some external ids."""
-    columns = "ext, id, channel, version, reading, hash, gone, seq, more"
+    columns = "r.ext, r.id, r.channel, r.version, r.reading, r.hash, r.gone, r.seq, r.more"
     return {row[0]: Register(*row[1:]) for row in _by_key(db, columns, source, entity, exts)}
 
 
@@ -151,14 +151,17 @@ def _by_key(db: Db, columns: str, source: int, entity: int, exts: Iterable[str])
     """Columns of the records of some external ids, by the unique index.
 
     PostgreSQL reads all records of the source instead where it has no statistics yet, as in a first load; LIMIT leaves
-    it no choice.
+    it no choice. SQLite is told the order, and need not gather and sort the wanted first.
     """
     if db.sqlite:
-        sql = f"SELECT {columns} FROM record WHERE source = ? AND entity = ? AND ext {db.among_text}"
-        return db.rows(sql, (source, entity, db.pack(exts)))
+        sql = (
+            f"SELECT {columns} FROM json_each(?) AS wanted CROSS JOIN record r "
+            "ON r.source = ? AND r.entity = ? AND r.ext = wanted.value"
+        )
+        return db.rows(sql, (db.pack(dict.fromkeys(exts)), source, entity))
     return db.rows(
-        f"SELECT r.* FROM unnest(?::text[]) AS wanted (name), LATERAL (SELECT {columns} FROM record "
-        "WHERE source = ? AND entity = ? AND ext = wanted.name LIMIT 1) AS r",
+        f"SELECT found.* FROM unnest(?::text[]) AS wanted (name), LATERAL (SELECT {columns} FROM record r "
+        "WHERE r.source = ? AND r.entity = ? AND r.ext = wanted.name LIMIT 1) AS found",
         (db.pack(exts), source, entity),
     )
 
@@ -168,7 +171,7 @@ def ensure(step: Step, source: int, entity: int, exts: Sequence[str]) -> dict[st
     if not exts:
         return {}
     db = step.db
-    found: dict[str, int] = dict(_by_key(db, "ext, id", source, entity, exts))
+    found: dict[str, int] = dict(_by_key(db, "r.ext, r.id", source, entity, exts))
     missing = [ext for ext in dict.fromkeys(exts) if ext not in found]
     if missing:
         made = dict(zip(missing, step.new_ids("record", len(missing)), strict=True))
