@@ -96,7 +96,8 @@ def _cart(one: Mapping[str, Any], zone: ZoneInfo) -> list[str]:
 def _around(found: Mapping[str, Any], zone: ZoneInfo) -> None:
     for one in found["consent_events"]:
         when = f" on {lists.day(one['at'], zone)}" if one["at"] else ""
-        render.say(f"consent: {one['channel']} {one['purpose']} {one['state']}{when} ({one['source']})")
+        came = f", import {one['import']['batch']}" if one["import"] else ""
+        render.say(f"consent: {one['channel']} {one['purpose']} {one['state']}{when} ({one['source']}{came})")
     for one in found["notes"]:
         render.say(f"note ({one['source']}): {one['text']}")
     for one in found["shares"]:

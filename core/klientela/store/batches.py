@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
 
 from klientela.model.instants import iso
+from klientela.model.records import Consent, Person
+from klientela.store import facts
 from klientela.store.database import Db
+from klientela.store.facts import Loaded
 
 
 def batches(db: Db) -> list[dict[str, Any]]:
@@ -40,4 +46,42 @@ def batches(db: Db) -> list[dict[str, Any]]:
     return made
 
 
-__all__ = ["batches"]
+class Brought(NamedTuple):
+    """With which import something came: the batch, who imported it, and when (microseconds UTC)."""
+
+    batch: int
+    actor: str | None
+    at: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As profiles tell it."""
+        return {"batch": self.batch, "actor": self.actor, "at": None if self.at is None else iso(self.at)}
+
+
+def answers(db: Db, members: Mapping[int, Loaded]) -> dict[tuple[int, Consent], Brought]:
+    """The imports that stand behind imported consents: by record and event, the first that brought it. Who and when are
+    the rest of the evidence beside file and row (R44)."""
+    imported = [number for number, item in members.items() if any(one.basis == "import" for one in _said(item.fact))]
+    if not imported:
+        return {}
+    packed = db.pack(imported)
+    found: dict[tuple[int, Consent], Brought] = {}
+    for number, entity, body, *came in db.rows(
+        "SELECT c.record, r.entity, c.body, b.id, x.actor, x.at FROM claim c JOIN record r ON r.id = c.record "
+        "JOIN batch b ON b.channel = c.channel LEFT JOIN txn x ON x.seq = b.from_seq "
+        f"WHERE c.to_seq IS NULL AND c.body IS NOT NULL AND c.record {db.among} UNION ALL "
+        "SELECT r.id, r.entity, r.body, b.id, x.actor, x.at FROM record r "
+        "JOIN batch b ON b.channel = r.channel LEFT JOIN txn x ON x.seq = b.from_seq "
+        f"WHERE r.body IS NOT NULL AND r.id {db.among} ORDER BY 4",
+        (packed, packed),
+    ):
+        for event in _said(facts.decode(entity, bytes(body))):
+            found.setdefault((number, event), Brought(*came))
+    return found
+
+
+def _said(fact: Any) -> list[Consent]:
+    return fact.consents if isinstance(fact, Person) and fact.consents is not UNSET and fact.consents else []
+
+
+__all__ = ["Brought", "answers", "batches"]

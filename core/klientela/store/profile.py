@@ -16,6 +16,7 @@ from klientela.rules.precedence import Summary
 from klientela.rules.publish import ADDRESS, EMAIL, NUMBER, PHONE, RULE_OF
 from klientela.rules.rates import Rates
 from klientela.store import ids, notes, rows
+from klientela.store.batches import answers
 from klientela.store.changes import history
 from klientela.store.database import Db
 from klientela.store.enclosures import enclosures
@@ -62,7 +63,7 @@ def profile(db: Db, customer: int, view: rows.View, *, key: bytes, rates: Rates 
         totals=_totals(row, orders),
         checkouts=carts if carts or by.knows(held, "checkouts") else None,
         shares=_shares(db, customer, members.ids),
-        consent_events=_consents(members, by.sources),
+        consent_events=_consents(db, members, by.sources),
         remark=notes.remark(said, past.changes),
         notes=[*noted, *_notes(members, by.sources)],
         history=past.lines,
@@ -118,11 +119,16 @@ def _persons(members: Members, sources: Mapping[int, SourceRow]) -> list[tuple[P
     return sorted(made, key=lambda entry: entry[2])
 
 
-def _consents(members: Members, sources: Mapping[int, SourceRow]) -> list[dict[str, Any]]:
-    """Every explicit answer, newest first; those without a time last (R45)."""
+def _consents(db: Db, members: Members, sources: Mapping[int, SourceRow]) -> list[dict[str, Any]]:
+    """Every explicit answer, newest first; those without a time last (R45). `import`: the one that brought it (R44)."""
     made = []
-    for person, source, record in _persons(members, sources):
+    brought = answers(db, members.facts)
+    for number, item in members.facts.items():
+        source = sources[item.source].label
+        record = f"{source}/{ENTITIES[item.entity]}/{item.ext}"
+        person: Person = item.fact
         for event in person.consents if person.consents is not UNSET and person.consents else ():
+            came = brought.get((number, event))
             entry = {
                 "channel": event.channel,
                 "purpose": event.purpose,
@@ -131,6 +137,7 @@ def _consents(members: Members, sources: Mapping[int, SourceRow]) -> list[dict[s
                 "address": event.address,
                 "basis": event.basis,
                 "evidence": event.evidence,
+                "import": None if came is None else came.as_dict(),
                 "source": source,
                 "record": record,
             }
