@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 from klientela.errors import Conflict, Misconfigured, UnknownThing
 from klientela.flow import hands
 from klientela.flow.desk import Decided, Desk, Pair, anchor, found, member, members
+from klientela.flow.hands import Word
+from klientela.flow.inactive import marked, reviving
 from klientela.flow.review import review
 from klientela.rules import hand
 from klientela.store import tables as t
 from klientela.store.database import Db, Step, Store
-from klientela.store.locate import record_keys
+from klientela.store.locate import customers_of, locate, record_keys
 
 MUST, CANNOT, LEFT = "must", "cannot", "left"
 
@@ -30,10 +32,21 @@ class _Said(NamedTuple):
     reason: str | None
 
 
-def merge(store: Store, one: str, two: str, *, reason: str, actor: str = "operator", dry_run: bool = False) -> Decided:
+def merge(
+    store: Store,
+    one: str,
+    two: str,
+    *,
+    reason: str,
+    inactive: bool | None = None,
+    actor: str = "operator",
+    dry_run: bool = False,
+) -> Decided:
     """Two customers are one person: `must` between their oldest records. Ids or record keys name them.
 
-    UnknownThing for an id nobody has, Conflict where they are one already or an active decision says otherwise.
+    `inactive`: what becomes of a mark that one of them has; True leaves it, so that both are inactive, False takes it
+    off in the same decision (R42). UnknownThing for an id nobody has, Conflict where they are one already, an active
+    decision says otherwise, or one is marked and nobody said what becomes of it.
     """
 
     def pairs(step: Step) -> list[Pair]:
@@ -42,7 +55,14 @@ def merge(store: Store, one: str, two: str, *, reason: str, actor: str = "operat
             raise Conflict("they are one customer already", hint=f"`klientela why {one}` says why")
         return [Pair(MUST, anchor(step.db, first.customer), anchor(step.db, second.customer))]
 
-    return _decide(store, "merge", pairs, reason, actor, dry_run)
+    return _decide(store, "merge", pairs, reason, actor, dry_run, marks=_Marks(inactive))
+
+
+def one_is_inactive(store: Store, one: str, two: str) -> bool:
+    """Whether one of two customers is marked inactive and the other is not. UnknownThing for an id nobody has."""
+    with store.reading() as db:
+        both = {locate(db, store.key, text).customer for text in (one, two)}
+        return len(both & marked(db, both).keys()) == 1 < len(both)
 
 
 def split(
@@ -78,9 +98,16 @@ def split(
 
 
 def accept(
-    store: Store, number: int, *, reason: str = "reviewed", actor: str = "operator", dry_run: bool = False
+    store: Store,
+    number: int,
+    *,
+    reason: str = "reviewed",
+    inactive: bool | None = None,
+    actor: str = "operator",
+    dry_run: bool = False,
 ) -> Decided:
-    """The pair of the review queue's item is one person (R24c). Numbers count from 1, as the queue shows them now."""
+    """The pair of the review queue's item is one person (R24c). Numbers count from 1, as the queue shows them now;
+    `inactive` as for `merge`."""
 
     def pairs(step: Step) -> list[Pair]:
         item = _item(store, number)
@@ -92,7 +119,7 @@ def accept(
         one, two = (found(step, key).record for key in item["records"])
         return [Pair(MUST, one, two)]
 
-    return _decide(store, "accept", pairs, reason, actor, dry_run)
+    return _decide(store, "accept", pairs, reason, actor, dry_run, marks=_Marks(inactive))
 
 
 def reject(
@@ -156,16 +183,45 @@ def undo(store: Store, seq: int, *, actor: str = "operator", dry_run: bool = Fal
 # -- writing ------------------------------------------------------------------------------------------------------------
 
 
+class _Marks(NamedTuple):
+    """What becomes of an inactive mark that one of two customers has; None: nobody said it."""
+
+    stay: bool | None
+
+    def words(self, step: Step, pairs: Sequence[Pair]) -> list[Word]:
+        """What is said of records besides. Conflict where it must be asked first."""
+        db = step.db
+        both = set(customers_of(db, [number for pair in pairs for number in (pair.a, pair.b)]).values())
+        marks = marked(db, both)
+        if self.stay is None and 0 < len(marks) < len(both):
+            raise Conflict(
+                "one of the two is marked inactive and the other is not",
+                hint="Say --inactive to leave the mark, so that the joined customer is inactive, or --active to take "
+                "it off in the same decision",
+            )
+        return reviving(marks) if self.stay is False else []
+
+
 def _decide(
-    store: Store, word: str, pairs: Callable[[Step], list[Pair]], reason: str, actor: str, dry_run: bool
+    store: Store,
+    word: str,
+    pairs: Callable[[Step], list[Pair]],
+    reason: str,
+    actor: str,
+    dry_run: bool,
+    marks: _Marks | None = None,
 ) -> Decided:
     if not reason.strip():
         raise Misconfigured("a decision needs a reason", hint="Give one with --reason TEXT; it is kept in the log.")
     with Desk(store, word, actor, dry_run) as desk:
         made = pairs(desk.step)
+        words = [] if marks is None else marks.words(desk.step, made)
         _write(desk.step, made, reason)
         _consistent(desk.step.db, made)
-        desk.done("decided", made, {"decision": word, "reason": reason})
+        hands.write(desk.step, words)
+        spoken_of = hands.renew(desk.step, [one.record for one in words])
+        more = {"active": True} if words else {}
+        desk.done("decided", made, {"decision": word, "reason": reason, **more}, records=spoken_of)
     return desk.result
 
 

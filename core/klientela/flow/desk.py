@@ -31,11 +31,15 @@ class Decided:
 
     seq: int | None = None
     customers: list[dict[str, Any]] = field(default_factory=list)
+    about: dict[str, Any] = field(default_factory=dict)  # what else this decision has to tell
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON shape of commands that decide (contract.md)."""
         made: dict[str, Any] = {} if self.seq is None else {"seq": self.seq}
-        return {**made, "customers": self.customers}
+        return {**made, "customers": self.customers, **self.about}
+
+
+_TOGETHER = 500  # records that are derived at a time, however many one decision is about
 
 
 class _Rollback(Exception):
@@ -58,16 +62,14 @@ class Desk:
     def done(self, kind: str, pairs: Sequence[Pair], detail: dict[str, Any], *, records: Iterable[int] = ()) -> None:
         """Write it into the log, derive, and remember whom it concerns. `records`: also these, in no pair."""
         step = self.step
-        named = sorted({*records, *(number for pair in pairs for number in (pair.a, pair.b))})
-        before = _publics(step.db, customers_of(step.db, named).values())
-        canons = _canons(step.db, named)
-        said = [[pair.kind, canons[pair.a], canons[pair.b]] for pair in pairs]
-        one, two = [*sorted(before), None, None][:2]
-        pairs_said = {"pairs": sorted(said)} if said or not records else {}
-        body = {"records": sorted(canons.values()), "detail": {**detail, **pairs_said}}
-        write(step, [Line(kind, None, one, two, body)])
-        loaded = [item for _, item in sorted(facts.load(step.db, named).items()) if item.fact is not None]
-        Deriver(step.db, self.store.ruleset(step.db)).page(step, loaded, [], [], set(), force=True)
+        spoken_of = list(records)
+        named = sorted({*spoken_of, *(number for pair in pairs for number in (pair.a, pair.b))})
+        write(step, _lines(step.db, kind, pairs, detail, named, alone=bool(spoken_of) and not pairs))
+        deriver = Deriver(step.db, self.store.ruleset(step.db))
+        for start in range(0, len(named), _TOGETHER):
+            some = facts.load(step.db, named[start : start + _TOGETHER])
+            loaded = [item for _, item in sorted(some.items()) if item.fact is not None]
+            deriver.page(step, loaded, [], [], set(), force=True)
         failpoint("decision.derived")
         self.result.customers = _concerned(step, named)
         self.result.seq = None if self._dry_run else step.seq
@@ -128,9 +130,30 @@ def _canons(db: Db, records: Sequence[int]) -> dict[int, str]:
     }
 
 
-def _publics(db: Db, customers: Iterable[int]) -> list[bytes]:
-    rows = db.rows(f"SELECT pub FROM customer WHERE id {db.among}", (db.pack(customers),))
-    return [bytes(row[0]) for row in rows]
+def _publics(db: Db, customers: Iterable[int]) -> dict[int, bytes]:
+    rows = db.rows(f"SELECT id, pub FROM customer WHERE id {db.among}", (db.pack(customers),))
+    return {row[0]: bytes(row[1]) for row in rows}
+
+
+def _lines(
+    db: Db, kind: str, pairs: Sequence[Pair], detail: dict[str, Any], named: Sequence[int], *, alone: bool
+) -> list[Line]:
+    """What the log says: one line of a decision about pairs, and of what is said of records `alone` one for each
+    customer, so that each finds it under its own id."""
+    canons = _canons(db, named)
+    customers = customers_of(db, named)
+    public = _publics(db, set(customers.values()))
+    if not alone:
+        one, two = [*sorted(public.values()), None, None][:2]
+        said = sorted([pair.kind, canons[pair.a], canons[pair.b]] for pair in pairs)
+        return [Line(kind, None, one, two, {"records": sorted(canons.values()), "detail": {**detail, "pairs": said}})]
+    by_customer: dict[bytes | None, list[str]] = {}
+    for number in named:
+        by_customer.setdefault(public.get(customers.get(number, 0)), []).append(canons[number])
+    return [
+        Line(kind, None, one, None, {"records": sorted(found), "detail": detail})
+        for one, found in sorted(by_customer.items(), key=lambda item: item[0] or b"")
+    ]
 
 
 def _concerned(step: Step, named: Sequence[int]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from klientela.rules.hand import KINDS, Say, fold
 from klientela.store import facts
 from klientela.store import tables as t
 from klientela.store.database import Step, Store
+from klientela.store.locate import customers_of
 from klientela.store.spoken import Spoken
 
 _AMONG_KINDS = ", ".join(f"'{kind}'" for kind in KINDS)
@@ -35,11 +36,13 @@ def say(
     *,
     actor: str = "operator",
     dry_run: bool = False,
+    after: Callable[[Step, list[int]], None] | None = None,
 ) -> Decided:
     """Decide something about records: all `words` are one decision, taken back together.
 
     `words` is asked inside the step and may refuse; nothing is written then, and nothing where it has no words. `told`
     stands in the log beside `verb`.
+    `after` may look at the customers that the words are about, when everything that follows is written.
     """
 
     def decide(step: Step) -> list[int]:
@@ -48,7 +51,7 @@ def say(
         renew(step, [word.record for word in said if word.kind in KINDS])
         return [word.record for word in said]
 
-    return _at_the_desk(store, verb, decide, told, actor, dry_run)
+    return _at_the_desk(store, verb, decide, told, actor, dry_run, after)
 
 
 def unsay(
@@ -76,12 +79,20 @@ class _Nothing(Exception):
 
 
 def _at_the_desk(
-    store: Store, verb: str, decide: Callable[[Step], list[int]], told: Mapping[str, Any], actor: str, dry_run: bool
+    store: Store,
+    verb: str,
+    decide: Callable[[Step], list[int]],
+    told: Mapping[str, Any],
+    actor: str,
+    dry_run: bool,
+    after: Callable[[Step, list[int]], None] | None = None,
 ) -> Decided:
     try:
         with Desk(store, verb, actor, dry_run) as desk:
             records = _some(sorted(set(decide(desk.step))))
             desk.done("decided", [], {"decision": verb, **told}, records=records)
+            if after is not None:
+                after(desk.step, sorted(set(customers_of(desk.step.db, records).values())))
     except _Nothing:
         return Decided()
     return desk.result

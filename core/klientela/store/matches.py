@@ -262,6 +262,10 @@ class Matches:
             )
         return [row[0] for row in self.db.rows(sql, (*hits.params, size, offset))]
 
+    def plan(self, off: tuple[str, ...]) -> None:
+        """Leave the planner as whoever goes on in this transaction needs it."""
+        self._mode(off)
+
     def _mode(self, off: tuple[str, ...]) -> None:
         """PostgreSQL: which plans are no option for the next query."""
         if self.db.sqlite:

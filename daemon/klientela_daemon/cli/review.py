@@ -10,14 +10,13 @@ from klientela.flow import decide
 from klientela.flow.review import review
 from klientela_daemon import render
 from klientela_daemon.cli.common import house
-from klientela_daemon.cli.deciding import DryRun, act
+from klientela_daemon.cli.deciding import Active, DryRun, Inactive, Yes, act, staying
 from klientela_daemon.cli.options import Config, Json, Reveal
 from klientela_daemon.opening import opened
 
 app = typer.Typer(help="What the rules would not join by themselves; `accept` and `reject` decide an item.")
 Number = Annotated[int, typer.Argument(metavar="N", help="The item's number in `klientela review`.")]
 Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept in the log.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask on a terminal.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -44,14 +43,21 @@ def show(context: typer.Context, reveal: Reveal = False, config: Config = None, 
 def accept(
     number: Number,
     reason: Why = "reviewed",
+    inactive: Inactive = False,
+    active: Active = False,
     dry_run: DryRun = False,
     yes: Yes = False,
     config: Config = None,
     as_json: Json = False,
 ) -> int:
     """They are one person: join them, as `merge` does."""
+    stay = staying(inactive, active)
     return act(
-        lambda store, dry: decide.accept(store, number, reason=reason, dry_run=dry), dry_run, yes, config, as_json
+        lambda store, dry: decide.accept(store, number, reason=reason, inactive=stay, dry_run=dry),
+        dry_run,
+        yes,
+        config,
+        as_json,
     )
 
 

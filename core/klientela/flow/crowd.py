@@ -1,0 +1,69 @@
+"""Whom a decision is about: customers named by any of their ids, or all that a search of a view finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from klientela.errors import Misconfigured, UnknownThing
+from klientela.flow.desk import anchor, found
+from klientela.store import rows
+from klientela.store import search as searching
+from klientela.store.database import Db, Step
+from klientela.store.finder import Finder
+from klientela.store.matches import SCAN, Wanted
+
+
+class Whom(NamedTuple):
+    """Customers by ids or record keys, or everybody whom `search` finds in a view."""
+
+    ids: Sequence[str] = ()
+    search: str | None = None
+    view: rows.View | None = None
+
+    @property
+    def one(self) -> bool:
+        """Whether an operator has looked at a single customer; else it is a bulk operation."""
+        return self.search is None and len(self.ids) == 1
+
+
+def customers(step: Step, whom: Whom, *, inactive: bool = False) -> list[int]:
+    """The customers meant, each once, by number; a search looks through the inactive list instead where that is asked.
+
+    Misconfigured for nobody or for both ways at once, UnknownThing for an id nobody has or a search that finds none.
+    """
+    if whom.search is None:
+        if not whom.ids:
+            raise Misconfigured(
+                "nobody is named", hint="Name customers by their ids, or find them with --search TERMS."
+            )
+        return sorted({found(step, text).customer for text in whom.ids})
+    if whom.ids:
+        raise Misconfigured(
+            "customers are named and searched for at the same time", hint="Give ids or --search, not both."
+        )
+    assert whom.view is not None  # noqa: S101 - who searches does so in a view
+    db = step.db
+    by = rows.lens(db, whom.view)
+    terms = tuple(searching.terms(whom.search, by.sources))
+    if not terms:
+        raise Misconfigured("the search is empty, which would mean everybody", hint="Say whom to look for.")
+    finder = Finder(db, Wanted(inactive, whom.view.include == "orderers_and_manual", None, terms), by)
+    numbers = finder.matching()
+    finder.plan(SCAN)
+    if not numbers:
+        where = "the inactive list" if inactive else "the list"
+        raise UnknownThing(
+            f"nobody in {where} is found by {whom.search!r}", hint="`klientela customers --search` shows who is"
+        )
+    return sorted(numbers)
+
+
+def anchors(db: Db, numbers: Iterable[int]) -> dict[int, int]:
+    """The oldest record of each of some customers."""
+    wanted = list(numbers)
+    known: dict[int, int] = dict(db.rows(f"SELECT id, anchor FROM customer WHERE id {db.among}", (db.pack(wanted),)))
+    return {number: known[number] if number in known else anchor(db, number) for number in wanted}
+
+
+__all__ = ["Whom", "anchors", "customers"]

@@ -1,0 +1,97 @@
+"""`klientela inactive`, `active` and `consent`: what operators say of persons, of one or of many (R41-R45)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from klientela.flow import consenting
+from klientela.flow import inactive as marks
+from klientela.flow.crowd import Whom
+from klientela.flow.desk import Decided
+from klientela.model.words import agree
+from klientela.settings.views import View
+from klientela.store import Store
+from klientela_daemon import render
+from klientela_daemon.cli.common import house
+from klientela_daemon.cli.deciding import DryRun, Yes, act
+from klientela_daemon.cli.options import Config, Json, Search, ViewName
+from klientela_daemon.lists import view_named
+
+Ids = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID]...", help="Customers' ids, or records' keys; or give --search.")
+]
+
+
+def inactive(
+    ids: Ids = None,
+    search: Search = None,
+    view: ViewName = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """Mark customers inactive: they stand in the inactive list only, until `active` takes the mark off."""
+    whom = _whom(ids, search, view, config)
+    return act(lambda store, dry: marks.deactivate(store, whom, dry_run=dry), dry_run, yes, config, as_json)
+
+
+def active(
+    ids: Ids = None,
+    search: Search = None,
+    view: ViewName = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """Take the inactive marks off customers; --search looks through the inactive list."""
+    whom = _whom(ids, search, view, config)
+    return act(lambda store, dry: marks.activate(store, whom, dry_run=dry), dry_run, yes, config, as_json)
+
+
+def consent(
+    *,
+    ids: Ids = None,
+    channel: Annotated[
+        Literal["email", "post", "sms", "phone", "whatsapp"],
+        typer.Argument(metavar="CHANNEL", help="How to be reached."),
+    ],
+    purpose: Annotated[
+        Literal["promotion", "system"],
+        typer.Argument(metavar="PURPOSE", help="What for: advertising, or news of ours."),
+    ],
+    answer: Annotated[
+        Literal["granted", "denied"], typer.Argument(metavar="granted|denied", help="What the customer said.")
+    ],
+    evidence: Annotated[str, typer.Option("--evidence", metavar="TEXT", help="How the customer said so; it is kept.")],
+    search: Search = None,
+    view: ViewName = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """Write down that customers grant or deny a purpose on a channel. Of several at once it lifts no objection."""
+    whom = _whom(ids, search, view, config)
+
+    def way(store: Store, dry: bool) -> Decided:
+        return consenting.consent(store, whom, channel, purpose, answer, evidence=evidence, dry_run=dry)
+
+    return act(way, dry_run, yes, config, as_json, told=_objections)
+
+
+def _objections(made: Decided) -> None:
+    count = made.about.get("objections", 0)
+    if count:
+        render.say(
+            agree(count, "{} [objection still stands|objections still stand]: ")
+            + "only the customer at the shop, or an operator with evidence for that customer alone, lifts one."
+        )
+
+
+def _whom(ids: list[str] | None, search: str | None, view: str | None, config: Config) -> Whom:
+    chosen: View = view_named(house(config), view)[1]
+    return Whom(tuple(ids or ()), search, chosen)
