@@ -17,13 +17,16 @@ from klientela.flow.resolve import Resolver
 from klientela.flow.tie import tie
 from klientela.flow.values import Case
 from klientela.model.records import Checkout, Order
+from klientela.model.words import agree
 from klientela.rules.ruleset import Ruleset
-from klientela.store import facts
+from klientela.store import facts, ids
 from klientela.store import tables as t
 from klientela.store import things as hanging
 from klientela.store.database import Db, Step
 from klientela.store.facts import Loaded, SourceRow
 from klientela.store.identity import Realm
+
+_NAMED = 5  # customers that a remark names
 
 
 class Derived(NamedTuple):
@@ -42,6 +45,7 @@ class Deriver:
         self.ruleset = ruleset
         self.quiet = quiet
         self.blocked = Blocked(ruleset)
+        self.stirred: set[str] = set()  # ids of customers marked inactive who ordered anew
         self.waiting: list[Loaded] = []  # orders that only add, until `finish` or something else comes
         self._know_sources(db)
 
@@ -83,6 +87,24 @@ class Deriver:
         named = {(item.source, item.fact.customer) for item in self.waiting}
         return {item.id for item in persons if item.entity == facts.CUSTOMER and (item.source, item.ext) in named}
 
+    def remarks(self) -> list[str]:
+        """What an operator should know of all that was derived."""
+        return [*self.blocked.remarks(), *self.again()]
+
+    def again(self) -> list[str]:
+        """A sentence where customers marked inactive ordered anew (R42)."""
+        told = []
+        if self.stirred:
+            some = ", ".join(sorted(self.stirred)[:_NAMED])
+            more = f" and {len(self.stirred) - _NAMED} more" if len(self.stirred) > _NAMED else ""
+            told.append(
+                agree(
+                    len(self.stirred), "{} [customer|customers] marked inactive ordered again and [stays|stay] inactive"
+                )
+                + f": {some}{more}; `klientela active ID` takes the mark off"
+            )
+        return told
+
     def finish(self, step: Step) -> Derived:
         """Derive what waits; to be called in the same step."""
         if not self.waiting:
@@ -122,6 +144,8 @@ class Deriver:
         out = Resolver(step, realm, force=force).run(buyers.cases, fresh, linked)
         fresh = fresh | _guests(step.db, buyers.cases.values())
         page = self.projector.run(step, out, buyers.moved, fresh)
+        if page.stirred and not self.quiet:
+            self.stirred |= _ids(step.db, page.stirred)
         failpoint("step.derived")
         merged, split = (0, 0) if self.quiet else audit(step, page, buyers.cases)
         if not force:
@@ -131,6 +155,11 @@ class Deriver:
         hang(step, things)
         failpoint("step.audited")
         return Derived(merged, split, realm.members_read)
+
+
+def _ids(db: Db, customers: Iterable[int]) -> set[str]:
+    rows = db.rows(f"SELECT pub FROM customer WHERE id {db.among}", (db.pack(customers),))
+    return {ids.text(bytes(row[0])) for row in rows}
 
 
 def _speaks_of_another(order: Order) -> bool:

@@ -317,7 +317,7 @@ class _Batch:
             detail = {"batch": result.batch, "source": self.source.uid, "file": self.name, **result.counts}
             write(self.step, [Line("imported", None, None, None, {"records": [], "detail": detail})])
             result.seq = self.step.seq
-        result.ignored += self.deriver.blocked.remarks()
+        result.ignored += self.deriver.remarks()
         result.customers = self._changed()
 
     def _changed(self) -> list[dict[str, Any]]:

@@ -169,6 +169,8 @@ class _Desk:
         self._tidy()
         self.applied.remarks += answers.sentences(self.source.remarks)
         self.source.remarks = []
+        if self.deriver is not None:
+            self.applied.remarks += self.deriver.again()
         return self.applied
 
     def _enough(self) -> bool:

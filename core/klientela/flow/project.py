@@ -23,7 +23,7 @@ from klientela.flow.values import Change, Moved, Resolution, Written
 from klientela.rules.identity import Handle
 from klientela.rules.precedence import Summary, merge
 from klientela.rules.ruleset import Ruleset
-from klientela.rules.totals import Settled
+from klientela.rules.totals import OTHER_CARRIER, Settled
 from klientela.store import bitmaps, locate, search, things
 from klientela.store import tables as t
 from klientela.store.database import Step
@@ -64,6 +64,7 @@ class Projected:
             founded.setdefault(record if held_in is None else held_in, []).append(record)
         self.written = Written(out, step.store.key, founded)
         self.old_rows: dict[int, tuple[Any, ...]] = {}
+        self.newly: set[int] = set()  # customers with an order that nobody knew
 
     # -- identity ----------------------------------------------------------------
 
@@ -164,6 +165,7 @@ class Projected:
         shown = {number: self._shown(change) for number, change in changes.items()}
         gone, fresh_rows, changed_rows, keys = self._list(changes, shown, involved)
         now, tallies = self._tallies(changes, shown, involved, added.left, fresh)
+        self.written.stirred = added.stirred | self._stirred(now, tallies, keys)
         born_tallies = []
         for change in born:
             if self.realm.held[change.customer].shown:
@@ -240,10 +242,23 @@ class Projected:
             if number in tallies:
                 now[number] = Tally.of(tallies[number][tally.FIRST :])
         self._count(moved, customers, now)
+        self.newly = {
+            after
+            for item, (_, after) in zip(moved, customers, strict=True)
+            if after is not None and item.old is None and item.new is not None and item.new.why_not != OTHER_CARRIER
+        }
         again = [number for number, figures in now.items() if figures.recount]
         if again:
             self._recount(again, changes, now)
         return now, tallies
+
+    def _stirred(self, now: dict[int, Tally], tallies: dict[int, Row], keys: dict[int, Row]) -> set[int]:
+        """Those who ordered anew though they are marked inactive."""
+        return {
+            number
+            for number in self.newly & now.keys()
+            if (keys[number] if number in keys else tallies[number])[tally.MARKED]
+        }
 
     def _shown(self, change: Change) -> bool:
         return any(self.realm.held[h].shown for h in change.members)

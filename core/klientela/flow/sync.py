@@ -198,7 +198,7 @@ class _Run:
         report = self.report
         report.finished = operation.now()
         if self.deriver is not None:
-            report.remarks += self.deriver.blocked.remarks()
+            report.remarks += self.deriver.remarks()
         if report.status == "ok" and self.stop.is_set() and report.error is None:
             report.status = "partial"
         with self.store.step("run") as step:

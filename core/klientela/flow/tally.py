@@ -157,6 +157,7 @@ class Added(NamedTuple):
     once: int  # customers who have orders now and had none
     again: int  # customers who have several now and had one or none
     customers: list[int]  # whose figures it changed
+    stirred: set[int]  # those marked inactive who ordered anew
 
 
 def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, days: Days) -> Added:
@@ -180,10 +181,14 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
     rows, money = [], []
     all_ltv = once = again = 0
     customers = []
+    stirred = set()
     for number, facet, had, last, gross_last, inactive in _standing(db, sorted(plain)):
         customers.append(number)
         ltv = orders = gross = gross_orders = 0
-        for item in plain.pop(number):
+        items = plain.pop(number)
+        if inactive and any(item.old is None for item in items):
+            stirred.add(number)
+        for item in items:
             order, old = item.new, item.old
             assert order is not None  # noqa: S101 - looked at above
             if old is not None:
@@ -219,7 +224,7 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
     db.update(t.tally, ("ltv", "gross"), money, add=("ltv", "gross"))
     for items in plain.values():  # owners that are no customer by themselves
         left += items
-    return Added(left, all_ltv, once, again, customers)
+    return Added(left, all_ltv, once, again, customers, stirred)
 
 
 def _only_adds(item: Moved, currency: str) -> bool:

@@ -98,6 +98,7 @@ class Written:
     founded: dict[Handle, list[int]]  # node -> records in it that were nobody's before
     public: dict[int, bytes] = field(default_factory=dict)  # customers of this page, also those that make no row
     old_public: dict[int, bytes] = field(default_factory=dict)
+    stirred: set[int] = field(default_factory=set)  # customers marked inactive who ordered anew (R42)
 
     def public_of(self, change: Change) -> bytes:
         """The public id of a customer: that of its oldest record (R23)."""
