@@ -98,7 +98,14 @@ def _around(found: Mapping[str, Any], zone: ZoneInfo) -> None:
         when = f" on {lists.day(one['at'], zone)}" if one["at"] else ""
         came = f", import {one['import']['batch']}" if one["import"] else ""
         render.say(f"consent: {one['channel']} {one['purpose']} {one['state']}{when} ({one['source']}{came})")
+    if found["remark"]:
+        render.say(f"remark: {found['remark']['text']}")
     for one in found["notes"]:
-        render.say(f"note ({one['source']}): {one['text']}")
+        files = "".join(f" [{file['name'] or file['sha256'][:8]}]" for file in one.get("files", ()))
+        render.say(f"note ({one['source'] or one['by']}): {one['text']}{files}")
+    for field, one in found["provenance"].items():
+        if one["pinned"]:
+            under = one["beneath"]["value"] if one.get("beneath") else "nothing"
+            render.say(f"pinned: {field.replace('_', ' ')}, over {under}")
     for one in found["shares"]:
         render.say(f"shares {one['rule']} with {one['with']}")

@@ -347,8 +347,6 @@ def test_a_file_with_secrets_that_all_can_read_is_warned_of(write: Any, tmp_path
 # what has no effect yet --------------------------------------------------------------------------------------------
 
 IDLE = """
-[edit]
-policy = "overlay"
 [rates]
 file = "rates.csv"
 [mail]
@@ -369,7 +367,6 @@ def test_keys_without_effect_are_told_one_sentence_for_each_table(write: Any) ->
     assert sorted(made.unused) == [
         f"guest_hints of [sources.main] is {version}",
         f"host, port and password of [mail] are {version}",
-        f"policy of [edit] is {version}",
         f"tombstones and guest_retention_months of [privacy] are {version}",
     ]
 

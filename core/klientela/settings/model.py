@@ -111,8 +111,7 @@ class Edit(Section):
 
     policy: Literal["source_locked", "overlay"] = Field(
         default="source_locked",
-        description="what a shop delivers is locked; overlay has no effect in this version",
-        json_schema_extra=UNUSED,
+        description="what a shop delivers is locked; with overlay `klientela pin` lays a value over it",
     )
 
 

@@ -126,6 +126,9 @@ def act(
 
 def _show(made: Decided, told: Callable[[Decided], None] | None) -> None:
     """The customers a decision concerns, for people; of many the first ones, and how many they are."""
+    if made.seq is None and not made.customers:
+        render.say("It is so already; nothing was written.")
+        return
     would = "would be" if made.seq is None else "are now"
     render.say(f"These {would} the customers it concerns:")
     rows = [

@@ -1,0 +1,172 @@
+"""`klientela edit`, `pin`, `unpin`, `tag`, `untag`, `remark` and `note`: what operators do to customers by hand (R37-R40)."""
+
+from __future__ import annotations
+
+from mimetypes import guess_type
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from klientela.errors import Misconfigured
+from klientela.flow import correct, remarks
+from klientela.kit import File
+from klientela.rules.entered import LONGEST
+from klientela_daemon.cli.deciding import DryRun, act
+from klientela_daemon.cli.options import Config, Json
+from klientela_daemon.house import House, read
+
+Customer = Annotated[str, typer.Argument(metavar="ID", help="A customer's id, or a record's key.")]
+Field = Annotated[str, typer.Argument(metavar="FIELD", help=f"One of {', '.join(LONGEST)}.")]
+Version = Annotated[
+    int | None,
+    typer.Option("--as-of", metavar="N", help="The profile's `version` you looked at; refused if it changed since."),
+]
+
+
+def edit(
+    customer: Customer,
+    fields: Annotated[list[str], typer.Argument(metavar="FIELD=VALUE", help="One or more; an empty value clears.")],
+    as_of: Version = None,
+    dry_run: DryRun = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """Give fields other values, all of them or none. What a shop delivers, and any e-mail, changes at its source only."""
+    wanted, titles = _pairs(fields), _titles(read(config))
+    return act(
+        lambda store, dry: correct.edit(
+            store, customer, wanted, titles=titles, as_of=as_of, dry_run=dry
+        ),
+        dry_run, True, config, as_json,
+    )  # fmt: skip
+
+
+def pin(
+    customer: Customer,
+    field: Field,
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="What is shown from now on.")],
+    as_of: Version = None,
+    dry_run: DryRun = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """Lay a value over a field until it is unpinned; over what a shop delivers only with edit.policy = "overlay"."""
+    here = read(config)
+    overlay = here.config.settings.edit.policy == "overlay"
+    return act(
+        lambda store, dry: correct.pin(
+            store, customer, field, value, overlay=overlay, titles=_titles(here), as_of=as_of, dry_run=dry
+        ),
+        dry_run, True, config, as_json,
+    )  # fmt: skip
+
+
+def unpin(
+    customer: Customer,
+    field: Field,
+    as_of: Version = None,
+    dry_run: DryRun = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """Take the pin off a field: what lies beneath shows again."""
+    return act(
+        lambda store, dry: correct.unpin(store, customer, field, as_of=as_of, dry_run=dry),
+        dry_run, True, config, as_json,
+    )  # fmt: skip
+
+
+def tag(
+    words: Annotated[list[str], typer.Argument(metavar="ID... TAG", help="Customers, and at the end the tag.")],
+    dry_run: DryRun = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """Put a tag on customers, as one decision."""
+    customers, name = _last("tag", words)
+    return act(lambda store, dry: remarks.tag(store, customers, name, dry_run=dry), dry_run, True, config, as_json)
+
+
+def untag(
+    words: Annotated[list[str], typer.Argument(metavar="ID... TAG", help="Customers, and at the end the tag.")],
+    dry_run: DryRun = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """Take a tag off customers that `tag` put on; those of a source are taken off there."""
+    customers, name = _last("untag", words)
+    return act(lambda store, dry: remarks.untag(store, customers, name, dry_run=dry), dry_run, True, config, as_json)
+
+
+def remark(
+    customer: Customer,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The remark; an empty one removes it.")],
+    as_of: Version = None,
+    dry_run: DryRun = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """Write the one internal remark of a customer, in the place of the one before."""
+    return act(
+        lambda store, dry: remarks.remark(store, customer, text, as_of=as_of, dry_run=dry),
+        dry_run, True, config, as_json,
+    )  # fmt: skip
+
+
+def note(
+    customer: Customer,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The note.")] = "",
+    file: Annotated[
+        list[Path] | None, typer.Option("--file", metavar="F", help="A file to keep with it; may be given again.")
+    ] = None,
+    dry_run: DryRun = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """Add an internal note to a customer, with files; any number of notes stand beside each other."""
+    attached = [_read(one) for one in file or ()]
+    return act(
+        lambda store, dry: remarks.note(store, customer, text, attached, dry_run=dry),
+        dry_run, True, config, as_json,
+    )  # fmt: skip
+
+
+def _titles(here: House) -> dict[str, str]:
+    """What kind of source each type is, in words."""
+    return {name: kind.title for name, kind in here.plugins.types.items()}
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name:
+            raise Misconfigured(
+                f"{text!r} is no FIELD=VALUE", hint="Write city=Dresden; an empty value clears a field."
+            )
+        if name in found:
+            raise Misconfigured(f"{name} is given twice", hint="Name each field once.")
+        found[name] = value
+    return found
+
+
+def _last(verb: str, words: list[str]) -> tuple[list[str], str]:
+    if len(words) < 2:
+        raise Misconfigured(f"{verb} needs a customer and a tag", hint=f"Write `klientela {verb} ID... TAG`.")
+    return words[:-1], words[-1]
+
+
+def _read(path: Path) -> File:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Misconfigured(
+            f"{path} cannot be read: {(error.strerror or str(error)).lower()}",
+            hint="Check the path and its permissions.",
+        ) from error
+    return File(type=guess_type(path.name)[0] or "application/octet-stream", name=path.name, content=content)
+
+
+__all__ = ["edit", "note", "pin", "remark", "tag", "unpin", "untag"]

@@ -1,0 +1,179 @@
+"""The verbs of hand work on a real store: a shop over HTTP and a file; what they refuse and that they can be taken back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from klientela.testing import serve
+from klientela_shopify.sandbox import TOKEN, Sandbox
+from tests.daemon.conftest import configure
+
+LIST = '[sources.list]\ntype = "csv"\npath = "people.csv"\nevery = "1h"\n'
+ROWS = "external_id,email,first_name,last_name,company,city,country\n"
+ANNA, BERND = "list/customer/1", "list/customer/2"
+
+
+def document(run: Any, *args: str, code: int = 0) -> Any:
+    done, out, err = run(*args, "--json")
+    assert done == code, out + err
+    return json.loads(out)
+
+
+@pytest.fixture
+def house(run: Any, here: Path) -> Path:
+    rows = "1,a@x.example,Anna,Alt,Alt KG,Berlin,DE\n2,b@x.example,Bernd,Neu,,Wien,AT\n"
+    (here / "people.csv").write_text(ROWS + rows, "utf-8")
+    configure(LIST)
+    assert run("sync")[0] == 0
+    return here
+
+
+def exported(run: Any) -> str:
+    code, out, _ = run("export", "--format", "jsonl")
+    assert code == 0
+    return str(out)
+
+
+# -- edits and pins ------------------------------------------------------------------------------------------------------
+
+
+def test_an_edit_is_shown_first_written_and_taken_back(run: Any, house: Path) -> None:
+    before = exported(run)
+    dry = document(run, "edit", ANNA, "company=Neu GmbH", "city=Dresden", "--dry-run")
+    assert sorted(dry) == ["customers"]
+    assert exported(run) == before
+    made = document(run, "edit", ANNA, "company=Neu GmbH", "city=Dresden")
+    assert (sorted(made), made["customers"]) == (["customers", "seq"], dry["customers"])
+    told = document(run, "customer", ANNA)
+    assert (told["company"], told["city"], told["version"]) == ("Neu GmbH", "Dresden", made["seq"])
+    assert {line["field"] for line in told["history"]} == {"company", "address"}
+    document(run, "undo", str(made["seq"]))
+    assert exported(run) == before
+    assert len(document(run, "customer", ANNA)["history"]) == 4, "both lines of each"
+    code, out, err = run("edit", ANNA, "company=Alt KG")
+    assert (code, err) == (0, "")
+    assert "so already" in out
+
+
+def test_T39_a_shops_field_is_locked_in_words_that_name_it(run: Any, here: Path) -> None:
+    with serve(Sandbox(customers=3, seed=5).app) as url:
+        shop = f'[sources.main]\ntype = "shopify"\nshop = "s"\naccess_token = "{TOKEN}"\nbase_url = "{url}"\n'
+        configure(shop)
+        document(run, "sync")
+        (one, *_) = document(run, "customers")["rows"]
+        before = exported(run)
+        for field in ("last_name=Neu", "city=Kleinbüttel", "company=X"):
+            error = document(run, "edit", one["id"], field, code=1)["error"]
+            assert error["kind"] == "conflict"
+            assert "Shopify" in error["message"] or "left to the shops" in error["message"]
+        assert "comes from Shopify (main)" in run("edit", one["id"], "last_name=Neu")[2]
+        assert "comes from Shopify (main)" in run("pin", one["id"], "last_name", "Neu")[2]
+        assert exported(run) == before
+        configure(shop + '[edit]\npolicy = "overlay"\n')
+        pinned = document(run, "pin", one["id"], "last_name", "Neu")
+        told = document(run, "customer", one["id"])
+        assert (told["last_name"], told["provenance"]["last_name"]["beneath"]["value"]) == ("Neu", one["last_name"])
+        assert "pinned: last name, over" in run("customer", one["id"])[1]
+        assert document(run, "sync")["runs"][0]["status"] == "ok"
+        assert document(run, "customer", one["id"])["last_name"] == "Neu"
+        document(run, "unpin", one["id"], "first_name")
+        assert exported(run) == before
+        assert document(run, "undo", str(pinned["seq"]), code=1)["error"]["kind"] == "conflict"
+
+
+def test_R40b_the_later_of_two_saves_is_told(run: Any, house: Path) -> None:
+    version = str(document(run, "customer", ANNA)["version"])
+    document(run, "edit", ANNA, "company=Eins", "--as-of", version)
+    error = document(run, "edit", ANNA, "company=Zwei", "--as-of", version, code=1)["error"]
+    assert "the company was changed meanwhile by operator" in error["message"]
+    assert "save again" in error["hint"]
+    assert document(run, "customer", ANNA)["company"] == "Eins"
+
+
+# -- tags, remark, notes -------------------------------------------------------------------------------------------------
+
+
+def test_tags_remark_and_notes(run: Any, house: Path) -> None:
+    before = exported(run)
+    (house / "brief.pdf").write_bytes(b"%PDF-1.4 x")
+    seqs = [
+        document(run, "tag", ANNA, BERND, "stamm")["seq"],
+        document(run, "remark", ANNA, "zuverlässig")["seq"],
+        document(run, "note", ANNA, "rief an", "--file", "brief.pdf")["seq"],
+    ]
+    told = document(run, "customer", ANNA)
+    assert (told["tags"], told["remark"]["text"], told["notes"][0]["text"]) == (["stamm"], "zuverlässig", "rief an")
+    assert [(file["name"], file["type"]) for file in told["files"]] == [("brief.pdf", "application/pdf")]
+    out = run("customer", ANNA)[1]
+    assert "remark: zuverlässig" in out
+    assert "note (operator): rief an [brief.pdf]" in out
+    document(run, "untag", BERND, "stamm")
+    assert document(run, "customer", BERND)["tags"] == []
+    for seq in reversed(seqs):
+        document(run, "undo", str(seq))
+    assert exported(run) == before
+    told = document(run, "customer", ANNA)
+    assert (told["tags"], told["remark"], told["notes"], told["files"]) == ([], None, [], [])
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (("edit", ANNA, "email=new@x.example"), 1, "changes only by the sync of its own source"),
+        (("edit", ANNA, "company=X", "email=new@x.example"), 1, "changes only by the sync of its own source"),
+        (("edit", ANNA, "company"), 2, "'company' is no FIELD=VALUE"),
+        (("edit", ANNA, "company=a", "company=b"), 2, "company is given twice"),
+        (("edit", ANNA, "colour=red"), 2, "there is no field 'colour'"),
+        (("edit", ANNA, "phone=call"), 2, "a phone number has at least 3 digits"),
+        (("edit", ANNA), 2, "FIELD=VALUE is missing"),
+        (("edit", "list/customer/9", "company=X"), 1, "there is no record list/customer/9"),
+        (("edit", "1b4e28ba-2fa1-51d2-883f-0016d3cca427", "company=X"), 1, "no customer has the id"),
+        (("edit", ANNA, "company=X", "--as-of", "999"), 1, "there is no version 999 yet"),
+        (("pin", ANNA, "email", "new@x.example"), 1, "changes only by the sync of its own source"),
+        (("pin", ANNA, "company", ""), 2, "a pin needs a value"),
+        (("pin", ANNA, "country", "Narnia"), 2, "is no country"),
+        (("unpin", ANNA, "company"), 1, "the company is not pinned"),
+        (("tag", ANNA), 2, "tag needs a customer and a tag"),
+        (("tag", ANNA, "list/customer/9", "x"), 1, "there is no record list/customer/9"),
+        (("untag", ANNA, "stamm"), 1, "has no tag 'stamm'"),
+        (("remark", "list/customer/9", "x"), 1, "there is no record"),
+        (("note", ANNA), 2, "a note needs a text or a file"),
+        (("note", ANNA, "x", "--file", "absent.pdf"), 2, "absent.pdf cannot be read"),
+    ],
+)
+def test_a_wrong_use_is_one_sentence_and_writes_nothing(
+    run: Any, house: Path, args: tuple[str, ...], code: int, said: str
+) -> None:
+    before = exported(run), len(document(run, "audit")["lines"])
+    error = document(run, *args, code=code)["error"]
+    assert said in error["message"]
+    assert (exported(run), len(document(run, "audit")["lines"])) == before
+
+
+# -- T73 -----------------------------------------------------------------------------------------------------------------
+
+
+def test_T73_a_source_is_renamed_by_the_command(run: Any, house: Path) -> None:
+    document(run, "edit", ANNA, "company=Neu GmbH")
+    document(run, "pin", ANNA, "birthday", "1980-12-31")
+    document(run, "remark", BERND, "zuverlässig")
+    ids = [(row["id"], row["company"]) for row in document(run, "customers")["rows"]]
+    told = document(run, "customer", ANNA)
+    document(run, "sources", "rename", "list", "newsletter")
+    rows = document(run, "customers")["rows"]
+    assert [(row["id"], row["company"]) for row in rows] == ids
+    assert {tuple(row["sources"]) for row in rows} == {("newsletter",)}
+    now = document(run, "customer", "newsletter/customer/1")
+    assert now["id"] == told["id"]
+    assert now["history"] == json.loads(json.dumps(told["history"]).replace("list/", "newsletter/"))
+    assert now["provenance"]["birthday"]["record"] == "newsletter/customer/1"
+    assert document(run, "customer", "newsletter/customer/2")["remark"]["text"] == "zuverlässig"
+    (synced,) = document(run, "sync")["runs"]
+    assert (synced["source"], synced["new"], synced["changed"]) == ("newsletter", 0, 0)
+    document(run, "edit", "newsletter/customer/1", "company=Zwei")
+    error = document(run, "customer", ANNA, code=1)["error"]
+    assert "list/customer/1" in error["message"]
