@@ -8,6 +8,7 @@ from typing import Any
 
 from klientela.model.instants import day
 from klientela.rules import precedence
+from klientela.rules.objections import objected
 from klientela.rules.publish import LINK, Key
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.text import search_text, sort_key
@@ -93,6 +94,7 @@ def stored(store: Store) -> State:
             "apart": {
                 (_only(names, a), _only(names, b), reason) for a, b, reason in db.rows("SELECT a, b, reason FROM apart")
             },
+            "objection": {(key, names.records[record]) for key, record in db.rows("SELECT key, record FROM objection")},
             "link": {
                 (names.records[a], names.records[b], reason)
                 for a, b, reason in db.rows("SELECT a, b, reason FROM link")
@@ -268,6 +270,9 @@ def expected(world: World, ruleset: Ruleset, store: Store) -> State:
             for key in state.published.keys
         },
         "crowded": world.crowded,
+        "objection": {
+            (address, key) for key, one in world.persons.items() for address in objected(one.fact, ruleset.country)
+        },
         "comp": {frozenset(members) for members in world.divided},
         "apart": world.apart,
     }

@@ -12,6 +12,7 @@ from klientela.flow.blocked import Blocked
 from klientela.flow.buyers import Owners
 from klientela.flow.carry import carry
 from klientela.flow.hang import hang
+from klientela.flow.oppose import oppose
 from klientela.flow.project import Projector
 from klientela.flow.resolve import Resolver
 from klientela.flow.tie import tie
@@ -142,7 +143,7 @@ class Deriver:
         linked = tie(step, persons, buyers.tied)
         realm = Realm.begin(step.db, self.ruleset, self.sources)
         out = Resolver(step, realm, force=force).run(buyers.cases, fresh, linked)
-        fresh = fresh | _guests(step.db, buyers.cases.values())
+        known_new, fresh = fresh, fresh | _guests(step.db, buyers.cases.values())
         page = self.projector.run(step, out, buyers.moved, fresh)
         if page.stirred and not self.quiet:
             self.stirred |= _ids(step.db, page.stirred)
@@ -153,6 +154,7 @@ class Deriver:
         if checkouts:
             _checkouts(step, checkouts)
         hang(step, things)
+        oppose(step, buyers.cases.values(), known_new, self.ruleset.country)
         failpoint("step.audited")
         return Derived(merged, split, realm.members_read)
 

@@ -130,6 +130,7 @@ _ALL = (
     _plain(t.tally, lambda namer, key: f"the figures of customer {namer.record(key[0])}"),
     _plain(t.alias, lambda namer, key: f"an id of record {namer.record(key[1])}", where=_IN_COMPANY),
     _plain(t.posting, lambda namer, key: f"the badge of customer {namer.record(key[1])}"),
+    _plain(t.objection, lambda namer, key: f"an objection of record {namer.record(key[1])}"),
     _plain(t.figure, lambda _namer, key: f"the figure {' '.join(map(str, key))}", where=" WHERE value <> 0"),
 )
 

@@ -314,6 +314,13 @@ posting = _table(  # which customers have a record of a source
     Column("customer", Big, primary_key=True, autoincrement=False),
     rowid=False,
 )
+objection = _table(  # by which addresses records object to anything; hashes (R46)
+    "objection",
+    Column("key", Big, primary_key=True, autoincrement=False),
+    Column("record", Big, primary_key=True, autoincrement=False),
+    Index("objection_record", "record"),
+    rowid=False,
+)
 figure = _table(  # counts and sums moved by delta
     "figure",
     Column("name", Key, primary_key=True),
@@ -539,6 +546,6 @@ STRICT, UNMATCHED = 1, 2
 
 DERIVED = (
     person, node, mark, crowded, comp, apart, link, order_key, carrier, paper, orders, checkout, thing, customer, tally,
-    alias, posting, figure,
+    alias, posting, objection, figure,
 )  # fmt: skip
 """Tables that follow from the facts, the decisions and the ruleset; `rebuild` empties and refills them."""

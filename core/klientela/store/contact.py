@@ -1,0 +1,225 @@
+"""May a customer be written to or called: the check before every contact (R46)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
+
+from klientela.errors import Conflict, Misconfigured, UnknownThing
+from klientela.model.instants import Instant, iso
+from klientela.model.records import Consent, Person
+from klientela.model.words import agree
+from klientela.rules import precedence
+from klientela.rules.objections import key_of, key_of_place, keys_of, objections
+from klientela.store import facts, ids
+from klientela.store.database import Db
+from klientela.store.locate import customers_of, locate
+from klientela.store.provenance import Members
+from klientela.store.purchases import Settled, orders_of
+
+CHANNELS = ("email", "post", "sms", "phone", "whatsapp")
+CONTRACT = "contract"
+PURPOSES = ("promotion", "system", CONTRACT)
+_NO_CONTRACT = ("offer", "deleted", "void")
+_NAMES = {"email": "e-mail address", "post": "postal address"}
+
+
+class Answer(NamedTuple):
+    """Whether a customer may be contacted, and the one sentence why or why not."""
+
+    id: str
+    channel: str
+    purpose: str
+    order: str | None
+    allowed: bool
+    reason: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `may-contact --json` prints it."""
+        return self._asdict()
+
+
+class _No(Exception):
+    """The answer is no, and this is why."""
+
+
+def may_contact(db: Db, key: bytes, who: str, channel: str, purpose: str, *, order: str | None = None) -> Answer:
+    """Whether a customer may be contacted by a channel for a purpose; `key` is the instance's.
+
+    `promotion` and `system` need a granted consent, `contract` an `order` of that customer, by its key or number. Either
+    way nobody else may have objected since to that very address. UnknownThing for a customer nobody knows, Misconfigured
+    for what cannot be asked, Conflict while records wait to be looked at: a check on half a state would be none.
+    """
+    _check(channel, purpose, order)
+    customer = locate(db, key, who).customer
+    left = db.one("SELECT count(*) FROM work WHERE kind IN ('person', 'order')")
+    if left is not None and left[0]:
+        raise Conflict(
+            agree(left[0], "{} [record waits|records wait] to be looked at anew, so nobody can tell yet"),
+            hint="`klientela sync` or the daemon finishes that first",
+        )
+    asked = _Asked(db, customer, channel, purpose)
+    try:
+        sentence = asked.for_contract(order) if order is not None else asked.by_consent()
+    except _No as no:
+        return Answer(asked.public, channel, purpose, order, False, str(no))
+    return Answer(asked.public, channel, purpose, order, True, sentence)
+
+
+def _check(channel: str, purpose: str, order: str | None) -> None:
+    for word, known, what in ((channel, CHANNELS, "channel"), (purpose, PURPOSES, "purpose of a contact")):
+        if word not in known:
+            raise Misconfigured(f"{word!r} is no {what}", hint=f"Known are {', '.join(known)}.")
+    if purpose == CONTRACT and order is None:
+        raise Misconfigured("the purpose contract is tied to an order", hint="Name it with --order.")
+    if purpose != CONTRACT and order is not None:
+        raise Misconfigured(
+            "an order allows only what the contract needs", hint=f"Ask for the purpose contract instead of {purpose}."
+        )
+
+
+class _Asked:
+    """One question about one customer."""
+
+    def __init__(self, db: Db, customer: int, channel: str, purpose: str) -> None:
+        self.db = db
+        self.channel = channel
+        self.purpose = purpose
+        row = db.one("SELECT pub, inactive, email, phone FROM customer WHERE id = ?", (customer,))
+        if row is None:
+            raise UnknownThing(
+                "no customer has this id any more", hint="`klientela customers --search NAME` finds people"
+            )
+        self.public = ids.text(bytes(row[0]))
+        self.inactive = bool(row[1])
+        self.members = Members.read(db, customer, facts.sources(db))
+        self.address = row[2] if channel == "email" else row[3]
+
+    # -- what allows it --------------------------------------------------------------------------------------------
+
+    def by_consent(self) -> str:
+        """Granted consent, to the purpose by the channel."""
+        what = f"{self.purpose} by {self.channel}"
+        if self.inactive and self.purpose == "promotion":
+            raise _No("the customer is marked inactive, and gets no promotion")
+        states = precedence.consent_states(self.members.summary)
+        state = states.get(self.channel, {}).get(self.purpose, "unknown")
+        events = [event for event in self._events() if event.state == state]
+        newest = max((event.at for event in events if event.at is not None), default=None)
+        if state == "unknown":
+            raise _No(f"the customer never allowed {what}")
+        if state == "denied":
+            raise _No(f"the customer objects to {what}{_since(newest)}")
+        self._not_forgotten(what)
+        self._nobody_else(newest, self.purpose)
+        return f"the customer allowed {what}{_since(newest)}"
+
+    def for_contract(self, order: str) -> str:
+        """An order of the customer that makes it necessary."""
+        found = next((one for one in self._orders() if order in self._names(one)), None)
+        if found is None:
+            raise _No(f"the order {order} is none of this customer's")
+        if found.state in _NO_CONTRACT:
+            raise _No(f"the order {order} is no contract ({found.state})")
+        self._nobody_else(found.placed, "system")
+        return f"the contract of the order {order} needs it"
+
+    def _orders(self) -> list[Settled]:
+        return orders_of(self.db, self.members.ids, self.members.sources, self.members.ruleset)
+
+    def _names(self, order: Settled) -> set[str]:
+        keys = {f"{self.members.sources[one.source].label}/order/{one.ext}" for one in order.carriers}
+        return keys if order.number is None else {*keys, order.number}
+
+    def _events(self) -> list[Consent]:
+        return [event for item in self.members.facts.values() for event in self._answers(item.fact)]
+
+    def _answers(self, person: Person | None) -> list[Consent]:
+        """What a record says to the question."""
+        said = person.consents if person is not None and person.consents is not UNSET else None
+        return [one for one in said or () if (one.channel, one.purpose) == (self.channel, self.purpose)]
+
+    # -- what forbids it all the same --------------------------------------------------------------------------------
+
+    def _not_forgotten(self, what: str) -> None:
+        """An objection of which its source says nothing any more was lifted by nobody (R45): the row follows what is said
+        now (R0b), a contact asks for what was said last. Only a later explicit grant answers it."""
+        grant = self.members.summary.consents[f"{self.channel} {self.purpose}"][1]
+        silent = [number for number, item in self.members.facts.items() if not self._told_by_source(item.fact)]
+        newest: dict[int, tuple[int, str, Instant | None, Instant]] = {}
+        for record, entity, body, since, at in self.db.rows(
+            "SELECT c.record, r.entity, c.body, c.from_seq, x.at FROM claim c JOIN record r ON r.id = c.record "
+            "JOIN channel h ON h.id = c.channel JOIN txn x ON x.seq = c.from_seq "
+            "LEFT JOIN batch b ON b.channel = c.channel WHERE c.to_seq IS NOT NULL AND c.body IS NOT NULL "
+            f"AND b.withdrawn_seq IS NULL AND h.name <> ? AND c.record {self.db.among}",
+            (facts.OPERATOR, self.db.pack(silent)),
+        ):
+            for event in self._answers(facts.decode(entity, bytes(body))):
+                if record not in newest or newest[record][0] <= since:
+                    newest[record] = (since, event.state, event.at, at)
+        for _, state, said, read in newest.values():
+            when = said if said is not None else read
+            if state == "denied" and not (grant is not None and grant > when):
+                raise _No(f"the customer objected to {what}{_since(when)}, which nobody has lifted")
+
+    def _told_by_source(self, person: Person | None) -> bool:
+        return any(event.basis not in ("operator", "bulk") for event in self._answers(person))
+
+    def _nobody_else(self, since: Instant | None, purpose: str) -> None:
+        """No other customer may have objected since to that very address."""
+        key = self._key()
+        mine = set(self.members.ids)
+        records = [
+            row[0] for row in self.db.rows("SELECT record FROM objection WHERE key = ?", (key,)) if row[0] not in mine
+        ]
+        if not records:
+            return
+        lifted = self._lifted(records, purpose)
+        for number, item in sorted(facts.load(self.db, records).items()):
+            if number in lifted or item.fact is None:
+                continue
+            for event in objections(item.fact):
+                if (event.channel, event.purpose) != (self.channel, purpose):
+                    continue
+                later = event.at is None or since is None or event.at >= since
+                if later and key in keys_of(item.fact, event, self.members.ruleset.country):
+                    raise _No(
+                        f"another customer objects to {purpose} by {self.channel} at that very "
+                        f"{_NAMES.get(self.channel, 'number')}{_since(event.at)}"
+                    )
+
+    def _key(self) -> int:
+        """That very address."""
+        region = self.members.ruleset.country
+        place = self.members.summary.address
+        key = None
+        if self.channel == "post":
+            key = key_of_place(place[1], region) if place is not None else None
+        elif self.address:
+            key = key_of(self.channel, self.address, self._region() or region)
+        if key is None:
+            raise _No(f"no {_NAMES.get(self.channel, 'telephone number')} of the customer is known")
+        return key
+
+    def _region(self) -> str | None:
+        return precedence.home(self.members.summary)[1]
+
+    def _lifted(self, records: Iterable[int], purpose: str) -> set[int]:
+        """Those of some records whose customer has explicitly allowed it since."""
+        db = self.db
+        customers = customers_of(db, records)
+        granted = set()
+        for number in sorted(set(customers.values())):
+            made = Members.read(db, number, self.members.sources).summary
+            if precedence.consent_states(made).get(self.channel, {}).get(purpose) == "granted":
+                granted.add(number)
+        return {record for record, customer in customers.items() if customer in granted}
+
+
+def _since(moment: Instant | None) -> str:
+    return "" if moment is None else f" since {iso(moment)[:10]}"
+
+
+__all__ = ["CHANNELS", "CONTRACT", "PURPOSES", "Answer", "may_contact"]
