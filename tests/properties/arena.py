@@ -137,6 +137,8 @@ def walk(store: Store, way: Way) -> None:
 def _turn(store: Store, turn: Turn, batches: dict[str, int | None]) -> None:
     if turn.what == "bring":
         bring(store, turn.source, turn.records, size=turn.size)
+    elif turn.what == "keep":
+        take_in(store, turn.source, turn.records, size=turn.size)
     elif turn.what == "import":
         batches[turn.source] = take_in(store, turn.source, turn.records, size=turn.size)
     elif turn.what == "take back":

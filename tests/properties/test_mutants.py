@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from klientela.flow import buyers, derive, hang, project, resolve, rules, stage, tally, values, work
+from klientela.flow import buyers, carry, derive, hang, project, resolve, rules, stage, tally, values, work
 from klientela.flow.resolve import Resolver
 from klientela.rules import identity, keys, names, publish
-from klientela.store import facts
+from klientela.store import claims, facts
 from klientela.store import identity as realm
 from tests.cases import test_guests as guest_cases
 from tests.cases import test_matching as matching_cases
@@ -31,6 +31,7 @@ from tests.properties.journeys import JOURNEYS
 from tests.properties.test_order_independence import hold
 from tests.properties.worlds import CROWDS, LETTERS, TWINS, Focus, Plan, plans
 from tests.store import test_things as thing_tests
+from tests.store import test_withdraw as withdraw_tests
 
 Check = Callable[[Fresh], None]
 
@@ -292,6 +293,67 @@ MUTANTS = [
         facts, "name_source",
         "WHERE r.more = 1 OR {names}", "WHERE 1 = 0 AND {names}",
         IN_LETTERS,
+    ),
+    # what is taken back
+    Mutant(
+        "only those who are somebody are worked off",
+        work, "some",
+        "sorted(facts.load(db, batch).items())]", "sorted(facts.load(db, batch).items()) if item.fact is not None]",
+        by_journey("one of several that are alike is taken back"),
+    ),
+    Mutant(
+        "who left is still tied to others",
+        Resolver, "_is_somebody",
+        " and record not in self.left", "",
+        by_journey("a shop merges one into another that is taken back"),
+    ),
+    Mutant(
+        "an order that left still counts",
+        buyers.Owners, "_leave",
+        "self.result.moved.append(Moved(number, owner, settled, None, None))", "pass",
+        by_journey("what held two together is taken back"),
+    ),
+    Mutant(
+        "a guest row outlives an order that left",
+        buyers.Owners, "_leave",
+        "self._nobody({one[1] for one in standing.values() if one[1] is not None} - owners)", "pass",
+        by_journey("an order that made a guest's row is taken back"),
+    ),
+    Mutant(
+        "who carried an order with one that left is forgotten",
+        carry._Carry, "run",
+        "for item in (*orders, *left)}", "for item in orders}",
+        by_journey("whose order it is was told by a file"),
+    ),
+    Mutant(
+        "a scan goes on by a letter that left",
+        hang._Hang, "_places",
+        " - reached.keys())", ")",
+        by_journey("a letter that a file brought was scanned"),
+    ),
+    Mutant(
+        "a cart that left stays",
+        derive, "_checkouts",
+        "step.db.delete(t.checkout, [(item.id,) for item in checkouts if item.fact is None])", "pass",
+        by_journey("a cart that a file brought"),
+    ),
+    Mutant(
+        "who came first speaks for all",
+        claims, "_replace",
+        "if number not in others:", "if True:",
+        by_cases(withdraw_tests.test_another_channel_takes_its_place),
+    ),
+    Mutant(
+        "what a file said beside others stays",
+        claims, "withdraw",
+        'db.run("UPDATE claim SET to_seq = ? WHERE channel = ? AND to_seq IS NULL", (step.seq, channel))', "pass",
+        by_journey("what a shop says too stays, whoever came first"),
+    ),
+    Mutant(
+        "a third channel is forgotten",
+        claims, "_count_others",
+        "THEN 1 ELSE 0 END", "THEN 0 ELSE 0 END",
+        by_journey("what a shop says too stays, whoever came first"),
     ),
     # other rules
     Mutant(

@@ -141,7 +141,7 @@ def _defaults(kind: Any) -> list[Any]:
 class Turn:
     """Something that happens on the way; what has no effect on the end is thrown in on purpose."""
 
-    what: str  # bring | import | take back | decide | for_now | withdraw | say | say_for_now | unsay | rules
+    what: str  # bring | keep | import | take back | decide | for_now | withdraw | say | say_for_now | unsay | rules
     source: str = ""
     records: tuple[Record, ...] = ()
     size: int = 250
@@ -179,6 +179,7 @@ class Plan:
     ruleset: Ruleset
     ways: tuple[Way, ...]
     words: tuple[Worded, ...] = ()
+    kept: tuple[tuple[str, Record], ...] = ()  # what a file brings that stays
 
     def __repr__(self) -> str:
         ways = "".join(f"\n  way {number}: {way!r}" for number, way in enumerate(self.ways, 1))
@@ -196,7 +197,14 @@ class Plan:
         return [
             Said(source, _entity(record), record.external_id, record.channel or "all", record.version, 0, record)  # type: ignore[union-attr,arg-type]
             for source, record in self.claims
+        ] + [
+            Said(source, _entity(record), record.external_id, "import:1", record.version, 0, record)  # type: ignore[union-attr,arg-type]
+            for source, record in self.kept
         ]
+
+
+def _key(source: str, record: Any) -> RecordKey:
+    return source, _entity(record), record.external_id
 
 
 def _entity(record: Any) -> str:
@@ -530,6 +538,7 @@ def _way(
     decisions: Sequence[Decided],
     words: Sequence[Worded],
     final: Ruleset,
+    kept: Sequence[tuple[str, Record]],
     detours: Focus | None,
 ) -> Way:
     """A way: the claims in any order, some again, in syncs and pages of any size; decisions and rules in between."""
@@ -544,6 +553,8 @@ def _way(
             turns.append(Turn("bring", source, records, size=draw(_some((1, 2, 3, 250)))))
     _insert(turns, draw, [Turn("decide", decision=one, drain=draw(st.booleans())) for one in decisions])
     _insert(turns, draw, [Turn("say", word=one, drain=draw(st.booleans())) for one in words])
+    if kept:
+        _insert(turns, draw, [Turn("keep", kept[0][0], tuple(record for _, record in kept), draw(_some((1, 2, 250))))])
     start = final
     if detours is not None:
         start = draw(rulesets())
@@ -563,6 +574,16 @@ def _way(
         for source in draw(_picked(sorted({source for source, _ in claims}), 2)):
             _insert(turns, draw, draw(_import(source, detours, claims)))
     return Way(start, tuple(turns))
+
+
+@st.composite
+def _kept(draw: st.DrawFn, focus: Focus, claims: Sequence[tuple[str, Record]]) -> tuple[tuple[str, Record], ...]:
+    """A file that stays, in few worlds: each record once, into a source that others speak for too."""
+    if draw(st.integers(0, 3)):
+        return ()
+    source = draw(_some(sorted({source for source, _ in claims})))
+    found = {_key(uid, record): (uid, record) for uid, record in draw(_claims(4, focus)) if uid == source}
+    return tuple(found.values())
 
 
 @st.composite
@@ -594,8 +615,9 @@ def plans(draw: st.DrawFn, most: int = 6, foci: Sequence[Focus] = FOCI) -> Plan:
     ruleset = draw(rulesets(focus.guests))
     decisions = draw(_decisions(_keys(claims), 3))
     words = draw(_words(_keys(claims), 3))
+    kept = draw(_kept(focus, claims))
     ways = (
-        draw(_way(claims, decisions, words, ruleset, detours=focus)),
-        draw(_way(claims, decisions, words, ruleset, detours=None)),
+        draw(_way(claims, decisions, words, ruleset, kept, detours=focus)),
+        draw(_way(claims, decisions, words, ruleset, kept, detours=None)),
     )
-    return Plan(claims, decisions, ruleset, ways, words)
+    return Plan(claims, decisions, ruleset, ways, words, kept)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -11,11 +13,12 @@ from klientela.errors import Conflict, UnknownThing
 from klientela.flow import decide, rules, withdraw, work
 from klientela.flow.importing import Imported, Into, import_records
 from klientela.flow.rebuild import rebuild
-from klientela.kit import Order, Person, Record
+from klientela.kit import Gone, Order, Person, Record
 from klientela.rules.whole import Decided
 from klientela.settings.views import View
-from klientela.store import Store, export, invariants, ledger
+from klientela.store import Store, export, ids, invariants, ledger
 from tests.properties import arena
+from tests.properties.states import public_of
 from tests.shops import bring, use
 from tests.store import test_undone as undone
 
@@ -26,6 +29,10 @@ LIST, MANUAL = Into("list", "csv"), Into("manual", "manual")
 def jsonl(store: Store) -> str:
     with store.reading() as db:
         return "".join(export.export(db, VIEW, "jsonl", key=store.key))
+
+
+def everything(store: Store) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in jsonl(store).splitlines()]
 
 
 def load(store: Store, *records: Record, into: Into = LIST) -> int:
@@ -135,6 +142,55 @@ def _still_names(store: Store, seq: int, source: str) -> bool:
             (seq,),
         )
     return all(source in row for row in rows)
+
+
+def test_another_channel_takes_its_place(store: Store) -> None:
+    """Three channels speak of a record that is gone at its source by now: without the first the next stands in its row,
+    and when it was gone stays where it is in the history."""
+    use(store)
+    batch = load(store, Person(external_id="1", email="a@x.example", company="ACME"), into=Into("shop", "csv"))
+    with store.step("the shop is connected") as step:
+        step.db.run("UPDATE source SET type = 'memory'")
+    bring(store, "shop", [Person(external_id="1", email="a@x.example"), Person(external_id="2", email="b@x.example")])
+    bring(store, "shop", [Person(external_id="1", channel="embedded", phone="030 998877")])
+    bring(store, "shop", [Gone(entity="customer", external_id="1")])
+    with store.reading() as db:
+        known = db.one("SELECT seq, gone FROM record WHERE ext = '1'")
+        (came,) = db.rows("SELECT from_seq FROM claim c JOIN channel h ON h.id = c.channel WHERE h.name = 'all'")
+    assert known is not None
+    withdraw.undo(store, batch)
+    whole(store)
+    with store.reading() as db:
+        assert db.rows(
+            "SELECT h.name, r.seq, r.gone, r.more FROM record r JOIN channel h ON h.id = r.channel WHERE r.ext = '1'"
+        ) == [("all", *known, 1)]
+        assert db.rows(
+            "SELECT c.from_seq, c.to_seq, c.gone FROM claim c JOIN channel h ON h.id = c.channel WHERE h.name = 'all'"
+        ) == [(*came, known[0], 0)]
+    bring(store, "shop", [Person(external_id="1", email="a@x.example", company="Acme GmbH")])
+    whole(store)
+    assert {row["email"]: (row["company"], row["records"][0]["gone"]) for row in everything(store)} == {
+        "a@x.example": ("Acme GmbH", False),
+        "b@x.example": (None, False),
+    }
+
+
+def test_the_log_says_by_what_id_the_rest_goes_now(store: Store) -> None:
+    """The oldest record of a customer leaves: the others go by the id of the next (R23)."""
+    use(store)
+    bring(store, "shop", [Person(external_id="1", first_name="Ina", email="a@x.example", created_at=5)])
+    batch = load(store, Person(external_id="9", first_name="Ina", email="a@x.example", created_at=1))
+    oldest, next_one = (public_of(store, *key) for key in (("list", "customer", "9"), ("shop", "customer", "1")))
+    assert [row["id"] for row in everything(store)] == [ids.text(oldest)]
+    made = withdraw.undo(store, batch)
+    assert ([one["id"] for one in made.customers], made.vanished) == ([ids.text(next_one)], [ids.text(oldest)])
+    with store.reading() as db:
+        assert [
+            (kind, bytes(customer), bytes(other))
+            for kind, customer, other in db.rows(
+                "SELECT kind, customer, other FROM audit WHERE seq = ? AND kind <> 'withdrawn'", (made.seq,)
+            )
+        ] == [("left", oldest, next_one)]
 
 
 def test_bad_uses_write_nothing(store: Store) -> None:

@@ -63,7 +63,7 @@ class _Carry:
         """The orders as their carriers together tell them."""
         changed = {item.id: item for item in (*orders, *left)}
         reached = {*changed, *self._papers(orders, changed)}
-        reached |= self._keys(orders, changed)
+        self._keys(orders, changed)
         reached = self._closure(reached)
         loaded = {**facts.load(self.db, reached - changed.keys()), **changed}
         known = {number: item for number, item in loaded.items() if item.fact is not None}
@@ -119,18 +119,13 @@ class _Carry:
 
     # -- keys ------------------------------------------------------------------------
 
-    def _keys(self, orders: list[Loaded], changed: Iterable[int]) -> set[int]:
-        """Keep the order keys of the changed records, by difference; who else carries what they give up."""
+    def _keys(self, orders: list[Loaded], changed: Iterable[int]) -> None:
+        """Keep the order keys of the changed records, by difference."""
         db = self.db
         standing = set(db.rows(f"SELECT key, record FROM order_key WHERE record {db.among}", (db.pack(changed),)))
         wanted = {(key, item.id) for item in orders for key in self._published(item)}
-        gone = sorted(standing - wanted)
-        db.delete(t.order_key, gone, key=("key", "record"))
+        db.delete(t.order_key, sorted(standing - wanted), key=("key", "record"))
         db.insert(t.order_key, ("key", "record"), sorted(wanted - standing))
-        if not gone:
-            return set()
-        packed = db.pack({key for key, _ in gone})
-        return {row[0] for row in db.rows(f"SELECT record FROM order_key WHERE key {db.among}", (packed,))}
 
     def _published(self, item: Loaded) -> Iterable[int]:
         order: Order = item.fact
