@@ -53,6 +53,11 @@ class Plugins:
         """The plugins that could not be loaded, and why."""
         return {plugin.name: plugin.error for plugin in self.found if plugin.error is not None}
 
+    @property
+    def titles(self) -> dict[str, str]:
+        """What kind of source each type is, in words."""
+        return {name: kind.title for name, kind in self.types.items()}
+
     def make(
         self, name: str, settings: SourceSettings, *, shop: Shop | None = None, stop: threading.Event | None = None
     ) -> Source:

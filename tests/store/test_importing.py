@@ -300,7 +300,7 @@ def test_t53_what_was_exported_comes_back_unchanged(store: Store, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("column", "value", "said"),
-    [("email", "new@x.example", "R37"), ("city", "Dresden", "address"), ("company", "ACME", "company")],
+    [("email", "new@x.example", "R37"), ("city", "Dresden", "city"), ("company", "ACME", "company")],
 )
 def test_an_edit_is_refused_field_by_field_with_the_reason(
     store: Store, tmp_path: Path, anna: str, column: str, value: str, said: str

@@ -166,6 +166,7 @@ def undo(store: Store, seq: int, *, actor: str = "operator", dry_run: bool = Fal
     """
     with Desk(store, "undo", actor, dry_run) as desk:
         step = desk.step
+        _no_import(step.db, seq)
         standing = step.db.rows(
             "SELECT id, kind, a, b, to_seq, detail FROM decision WHERE from_seq = ? ORDER BY id",
             (seq,),
@@ -260,6 +261,18 @@ def _again(step: Step, seq: int) -> list[tuple[str, int, int | None]]:
     columns = ("id", "kind", "a", "b", "detail", "from_seq")
     db.insert(t.decision, columns, [(n, *row, step.seq) for n, row in zip(numbers, rows, strict=True)])
     return [(row[0], row[1], row[2]) for row in rows]
+
+
+def _no_import(db: Db, seq: int) -> None:
+    """Conflict where the change is an import or took one back: a batch goes as a whole, with its edits (R50b)."""
+    row = db.one("SELECT id, withdrawn_seq FROM batch WHERE ? IN (from_seq, withdrawn_seq)", (seq,))
+    if row is None:
+        return
+    if row[1] == seq:
+        raise Conflict(f"{seq} took the import {row[0]} back", hint="Importing its file once more brings it back.")
+    raise Conflict(
+        f"{seq} is the import {row[0]}", hint=f"`klientela import undo {row[0]}` takes the whole batch back."
+    )
 
 
 def _no_decision(db: Db, seq: int) -> Exception:

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 from msgspec import UNSET
 
 from klientela.errors import KlientelaError, Misconfigured
+from klientela.flow import hands
 from klientela.flow.derive import Deriver
-from klientela.flow.edits import refusals
+from klientela.flow.edits import edit_of
 from klientela.flow.fetch import fetch
+from klientela.flow.hands import Word
 from klientela.flow.loading import indexed
 from klientela.flow.stage import News, Stage
 from klientela.model.records import Person, Record, Rejected
@@ -34,6 +37,7 @@ TAKERS = ("csv", "api", "manual")
 NEW, JOINED, CHANGED = "new", "joined", "changed"
 """What an import does to a customer: nobody of the kind was there, records of two came together, values changed."""
 _PAGE = 250
+_NO_TITLES: Mapping[str, str] = MappingProxyType({})
 _COUNTS = ("read", "new", "changed", "unchanged")
 
 
@@ -99,13 +103,15 @@ def import_source(
     subscribe: bool = False,
     dry_run: bool = False,
     fix_file: Path | None = None,
+    titles: Mapping[str, str] = _NO_TITLES,
     actor: str = "operator",
 ) -> Imported:
     """Import what a source made for one file yields: a csv source's `for_file`, or `open_file` with entity `manual`.
 
     `name` and `digest` say which file it was. `subscribe`: auto-subscribe is ticked (R44). `fix_file`: where the rows
-    that could not be taken are written for mending, under a free name beside it if it is there. Whatever is wrong with
-    the whole file raises, and nothing is written (R47).
+    that could not be taken are written for mending, under a free name beside it if it is there. `titles`: the names of
+    source types, for sentences about fields that a shop delivers. Whatever is wrong with the whole file raises, and
+    nothing is written (R47).
     """
 
     def pages() -> Iterator[Page]:
@@ -120,7 +126,7 @@ def import_source(
         if fix_file is not None and result.rejected and not dry_run and isinstance(source, Mender):
             result.fix_file = str(_write_fix_file(source, fix_file, result.rejected))
 
-    return _import(store, into, pages(), finish, name, digest, subscribe, dry_run, actor)
+    return _import(store, into, pages(), finish, name, digest, subscribe, dry_run, actor, titles)
 
 
 def import_records(
@@ -156,6 +162,7 @@ def _import(
     subscribe: bool,
     dry_run: bool,
     actor: str,
+    titles: Mapping[str, str] = _NO_TITLES,
 ) -> Imported:
     if into.type not in TAKERS:
         raise Misconfigured(
@@ -165,7 +172,7 @@ def _import(
     result = Imported(into.name, dry_run)
     try:
         with store.step(f"import into {into.name}", actor=actor) as step:
-            made = _Batch(step, into, result, name, digest, subscribe)
+            made = _Batch(step, into, result, name, digest, subscribe, titles)
             for page in pages:
                 made.page(page)
             finish(result)
@@ -187,13 +194,24 @@ def _unless(dry_run: bool) -> None:
 class _Batch:
     """One import while it is read."""
 
-    def __init__(self, step: Step, into: Into, result: Imported, name: str, digest: str, subscribe: bool) -> None:
+    def __init__(
+        self,
+        step: Step,
+        into: Into,
+        result: Imported,
+        name: str,
+        digest: str,
+        subscribe: bool,
+        titles: Mapping[str, str],
+    ) -> None:
         self.step = step
         self.db: Db = step.db
         self.result = result
         self.name = name
         self.digest = digest
         self.subscribe = subscribe
+        self.titles = titles
+        self.said: dict[int, list[Word]] = {}  # edits by customer that are not written yet
         self.source: SourceRow = facts.ensure_source(step, into.name, into.type)
         self.deriver = Deriver(step.db, step.store.ruleset(step.db))
         self.stage: Stage | None = None
@@ -214,6 +232,7 @@ class _Batch:
                 records.append(record if self.subscribe else without_grants(record))
                 raws.append(raw)
         result.counts["read"] += len(page.records)
+        self._say()
         if records:
             self._take(Page(records, raws=raws))
 
@@ -255,13 +274,35 @@ class _Batch:
     # -- edits (R51) -------------------------------------------------------------------------------------------------
 
     def _edit(self, person: Person, raw: bytes) -> None:
-        """A row with a klientela_id: equal values change nothing, others are refused with a reason for each field."""
+        """A row with a klientela_id: equal values change nothing, others are edits or refused with a reason each."""
+        made = edit_of(self.db, self.step.store.key, person, self.titles)
+        if made.customer in self.said:  # an earlier row of this page was about the same customer
+            self._say()
+            made = edit_of(self.db, self.step.store.key, person, self.titles)
         payload = raw.decode("utf-8", "replace")
-        reasons = refusals(self.db, self.step.store.key, person)
-        for column, reason in reasons:
+        for column, reason in made.refused:
             self.result.rejected.append(Rejected(reason=reason, key=person.external_id, payload=payload, column=column))
-        if not reasons:
+        if made.words and made.customer is not None:
+            self.said[made.customer] = made.words
+            self.result.counts["changed"] += 1
+        elif not made.refused:
             self.result.counts["unchanged"] += 1
+
+    def _say(self) -> None:
+        """Write the edits of this page as decisions of the batch, which are taken back with it."""
+        words = [word for said in self.said.values() for word in said]
+        if not words:
+            return
+        self.said = {}
+        if self.stage is None:
+            self._open()
+        records = sorted({word.record for word in words})
+        before = self._rows(self._customers(set(records)).values())
+        hands.write(self.step, words)
+        hands.renew(self.step, records)
+        loaded = [item for _, item in sorted(facts.load(self.db, records).items()) if item.fact is not None]
+        self.deriver.page(self.step, loaded, [], [], set(), force=True)
+        self._note(News(persons=loaded), before)
 
     # -- what changed ------------------------------------------------------------------------------------------------
 

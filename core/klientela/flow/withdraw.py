@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from klientela.errors import Conflict, UnknownThing
 from klientela.failpoints import failpoint
-from klientela.flow import work
+from klientela.flow import hands, work
 from klientela.flow.derive import Deriver
 from klientela.model.words import agree
 from klientela.store import claims, facts, ids
@@ -59,6 +59,7 @@ class Batch(NamedTuple):
     source: int
     channel: int
     name: str
+    since: int
     withdrawn: int | None
 
 
@@ -94,9 +95,9 @@ def _unless(dry_run: bool) -> None:
 
 
 def begin(step: Step, number: int) -> tuple[Batch, list[int]]:
-    """Close a batch's claims and put its records on the worklist; the batch, and those records."""
+    """Close a batch's claims, take its edits back, and put their records on the worklist; the batch, and the records."""
     batch = _batch(step.db, number)
-    records = claims.withdraw(step, batch.source, batch.channel)
+    records = sorted({*claims.withdraw(step, batch.source, batch.channel), *_take_edits_back(step, batch)})
     for some in _chunks(records):
         step.db.run(
             f"INSERT INTO work (kind, subject, reason) SELECT {work.KIND_OF}, id, 'withdrawn' FROM record "
@@ -105,6 +106,13 @@ def begin(step: Step, number: int) -> tuple[Batch, list[int]]:
         )
     step.db.run("UPDATE batch SET withdrawn_seq = ? WHERE id = ?", (step.seq, number))
     return batch, records
+
+
+def _take_edits_back(step: Step, batch: Batch) -> list[int]:
+    """Let the edits that came with a batch (R51) hold no more; the records they were about."""
+    rows = step.db.rows("SELECT id, a FROM decision WHERE from_seq = ? AND to_seq IS NULL", (batch.since,))
+    hands.withdraw(step, [row[0] for row in rows])
+    return hands.renew(step, [row[1] for row in rows])
 
 
 def _withdraw(step: Step, number: int, dry_run: bool) -> tuple[Withdrawn, _Before]:
@@ -130,7 +138,7 @@ def _withdraw(step: Step, number: int, dry_run: bool) -> tuple[Withdrawn, _Befor
 
 
 def _batch(db: Db, number: int) -> Batch:
-    row = db.one("SELECT id, source, channel, name, withdrawn_seq FROM batch WHERE id = ?", (number,))
+    row = db.one("SELECT id, source, channel, name, from_seq, withdrawn_seq FROM batch WHERE id = ?", (number,))
     if row is None:
         raise UnknownThing(f"there is no batch {number}", hint="`klientela import list` shows the imports")
     found = Batch(*row)
@@ -145,8 +153,9 @@ def _batch(db: Db, number: int) -> Batch:
 def _spoken_of(db: Db, batch: Batch) -> list[int]:
     rows = db.rows(
         "SELECT id FROM record WHERE source = ? AND channel = ? UNION "
-        "SELECT record FROM claim WHERE channel = ? AND to_seq IS NULL",
-        (batch.source, batch.channel, batch.channel),
+        "SELECT record FROM claim WHERE channel = ? AND to_seq IS NULL UNION "
+        "SELECT a FROM decision WHERE from_seq = ? AND to_seq IS NULL",
+        (batch.source, batch.channel, batch.channel, batch.since),
     )
     return [row[0] for row in rows]
 

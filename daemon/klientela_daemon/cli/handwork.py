@@ -14,7 +14,7 @@ from klientela.kit import File
 from klientela.rules.entered import LONGEST
 from klientela_daemon.cli.deciding import DryRun, act
 from klientela_daemon.cli.options import Config, Json
-from klientela_daemon.house import House, read
+from klientela_daemon.house import read
 
 Customer = Annotated[str, typer.Argument(metavar="ID", help="A customer's id, or a record's key.")]
 Field = Annotated[str, typer.Argument(metavar="FIELD", help=f"One of {', '.join(LONGEST)}.")]
@@ -33,7 +33,7 @@ def edit(
     as_json: Json = False,
 ) -> int:
     """Give fields other values, all of them or none. What a shop delivers, and any e-mail, changes at its source only."""
-    wanted, titles = _pairs(fields), _titles(read(config))
+    wanted, titles = _pairs(fields), read(config).plugins.titles
     return act(
         lambda store, dry: correct.edit(
             store, customer, wanted, titles=titles, as_of=as_of, dry_run=dry
@@ -56,7 +56,7 @@ def pin(
     overlay = here.config.settings.edit.policy == "overlay"
     return act(
         lambda store, dry: correct.pin(
-            store, customer, field, value, overlay=overlay, titles=_titles(here), as_of=as_of, dry_run=dry
+            store, customer, field, value, overlay=overlay, titles=here.plugins.titles, as_of=as_of, dry_run=dry
         ),
         dry_run, True, config, as_json,
     )  # fmt: skip
@@ -130,11 +130,6 @@ def note(
         lambda store, dry: remarks.note(store, customer, text, attached, dry_run=dry),
         dry_run, True, config, as_json,
     )  # fmt: skip
-
-
-def _titles(here: House) -> dict[str, str]:
-    """What kind of source each type is, in words."""
-    return {name: kind.title for name, kind in here.plugins.types.items()}
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:

@@ -98,6 +98,7 @@ def _file(here: House, into: str, file: Path, *, dry_run: bool, subscribe: bool)
             subscribe=subscribe,
             dry_run=dry_run,
             fix_file=file.with_name(f"{file.stem}.rejected{file.suffix}"),
+            titles=here.plugins.titles,
         )
     source.close()
     return done
