@@ -20,8 +20,9 @@ from klientela.store import ids
 from klientela.store.database import Db, Store
 from klientela.store.scratch import scratch
 
-_MEMBERS = (
-    "SELECT p.id, COALESCE(n.customer, p.customer, p.id) FROM person p LEFT JOIN node n ON n.id = p.node ORDER BY p.id"
+_MEMBERS = (  # a person whose orders are all rows of their own makes none (R13): he is nobody here
+    "SELECT p.id, c.id FROM person p LEFT JOIN node n ON n.id = p.node "
+    "LEFT JOIN customer c ON c.id = COALESCE(n.customer, p.customer, p.id) ORDER BY p.id"
 )
 Progress = Callable[[int], None]
 
