@@ -10,9 +10,9 @@ import pytest
 
 from klientela.errors import Conflict
 from klientela.flow import rules, work
-from klientela.flow.diff import diff
+from klientela.flow.diff import diff, preview
 from klientela.flow.rebuild import rebuild
-from klientela.kit import Order, Origin, Person, Record
+from klientela.kit import Order, Origin, Person
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.store import Store
 from tests import town
@@ -112,12 +112,15 @@ def test_a_diff_is_exactly_what_apply_does(store: Store, other: dict[str, Any]) 
     assert any(found[kind] for kind in ("joined", "split", "appeared", "vanished")) or values_only(other)
     assert people(store) == before, "a diff writes nothing"
     assert Desk(store).everything() == export
+    would = preview(store, wanted)
+    assert "seq" not in would
     seq = rules.apply(store, wanted)
     assert seq is not None
     work.drain(store)
     after = people(store)
     changed = sorted(customer for customer, members in after.items() if before.get(customer) != members)
     assert [one["id"] for one in rules.touched(store, seq)] == changed, "nothing more and nothing less"
+    assert would == {"customers": rules.touched(store, seq), "ruleset": found["ruleset"]}
     assert said(found) == seen(before, after)
     assert set(found["appeared"]) == {new for new, m in after.items() if not any(m & old for old in before.values())}
     assert set(found["vanished"]) == {old for old, m in before.items() if not any(m & new for new in after.values())}

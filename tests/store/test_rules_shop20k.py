@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from klientela.flow import rules, work
-from klientela.flow.diff import diff
+from klientela.flow.diff import diff, preview
 from klientela.flow.rebuild import rebuild
 from klientela.store import Store
 from tests.shops import use
@@ -25,8 +26,6 @@ People = dict[str, frozenset[str]]
 
 def people(store: Store) -> People:
     """Who is who, as the export says."""
-    import json
-
     return {
         row["id"]: frozenset("/".join((r["source"], r["entity"], r["external_id"])) for r in row["records"])
         for row in map(json.loads, jsonl(store).splitlines())
@@ -57,6 +56,7 @@ def there_and_back(
     before, wanted = people(store), replace(ruleset, rules=tuple(r for r in ruleset.rules if r != "address"))
     found = diff(store, wanted)
     assert people(store) == before, "a diff writes nothing"
+    would = preview(store, wanted)
     seq = rules.apply(store, wanted)
     assert seq is not None
     work.drain(store)
@@ -68,6 +68,7 @@ def there_and_back(
     assert (found["appeared"], found["vanished"]) == ([], [])
     touched = rules.touched(store, seq)
     assert [one["id"] for one in touched] == sorted(happened["others"])
+    assert would["customers"] == touched
     for one in touched:
         assert {"/".join((r["source"], r["entity"], r["external_id"])) for r in one["records"]} == after[one["id"]]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from klientela.errors import Conflict
@@ -16,8 +17,9 @@ from klientela.flow.rebuild import derive
 from klientela.flow.tally import FIGURES, Tally
 from klientela.model.money import decimal
 from klientela.rules.ruleset import Ruleset
-from klientela.store import ids
+from klientela.store import facts, ids
 from klientela.store.database import Db, Store
+from klientela.store.rows import records_of
 from klientela.store.scratch import scratch
 
 _MEMBERS = (  # a person whose orders are all rows of their own makes none (R13): he is nobody here
@@ -34,6 +36,23 @@ def diff(store: Store, wanted: Ruleset, *, progress: Progress | None = None) -> 
     `appeared` and `vanished`: ids of rows that come or go with their records (R13). `revenue` is what the customers of
     today spent, each currency by itself. Conflict while the worklist still brings the list up to date.
     """
+    with _beside(store, wanted, progress) as (made, found):
+        if found is None:
+            return {"joined": [], "split": [], "appeared": [], "vanished": [], "ruleset": made}
+        return {**found.result(), "ruleset": made}
+
+
+def preview(store: Store, wanted: Ruleset, *, progress: Progress | None = None) -> dict[str, Any]:
+    """What `rules apply` would tell, without `seq`: `{"customers": [{"id", "records"}], "ruleset"}`. Conflict as above."""
+    with _beside(store, wanted, progress) as (made, found):
+        return {"customers": [] if found is None else found.others(store.key), "ruleset": made}
+
+
+@contextmanager
+def _beside(
+    store: Store, wanted: Ruleset, progress: Progress | None
+) -> Iterator[tuple[dict[str, str], _Compared | None]]:
+    """The rules that are and that would be, and the customers of both held against each other; None for equal rules."""
     with store.reading() as db:
         left = work.left(db)
         if left:
@@ -45,13 +64,14 @@ def diff(store: Store, wanted: Ruleset, *, progress: Progress | None = None) -> 
         aim = rules.aim(db, wanted)
         made = {"from": standing.digest, "to": aim.digest}
         if aim.canonical() == standing.canonical():
-            return {"joined": [], "split": [], "appeared": [], "vanished": [], "ruleset": made}
+            yield made, None
+            return
         with scratch(store, db) as other:
             with other.step("other rules") as step:
                 rules.put(step, aim)
             derive(other, progress)
             with other.reading() as anew:
-                return {**_Compared(db, anew, standing.currency).result(), "ruleset": made}
+                yield made, _Compared(db, anew, standing.currency)
 
 
 class _Compared:
@@ -61,6 +81,7 @@ class _Compared:
         self.before, self.after, self.currency = before, after, currency
         self.olds: dict[int, set[int]] = defaultdict(set)  # customer afterwards -> customers of today in it
         self.news: dict[int, set[int]] = defaultdict(set)  # customer of today -> customers its records are in then
+        self.part: set[int] = set()  # customers afterwards with records that make no row today, or the other way round
         self._pair()
 
     def _pair(self) -> None:
@@ -68,7 +89,12 @@ class _Compared:
         for record, old, new in _side_by_side(self.before, self.after):
             if old != new:
                 touched.update(number for number in (record, old, new) if number is not None)
+        bare: set[int] = set()  # customers of today with records that make no row then
         for old, new in self._again(touched):
+            if new is None and old is not None:
+                bare.add(old)
+            if old is None and new is not None:
+                self.part.add(new)
             if old is not None and new is not None:
                 self.olds[new].add(old)
                 self.news[old].add(new)
@@ -76,12 +102,28 @@ class _Compared:
                 self.news[old]
             elif new is not None:
                 self.olds[new]
+        self.part |= {new for old in bare for new in self.news[old]}
 
     def _again(self, touched: set[int]) -> Iterator[tuple[int | None, int | None]]:
         """Where all records of the customers that any change touches are, on both sides."""
         for _, old, new in _side_by_side(self.before, self.after):
             if old in touched or new in touched:
                 yield old, new
+
+    def others(self, key: bytes) -> list[dict[str, Any]]:
+        """The customers afterwards that have other records than the one of their id has today, with them."""
+        then = _publics(self.after, set(self.olds))
+        today = _publics(self.before, set(self.news))
+        same = {
+            new
+            for new, olds in self.olds.items()
+            if len(olds) == 1
+            and new not in self.part
+            and all(self.news[old] == {new} and today.get(old) == then.get(new) for old in olds)
+        }
+        records = records_of(self.after, then.keys() - same, facts.sources(self.after), key)
+        made = [{"id": then[number], "records": records[number]} for number in then.keys() - same]
+        return sorted(made, key=lambda one: str(one["id"]))
 
     def result(self) -> dict[str, Any]:
         """The lists of the diff; customers that make no row are not told."""
@@ -155,4 +197,4 @@ def _publics(db: Db, customers: set[int]) -> dict[int, str]:
     return {number: ids.text(bytes(pub)) for number, pub in rows}
 
 
-__all__ = ["diff"]
+__all__ = ["diff", "preview"]

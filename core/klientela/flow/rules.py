@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from klientela.rules.ruleset import Ruleset
@@ -10,6 +12,8 @@ from klientela.store import facts, ids
 from klientela.store.database import Db, Step, Store
 from klientela.store.ledger import Line, write
 from klientela.store.rows import records_of
+
+_SOME = 500
 
 
 def by_uid(db: Db, wanted: Ruleset) -> Ruleset:
@@ -122,19 +126,41 @@ def everything(step: Step, reason: str) -> None:
     )
 
 
+def unfinished(db: Db) -> int | None:
+    """The change of rules whose work is not finished yet; None when there is none."""
+    if db.one("SELECT 1 FROM work WHERE reason = 'rules' LIMIT 1") is None:
+        return None
+    row = db.one("SELECT max(seq) FROM audit WHERE kind = 'rules_changed'")
+    return None if row is None else row[0]
+
+
 def touched(store: Store, seq: int) -> list[dict[str, Any]]:
     """The customers that a change of rules made, joined or split, as `{"id", "records"}`, by id: those the lines of the
-    log since `seq` name and that still are."""
+    log name that the worklist wrote since, and that still are."""
     with store.reading() as db:
         named = {
             ids.pub8(bytes(public))
-            for row in db.rows("SELECT customer, other FROM audit WHERE seq > ? AND kind <> 'kept_apart'", (seq,))
+            for row in db.rows(
+                "SELECT a.customer, a.other FROM audit a JOIN txn x ON x.seq = a.seq "
+                "WHERE a.seq > ? AND a.kind <> 'kept_apart' AND x.cause = 'worklist'",
+                (seq,),
+            )
             for public in row
             if public is not None
         }
-        found: dict[int, bytes] = dict(
-            db.rows(f"SELECT id, pub FROM customer WHERE pub8 {db.among}", (db.pack(sorted(named)),))
-        )
+        found: dict[int, bytes] = {
+            number: bytes(public)
+            for some in _chunks(named)
+            for number, public in db.rows(
+                f"SELECT id, pub FROM customer WHERE inactive IN (0, 1) AND pub8 {db.among}", (db.pack(some),)
+            )
+        }
         records = records_of(db, found, facts.sources(db), store.key)
-    made = [{"id": ids.text(bytes(public)), "records": records[number]} for number, public in found.items()]
+    made = [{"id": ids.text(public), "records": records[number]} for number, public in found.items()]
     return sorted(made, key=lambda item: str(item["id"]))
+
+
+def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
+    rest = iter(sorted(numbers))
+    while some := list(islice(rest, _SOME)):
+        yield some

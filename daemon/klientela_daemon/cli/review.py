@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from klientela.flow import decide
+from klientela.flow import decide, work
 from klientela.flow.review import review
 from klientela_daemon import render
-from klientela_daemon.cli.common import house
+from klientela_daemon.cli.common import house, tell_left
 from klientela_daemon.cli.deciding import Active, DryRun, Inactive, Yes, act, staying
 from klientela_daemon.cli.options import Config, Json, Reveal
 from klientela_daemon.opening import opened
@@ -27,8 +27,11 @@ def show(context: typer.Context, reveal: Reveal = False, config: Config = None, 
     here = house(config)
     with opened(here) as store:
         found = review(store, reveal=reveal)
+        with store.reading() as db:
+            left = work.left(db)
+    tell_left(left)
     if as_json:
-        render.emit(found)
+        render.emit({**found, "left": left})
         return
     items = found["items"]
     if not items:

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from klientela.flow import work
 from klientela.flow.why_not import explain
 from klientela_daemon import render
-from klientela_daemon.cli.common import house
+from klientela_daemon.cli.common import house, tell_left
 from klientela_daemon.cli.options import Config, Json, Reveal
 from klientela_daemon.opening import opened
 
@@ -24,6 +25,9 @@ def verb(
     here = house(config)
     with opened(here) as store:
         found = explain(store, customer, other, reveal=reveal)
+        with store.reading() as db:
+            found["left"] = work.left(db)
+    tell_left(found["left"])
     if as_json:
         render.emit(found)
     elif other is None:
