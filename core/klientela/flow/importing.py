@@ -38,7 +38,7 @@ NEW, JOINED, CHANGED = "new", "joined", "changed"
 """What an import does to a customer: nobody of the kind was there, records of two came together, values changed."""
 _PAGE = 250
 _NO_TITLES: Mapping[str, str] = MappingProxyType({})
-_COUNTS = ("read", "new", "changed", "unchanged")
+_COUNTS = ("read", "new", "changed", "unchanged", "suppressed")
 
 
 class Into(NamedTuple):
@@ -242,6 +242,7 @@ class _Batch:
         news = stage.page(self.step, page, 1)
         for name in ("new", "changed", "unchanged"):
             self.result.counts[name] += getattr(news, name)
+        self.result.counts["suppressed"] += len(news.suppressed)
         self.result.rejected += self._refused(stage.stream)
         self.deriver.page(self.step, news.persons, news.orders, news.checkouts, news.fresh, news.things)
         self._note(news, before)

@@ -61,6 +61,7 @@ class Applied:
     failed: int = 0
     postponed: int = 0
     changed: int = 0  # records that are new or said something new
+    suppressed: int = 0  # of erased people (R56)
     later: Instant | None = None
     error: dict[str, str | None] | None = None  # why the latest was postponed
     remarks: list[str] = field(default_factory=list)
@@ -291,7 +292,7 @@ class _Desk:
             self._write(step, [one for one in reads if one.entry.id in standing], told)
             inbox.ended(step.db, self.row.id, [one.entry.id for one in reads])
         self.open -= {one.entry.id for one in reads}
-        for name in ("done", "held", "failed", "postponed", "changed"):
+        for name in ("done", "held", "failed", "postponed", "changed", "suppressed"):
             setattr(self.applied, name, getattr(self.applied, name) + getattr(told, name))
         self.applied.error = told.error or self.applied.error
         if told.later is not None:
@@ -314,6 +315,7 @@ class _Desk:
             news = self._stage(step, one)
             all_news.append(news)
             told.changed += news.new + news.changed
+            told.suppressed += len(news.suppressed)
             if news.rejected:
                 told.failed += 1
             else:

@@ -27,6 +27,7 @@ from klientela.store import tables as t
 from klientela.store.database import Step, Store
 from klientela.store.facts import SourceRow
 
+_ERASED = "it is of somebody who was erased; `klientela person release` would let it in again (R56)"
 _OUTCOMES = msgspec.json.Decoder(list[Outcome])
 
 
@@ -111,6 +112,9 @@ class _Desk:
     def _tell(self, page: Sequence[_Placed], news: News) -> None:
         changed = {(item.entity, item.ext) for item in news.all()}
         for one in page:
+            if (facts.entity_name(one.entity), one.ext) in news.suppressed:
+                self.outcomes[one.place] = Outcome("rejected", key=one.ext, reason=_ERASED)
+                continue
             public = ids.public_id(self.row.uid, facts.entity_name(one.entity), one.ext, self.step.store.key)
             made = Outcome("accepted", id=ids.text(public), key=one.ext)
             self.outcomes[one.place] = made if (one.entity, one.ext) in changed else made._replace(status="unchanged")

@@ -13,6 +13,7 @@ import zstandard
 from msgspec import UNSET
 
 from klientela.flow.enclosed import Enclosed, FileRefused
+from klientela.flow.suppress import Screen, unburied
 from klientela.model.records import FARTHEST, RICHEST, Gone, Letter, Order, Person, Record, RecordRef, Rejected, Thing
 from klientela.source import Page
 from klientela.store import claims, facts
@@ -47,6 +48,7 @@ class News:
     changed: int = 0
     unchanged: int = 0
     rejected: int = 0
+    suppressed: set[tuple[str, str]] = field(default_factory=set)  # of erased people: entity and external id (R56)
     newest: int | None = None  # newest source version seen, for the cursor
 
     def __bool__(self) -> bool:
@@ -108,6 +110,10 @@ class Stage:
     def page(self, step: Step, page: Page, reading: int) -> News:
         """Stage one page: register, compare, write the news, quarantine what cannot be taken."""
         news = News(read=len(page.records))
+        graves = step.store.graves()
+        if graves is not None:
+            screen = Screen(step, self.source, graves)
+            page, news.suppressed = screen.page(page), screen.dropped
         rejects: list[Rejected] = []
         gone: list[Gone] = []
         enclosed: Enclosed | None = None
@@ -535,7 +541,7 @@ def quarantine(step: Step, source: int, stream: str, rejects: list[Rejected]) ->
     """Keep what cannot be taken, with the reason; the same reject seen again changes nothing. Returns their digests."""
     db = step.db
     made = {}
-    for item in rejects:
+    for item in unburied(step, source, rejects):
         payload = _storable(item.payload)[:100_000]
         digest = sha256(
             f"{stream}\0{item.key}\0{item.line}\0{payload}\0{item.reason}".encode("utf-8", "replace")

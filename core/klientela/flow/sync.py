@@ -250,6 +250,7 @@ class _Run:
         if self.source.webhooks:
             told = inbox.apply(self.store, self.source, self.row, guard=self.lease.check, stop=self.stop)
             self.report.remarks += [*told.remarks, *told.sentences()]
+            self.report.suppressed += told.suppressed
 
     def _prepare(self) -> None:
         with self.store.reading() as db:
@@ -353,6 +354,7 @@ class _Run:
         report.pages += 1
         for name in ("read", "new", "changed", "unchanged", "rejected"):
             setattr(report, name, getattr(report, name) + getattr(news, name))
+        report.suppressed += len(news.suppressed)
         if news:
             arrived = [item.ext for item in news.all()]
             clear_quarantine(step, self.row.id, stream.name, arrived, stage.refused)

@@ -26,6 +26,7 @@ from klientela.failpoints import failpoint
 from klientela.rules.ruleset import Ruleset
 from klientela.store import tables
 from klientela.store.queueing import Queue
+from klientela.store.tombstones import Graves, Tombstones
 
 Row = tuple[Any, ...]
 WRITER_LOCK = 0x6B6C6965  # "klie": one resolver at a time (identity.md: without it two sessions lost a link)
@@ -243,6 +244,7 @@ class Store:
         self.url = url
         self.dialect = engine.dialect.name
         self.key = key
+        self.tombstones: Tombstones | None = None
         self._lock: Any = None
         self._errors: tuple[type[Exception], ...] = (engine.dialect.loaded_dbapi.Error, sa.exc.DBAPIError)
         self._rulesets: dict[int, Ruleset] = {}
@@ -307,6 +309,16 @@ class Store:
 
     def _commit(self, db: Db) -> None:
         db.connection.commit()
+
+    @contextmanager
+    def alone(self) -> Iterator[Db]:
+        """The writer's connection without a transaction, while no other writer is at work: for looking after the file."""
+        with self._turn, self._queue.turn(), self._connection(self._writer) as connection:
+            yield Db(connection, self.dialect)
+
+    def graves(self) -> Graves | None:
+        """Whom nobody may bring back; None where nobody was erased. Costs one look at the size of a file."""
+        return None if self.tombstones is None else self.tombstones.standing()
 
     # -- rules ----------------------------------------------------------------
 
@@ -473,7 +485,8 @@ def make_engine(url: str) -> sa.Engine:
 
 
 def _instance_key(path: Path | None, standing: bool) -> bytes:
-    """The instance's secret key: read, or made once with owner-only permissions; never for a store that has one."""
+    """The instance's secret key: read, or made once with owner-only permissions; never where there must be one already
+    (`standing`), because the store or tombstones were made with it."""
     if path is None:
         return secrets.token_bytes(32)
     try:
@@ -497,10 +510,13 @@ def _instance_key(path: Path | None, standing: bool) -> bytes:
         ) from error
 
 
-def open_store(url: str, *, key_file: Path | None = None, create: bool = True) -> Store:
+def open_store(
+    url: str, *, key_file: Path | None = None, create: bool = True, tombstones: Path | None = None
+) -> Store:
     """Open a store, bring its schema up to date, check the instance key.
 
-    `key_file` None: a key that lives as long as the process (tests). StoreError or Misconfigured with a sentence.
+    `key_file` None: a key that lives as long as the process (tests). `tombstones`: the file of whom nobody brings back
+    (R56); without one nobody can be erased. StoreError or Misconfigured with a sentence.
     """
     from klientela.store.migrations import upgrade
 
@@ -511,8 +527,12 @@ def open_store(url: str, *, key_file: Path | None = None, create: bool = True) -
     try:
         upgrade(store)
         fingerprint = _fingerprint_of_key(store)
-        store.key = _instance_key(key_file, fingerprint is not None)
+        buried = tombstones is not None and tombstones.exists() and tombstones.stat().st_size > 0
+        store.key = _instance_key(key_file, fingerprint is not None or buried)
         _check_key(store, key_file, fingerprint)
+        if tombstones is not None:
+            store.tombstones = Tombstones(tombstones, store.key)
+            _check_tombstones(store, store.tombstones)
         _first_rules(store)
     except (sqlite3.Error, sa.exc.SQLAlchemyError) as error:
         store.close()
@@ -541,6 +561,12 @@ def _check_key(store: Store, key_file: Path | None, fingerprint: str | None) -> 
             f"{key_file} is not the key this store was made with",
             hint="Restore the key file that belongs to it; ids and tombstones hang on it",
         )
+
+
+def _check_tombstones(store: Store, tombstones: Tombstones) -> None:
+    """The file knows at least what this store has carried out."""
+    with store.reading() as db:
+        tombstones.pending(db)
 
 
 def _first_rules(store: Store) -> None:

@@ -1,0 +1,31 @@
+"""An order or checkout without the person: amounts, dates and lines stay, so that the shop's totals do (R56)."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from klientela.model.records import Checkout, Order
+
+_Bought = TypeVar("_Bought", Order, Checkout)
+
+_PERSONAL = ("customer", "first_name", "last_name", "company", "email", "phone", "addresses", "tags")
+
+
+def without_person(fact: _Bought) -> _Bought:
+    """The same order or checkout, with nothing that says whose it was: it belongs to nobody and makes no row (R13b).
+
+    Doing it twice changes nothing. Numbers and ids are the shop's words for the order, not for a person.
+    """
+    said = {name: UNSET for name in _PERSONAL if getattr(fact, name, UNSET) is not UNSET}
+    return replace(fact, **said) if said else fact
+
+
+def is_without_person(fact: Order | Checkout) -> bool:
+    """Whether nothing of it says whose it was."""
+    return all(not getattr(fact, name, UNSET) for name in _PERSONAL)
+
+
+__all__ = ["is_without_person", "without_person"]
