@@ -1,0 +1,242 @@
+"""Empties what is kept of some records, wherever it is: claims, payloads, files, the desk, the private part of the log (R56)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+import zstandard
+
+from klientela.flow.reach import Reach
+from klientela.flow.traces import Finder
+from klientela.rules.pseudonym import without_person
+from klientela.store import facts, ids
+from klientela.store import tables as t
+from klientela.store.database import Db, Step
+from klientela.store.facts import Loaded
+from klientela.store.tombstones import of_record
+
+ERASED = "erased:"
+"""Before the hash that stands for a key that was a person's."""
+_SQUEEZE = zstandard.ZstdCompressor(level=1)
+_UNSQUEEZE = zstandard.ZstdDecompressor()
+
+
+def empty_facts(step: Step, reach: Reach) -> set[int]:
+    """Empty the claims of all that is reached, live and closed. Returns records that decisions named together with one of
+    them: who they are may be another matter now."""
+    db = step.db
+    gone = db.pack(reach.gone)
+    db.run(f"DELETE FROM claim WHERE record {db.among}", (gone,))
+    db.run(
+        "UPDATE record SET channel = NULL, version = NULL, reading = NULL, hash = NULL, gone = 0, more = 0, body = NULL "
+        f"WHERE id {db.among}",
+        (gone,),
+    )
+    _bought(db, reach)
+    _files(db, reach)
+    partners = {
+        number
+        for pair in db.rows(f"SELECT a, b FROM decision WHERE a {db.among} OR b {db.among}", (gone, gone))
+        for number in pair
+        if number is not None
+    }
+    db.run(f"DELETE FROM decision WHERE a {db.among} OR b {db.among}", (gone, gone))
+    return partners - reach.gone
+
+
+def _bought(db: Db, reach: Reach) -> None:
+    """Orders and checkouts keep amounts, dates and lines, in all versions that were ever told."""
+    packed = db.pack(reach.bought)
+    entities = {}
+    rows = []
+    for number, entity, body in db.rows(f"SELECT id, entity, body FROM record WHERE id {db.among}", (packed,)):
+        entities[number] = entity
+        if body is not None:
+            rows.append((*_rewritten(entity, body), number))
+    db.update(t.record, ("hash", "body"), rows)
+    closed = [
+        (*_rewritten(entities[record], body), record, channel, seq)
+        for record, channel, seq, body in db.rows(
+            f"SELECT record, channel, from_seq, body FROM claim WHERE body IS NOT NULL AND record {db.among}", (packed,)
+        )
+    ]
+    db.update(t.claim, ("hash", "body"), closed, key=("record", "channel", "from_seq"))
+
+
+def _rewritten(entity: int, body: bytes) -> tuple[bytes, bytes]:
+    made = facts.encode(without_person(facts.decode(entity, body)))
+    return sha256(made).digest()[:16], made
+
+
+def _files(db: Db, reach: Reach) -> None:
+    """Files go with the last record that carries them."""
+    packed = db.pack(reach.everything())
+    digests = {
+        bytes(row[0]) for row in db.rows(f"SELECT DISTINCT sha256 FROM attachment WHERE record {db.among}", (packed,))
+    }
+    db.run(f"DELETE FROM attachment WHERE record {db.among}", (packed,))
+    for digest in sorted(digests):
+        if db.one("SELECT 1 FROM attachment WHERE sha256 = ? LIMIT 1", (digest,)) is None:
+            db.run("DELETE FROM file WHERE sha256 = ?", (digest,))
+
+
+def leaving(db: Db, reach: Reach) -> tuple[list[Loaded], list[Loaded], list[Loaded], list[Loaded]]:
+    """What must be derived anew: persons who are nobody now, orders and checkouts without person, things that are gone."""
+    loaded = facts.load(db, reach.everything())
+    found: dict[str, list[Loaded]] = {"persons": [], "orders": [], "carts": [], "things": []}
+    for number in sorted(loaded):
+        item = loaded[number]
+        if number in reach.gone and item.fact is not None:
+            raise AssertionError("an emptied record says something")
+        kind = (
+            "persons" if item.entity in facts.PERSONS
+            else "orders" if item.entity == facts.ORDER
+            else "carts" if item.entity == facts.CHECKOUT
+            else "things"
+        )  # fmt: skip
+        found[kind].append(item)
+    return found["persons"], found["orders"], found["carts"], found["things"]
+
+
+def hide_keys(step: Step, reach: Reach, key: bytes) -> None:
+    """Give the emptied records a key that says nothing, and forget the public ids they went by."""
+    db = step.db
+    packed = db.pack(reach.gone)
+    uids = {number: row.uid for number, row in facts.sources(db).items()}
+    rows = db.rows(f"SELECT id, source, entity, ext FROM record WHERE id {db.among}", (packed,))
+    db.update(
+        t.record,
+        ("ext",),
+        [
+            (ERASED + of_record(key, uids[source], facts.entity_name(entity), ext).hex(), number)
+            for number, source, entity, ext in rows
+            if not ext.startswith(ERASED)
+        ],
+    )
+    db.run(f"DELETE FROM alias WHERE record {db.among}", (packed,))
+    db.run(f"DELETE FROM work WHERE kind IN ('person', 'thing') AND subject {db.among}", (packed,))
+
+
+def empty_payloads(step: Step, reach: Reach, finder: Finder) -> None:
+    """Pack what came anew, without the lines of all that is reached, and without lines of others that tell of the person."""
+    db = step.db
+    lost = reach.everything()
+    blobs = db.rows("SELECT seq, part FROM payload ORDER BY seq, part")
+    for seq, part in blobs:
+        row = db.blobs("SELECT records, body FROM payload WHERE seq = ? AND part = ?", (seq, part))[0]
+        records: list[int] = msgspec.msgpack.decode(bytes(row[0]))
+        lines = _UNSQUEEZE.decompress(bytes(row[1])).split(b"\n")
+        if len(lines) != len(records):  # lines of a message that has some of its own: it is kept or goes as a whole
+            records, lines = records[:1], [b"\n".join(lines)]
+        kept = [
+            (record, line)
+            for record, line in zip(records, lines, strict=True)
+            if record not in lost and not finder.values(line.decode("utf-8", "replace"))
+        ]
+        if len(kept) == len(records):
+            continue
+        if not kept:
+            db.run("DELETE FROM payload WHERE seq = ? AND part = ?", (seq, part))
+            continue
+        db.run(
+            "UPDATE payload SET records = ?, body = ? WHERE seq = ? AND part = ?",
+            (
+                msgspec.msgpack.encode([record for record, _ in kept]),
+                _SQUEEZE.compress(b"\n".join(line for _, line in kept)),
+                seq,
+                part,
+            ),
+        )
+
+
+def empty_desk(step: Step, finder: Finder, publics: Iterable[str]) -> None:
+    """Quarantine, inbox, receipts, the errors of runs, the names of imported files."""
+    db = step.db
+    shown = list(publics)
+    uids = {number: row.uid for number, row in facts.sources(db).items()}
+
+    def tells(*texts: str | None) -> bool:
+        return any(finder.any(text) or (bool(text) and any(one in str(text) for one in shown)) for text in texts)
+
+    _drop(db, "quarantine", [
+        number for number, source, key, payload, reason in db.stream(
+            "SELECT id, source, key, payload, reason FROM quarantine"
+        ) if finder.names_record(uids[source], key) or tells(key, payload, reason)
+    ])  # fmt: skip
+    messages = [
+        number
+        for number, key, body, error in db.stream("SELECT id, key, body, error FROM inbox")
+        if tells(key, body, error)
+    ]
+    db.run(
+        f"UPDATE inbox SET state = 'done', body = '', error = NULL WHERE id {db.among}", (db.pack(messages),)
+    )  # the row stays, so that the same message sent again is known
+    receipts = [
+        (token, key)
+        for token, key, answer in db.stream("SELECT token, key, answer FROM receipt")
+        if tells(key, answer) or _answered(answer, finder, uids.values())
+    ]
+    db.delete(t.receipt, receipts, key=("token", "key"))
+    for number, error in db.rows("SELECT id, error FROM run WHERE error IS NOT NULL"):
+        if tells(error):
+            kind = json.loads(error).get("kind", "error")
+            said = {"kind": kind, "message": "what it said named somebody who was erased", "hint": None}
+            db.run("UPDATE run SET error = ? WHERE id = ?", (json.dumps(said), number))
+    for number, name in db.rows("SELECT id, name FROM batch"):
+        if tells(name):
+            db.run("UPDATE batch SET name = 'erased' WHERE id = ?", (number,))
+
+
+def _answered(answer: str, finder: Finder, uids: Iterable[str]) -> bool:
+    """Whether an answer to a push names one of the records by its key."""
+    try:
+        outcomes = json.loads(answer)
+    except ValueError:
+        return False
+    keys = {one for item in outcomes if isinstance(item, list | dict)
+            for one in (item.values() if isinstance(item, dict) else item) if isinstance(one, str)}  # fmt: skip
+    return any(finder.names_record(uid, key) for uid in uids for key in keys)
+
+
+def empty_log(step: Step, finder: Finder, publics: Iterable[str]) -> None:
+    """Delete the private part of every line that names the person; what it committed to stays, so the chain holds."""
+    db = step.db
+    shown = list(publics)
+    lines = [
+        (seq, n)
+        for seq, n, body in db.stream("SELECT seq, n, body FROM audit_private")
+        if finder.any(body) or any(one in body for one in shown)
+    ]
+    db.delete(t.audit_private, lines, key=("seq", "n"))
+
+
+def publics_of(db: Db, records: Iterable[int], key: bytes) -> dict[int, str]:
+    """The public ids of some records."""
+    uids = {number: row.uid for number, row in facts.sources(db).items()}
+    return {
+        number: ids.text(ids.public_id(uids[source], facts.entity_name(entity), ext, key))
+        for number, source, entity, ext in db.rows(
+            f"SELECT id, source, entity, ext FROM record WHERE id {db.among}", (db.pack(records),)
+        )
+    }
+
+
+def _drop(db: Db, table: str, numbers: list[int]) -> None:
+    if numbers:
+        db.run(f"DELETE FROM {table} WHERE id {db.among}", (db.pack(numbers),))
+
+
+__all__ = [
+    "ERASED",
+    "empty_desk",
+    "empty_facts",
+    "empty_log",
+    "empty_payloads",
+    "hide_keys",
+    "leaving",
+    "publics_of",
+]
