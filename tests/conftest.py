@@ -109,7 +109,8 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def store(store_url: str, tmp_path: Path) -> Iterator[Store]:
     """An open store, once on each database."""
-    with open_store(store_url, key_file=tmp_path / "klientela.key") as made:
+    key, tombstones = tmp_path / "klientela.key", tmp_path / "klientela.tombstones"
+    with open_store(store_url, key_file=key, tombstones=tombstones) as made:
         yield made
 
 

@@ -13,17 +13,21 @@ from klientela.store.identity import Held
 from klientela.store.ledger import Line
 
 
-def audit(step: Step, page: Written, cases: dict[int, Case]) -> tuple[int, int]:
-    """Write the lines of one page; how many customers were merged and how many were split."""
-    lines = _Lines(page, cases)
+def audit(step: Step, page: Written, cases: dict[int, Case], *, hushed: bool = False) -> tuple[int, int]:
+    """Write the lines of one page; how many customers were merged and how many were split.
+
+    `hushed`: not who left, for an erasure tells that somebody did, not who (R56).
+    """
+    lines = _Lines(page, cases, hushed)
     lines.write()
     ledger.write(step, lines.made)
     return lines.merged, lines.split
 
 
 class _Lines:
-    def __init__(self, page: Written, cases: dict[int, Case]) -> None:
+    def __init__(self, page: Written, cases: dict[int, Case], hushed: bool) -> None:
         self.page = page
+        self.hushed = hushed
         self.out = page.out
         self.realm = page.out.realm
         self.cases = cases
@@ -41,7 +45,8 @@ class _Lines:
         )
         for change in changes:
             self._one(change)
-        self._left()
+        if not self.hushed:
+            self._left()
         self._apart()
 
     def _left(self) -> None:

@@ -277,6 +277,13 @@ def _no_import(db: Db, seq: int) -> None:
 
 def _no_decision(db: Db, seq: int) -> Exception:
     kinds = {row[0] for row in db.rows("SELECT DISTINCT kind FROM audit WHERE seq = ?", (seq,))}
+    if "erased" in kinds:
+        return Conflict(
+            f"{seq} is an erasure, which cannot be undone",
+            hint="`klientela person release` lets later syncs bring data again",
+        )
+    if "decided" in kinds:
+        return Conflict(f"the decision {seq} was about somebody who was erased since")
     if kinds & {"merged", "joined", "founded"}:
         return Conflict(
             f"{seq} is no operator's decision but what the rules did", hint="`klientela split` takes records apart"

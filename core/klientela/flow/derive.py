@@ -40,11 +40,12 @@ class Derived(NamedTuple):
 
 class Deriver:
     """Derives pages under one ruleset; keeps its caches for a run. `quiet`: without audit lines, for a rebuild, which
-    decides nothing."""
+    decides nothing; `hushed`: without a line of who leaves, for an erasure."""
 
-    def __init__(self, db: Db, ruleset: Ruleset, *, quiet: bool = False) -> None:
+    def __init__(self, db: Db, ruleset: Ruleset, *, quiet: bool = False, hushed: bool = False) -> None:
         self.ruleset = ruleset
         self.quiet = quiet
+        self.hushed = hushed
         self.blocked = Blocked(ruleset)
         self.stirred: set[str] = set()  # ids of customers marked inactive who ordered anew
         self.waiting: list[Loaded] = []  # orders that only add, until `finish` or something else comes
@@ -148,7 +149,7 @@ class Deriver:
         if page.stirred and not self.quiet:
             self.stirred |= _ids(step.db, page.stirred)
         failpoint("step.derived")
-        merged, split = (0, 0) if self.quiet else audit(step, page, buyers.cases)
+        merged, split = (0, 0) if self.quiet else audit(step, page, buyers.cases, hushed=self.hushed)
         if not force:
             self.blocked.look(buyers.cases.values(), self.sources)
         if checkouts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Any
 
@@ -13,14 +13,13 @@ import zstandard
 from klientela.flow.reach import Reach
 from klientela.flow.traces import Finder
 from klientela.rules.pseudonym import without_person
-from klientela.store import facts, ids
+from klientela.store import facts
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
 from klientela.store.facts import Loaded
-from klientela.store.tombstones import of_record
 
 ERASED = "erased:"
-"""Before the hash that stands for a key that was a person's."""
+"""Before the number that stands for a key that was a person's."""
 _SQUEEZE = zstandard.ZstdCompressor(level=1)
 _UNSQUEEZE = zstandard.ZstdDecompressor()
 
@@ -32,7 +31,7 @@ def empty_facts(step: Step, reach: Reach) -> set[int]:
     gone = db.pack(reach.gone)
     db.run(f"DELETE FROM claim WHERE record {db.among}", (gone,))
     db.run(
-        "UPDATE record SET channel = NULL, version = NULL, reading = NULL, hash = NULL, gone = 0, more = 0, body = NULL "
+        "UPDATE record SET channel = NULL, version = NULL, reading = NULL, hash = NULL, gone = 1, more = 0, body = NULL "
         f"WHERE id {db.among}",
         (gone,),
     )
@@ -102,21 +101,11 @@ def leaving(db: Db, reach: Reach) -> tuple[list[Loaded], list[Loaded], list[Load
     return found["persons"], found["orders"], found["carts"], found["things"]
 
 
-def hide_keys(step: Step, reach: Reach, key: bytes) -> None:
+def hide_keys(step: Step, reach: Reach) -> None:
     """Give the emptied records a key that says nothing, and forget the public ids they went by."""
     db = step.db
     packed = db.pack(reach.gone)
-    uids = {number: row.uid for number, row in facts.sources(db).items()}
-    rows = db.rows(f"SELECT id, source, entity, ext FROM record WHERE id {db.among}", (packed,))
-    db.update(
-        t.record,
-        ("ext",),
-        [
-            (ERASED + of_record(key, uids[source], facts.entity_name(entity), ext).hex(), number)
-            for number, source, entity, ext in rows
-            if not ext.startswith(ERASED)
-        ],
-    )
+    db.update(t.record, ("ext",), [(f"{ERASED}{number}", number) for number in sorted(reach.gone)])
     db.run(f"DELETE FROM alias WHERE record {db.among}", (packed,))
     db.run(f"DELETE FROM work WHERE kind IN ('person', 'thing') AND subject {db.among}", (packed,))
 
@@ -130,13 +119,15 @@ def empty_payloads(step: Step, reach: Reach, finder: Finder) -> None:
         row = db.blobs("SELECT records, body FROM payload WHERE seq = ? AND part = ?", (seq, part))[0]
         records: list[int] = msgspec.msgpack.decode(bytes(row[0]))
         lines = _UNSQUEEZE.decompress(bytes(row[1])).split(b"\n")
-        if len(lines) != len(records):  # lines of a message that has some of its own: it is kept or goes as a whole
-            records, lines = records[:1], [b"\n".join(lines)]
-        kept = [
-            (record, line)
-            for record, line in zip(records, lines, strict=True)
-            if record not in lost and not finder.values(line.decode("utf-8", "replace"))
-        ]
+        if len(lines) == len(records):
+            kept = [
+                (record, line)
+                for record, line in zip(records, lines, strict=True)
+                if record not in lost and not finder.values(line.decode("utf-8", "replace"))
+            ]
+        else:  # what came has lines of its own: it is kept or goes as a whole
+            whole = lost.isdisjoint(records) and not finder.values(b"\n".join(lines).decode("utf-8", "replace"))
+            kept = [(record, b"") for record in records] if whole else []
         if len(kept) == len(records):
             continue
         if not kept:
@@ -153,76 +144,68 @@ def empty_payloads(step: Step, reach: Reach, finder: Finder) -> None:
         )
 
 
-def empty_desk(step: Step, finder: Finder, publics: Iterable[str]) -> None:
+def empty_desk(step: Step, finder: Finder) -> None:
     """Quarantine, inbox, receipts, the errors of runs, the names of imported files."""
     db = step.db
-    shown = list(publics)
     uids = {number: row.uid for number, row in facts.sources(db).items()}
-
-    def tells(*texts: str | None) -> bool:
-        return any(finder.any(text) or (bool(text) and any(one in str(text) for one in shown)) for text in texts)
-
-    _drop(db, "quarantine", [
-        number for number, source, key, payload, reason in db.stream(
-            "SELECT id, source, key, payload, reason FROM quarantine"
-        ) if finder.names_record(uids[source], key) or tells(key, payload, reason)
-    ])  # fmt: skip
-    messages = [
-        number
-        for number, key, body, error in db.stream("SELECT id, key, body, error FROM inbox")
-        if tells(key, body, error)
-    ]
-    db.run(
-        f"UPDATE inbox SET state = 'done', body = '', error = NULL WHERE id {db.among}", (db.pack(messages),)
-    )  # the row stays, so that the same message sent again is known
+    held = db.rows("SELECT id, source, key, payload, reason FROM quarantine")
+    _drop(
+        db,
+        "quarantine",
+        [
+            number
+            for number, source, key, payload, reason in held
+            if finder.is_key(uids[source], key) or any(map(finder.any, (key, payload, reason)))
+        ],
+    )
+    letters = db.rows("SELECT id, body, error FROM inbox WHERE body <> '' OR error IS NOT NULL")
+    found = [number for number, body, error in letters if finder.any(body) or finder.any(error)]
+    # the row stays, so that the same message sent again is known
+    db.run(f"UPDATE inbox SET state = 'done', body = '', error = NULL WHERE id {db.among}", (db.pack(found),))
+    answers = db.rows("SELECT token, key, answer FROM receipt")
     receipts = [
-        (token, key)
-        for token, key, answer in db.stream("SELECT token, key, answer FROM receipt")
-        if tells(key, answer) or _answered(answer, finder, uids.values())
+        (token, key) for token, key, answer in answers if finder.any(answer) or _answered(answer, finder, uids.values())
     ]
     db.delete(t.receipt, receipts, key=("token", "key"))
     for number, error in db.rows("SELECT id, error FROM run WHERE error IS NOT NULL"):
-        if tells(error):
+        if finder.any(error):
             kind = json.loads(error).get("kind", "error")
             said = {"kind": kind, "message": "what it said named somebody who was erased", "hint": None}
             db.run("UPDATE run SET error = ? WHERE id = ?", (json.dumps(said), number))
     for number, name in db.rows("SELECT id, name FROM batch"):
-        if tells(name):
+        if finder.any(name):
             db.run("UPDATE batch SET name = 'erased' WHERE id = ?", (number,))
 
 
 def _answered(answer: str, finder: Finder, uids: Iterable[str]) -> bool:
     """Whether an answer to a push names one of the records by its key."""
-    try:
-        outcomes = json.loads(answer)
-    except ValueError:
-        return False
-    keys = {one for item in outcomes if isinstance(item, list | dict)
-            for one in (item.values() if isinstance(item, dict) else item) if isinstance(one, str)}  # fmt: skip
-    return any(finder.names_record(uid, key) for uid in uids for key in keys)
+    keys = set(_texts(json.loads(answer)))
+    return any(finder.is_key(uid, key) for uid in uids for key in keys)
 
 
-def empty_log(step: Step, finder: Finder, publics: Iterable[str]) -> None:
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
+
+
+def empty_log(step: Step, finder: Finder) -> None:
     """Delete the private part of every line that names the person; what it committed to stays, so the chain holds."""
     db = step.db
-    shown = list(publics)
     lines = [
         (seq, n)
         for seq, n, body in db.stream("SELECT seq, n, body FROM audit_private")
-        if finder.any(body) or any(one in body for one in shown)
+        if finder.but_names(body) or finder.says(said := json.loads(body)) or _reasoned(said, finder)
     ]
     db.delete(t.audit_private, lines, key=("seq", "n"))
 
 
-def publics_of(db: Db, records: Iterable[int], key: bytes) -> dict[int, str]:
-    """The public ids of some records."""
-    uids = {number: row.uid for number, row in facts.sources(db).items()}
-    return {
-        number: ids.text(ids.public_id(uids[source], facts.entity_name(entity), ext, key))
-        for number, source, entity, ext in db.rows(
-            f"SELECT id, source, entity, ext FROM record WHERE id {db.among}", (db.pack(records),)
-        )
-    }
+def _reasoned(said: Any, finder: Finder) -> bool:
+    """Whether somebody wrote the name where he said why."""
+    detail = said.get("detail") if isinstance(said, dict) else None
+    return isinstance(detail, dict) and any(finder.names(text) for text in _texts(detail.get("reason")))
 
 
 def _drop(db: Db, table: str, numbers: list[int]) -> None:
@@ -238,5 +221,4 @@ __all__ = [
     "empty_payloads",
     "hide_keys",
     "leaving",
-    "publics_of",
 ]

@@ -13,7 +13,7 @@ from klientela.model.records import Checkout, Message, Person
 from klientela.rules.names import compatible, folded
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.values import values
-from klientela.store import facts
+from klientela.store import facts, ids
 from klientela.store import tables as t
 from klientela.store.database import Db
 from klientela.store.facts import SourceRow
@@ -99,9 +99,7 @@ def _orders(db: Db, persons: set[int]) -> set[int]:
 
 def _carriers(db: Db, orders: set[int]) -> set[int]:
     packed = db.pack(orders)
-    heads = orders | {
-        row[0] for row in db.rows(f"SELECT head FROM carrier WHERE record {db.among}", (packed,))
-    }
+    heads = orders | {row[0] for row in db.rows(f"SELECT head FROM carrier WHERE record {db.among}", (packed,))}
     return heads | {row[0] for row in db.rows(f"SELECT record FROM carrier WHERE head {db.among}", (db.pack(heads),))}
 
 
@@ -140,10 +138,10 @@ def _things(db: Db, persons: set[int]) -> set[int]:
 # -- what was ever said -----------------------------------------------------------------------------------------------
 
 
-def traces_of(db: Db, reach: Reach, country: str) -> Traces:
-    """What all claims ever said of the people reached, also what they say no more."""
+def traces_of(db: Db, reach: Reach, country: str, key: bytes) -> Traces:
+    """What all claims ever said of the people reached, also what they say no more. `key` is the instance's."""
     found = Traces(country)
-    uids = {number: row.uid for number, row in facts.sources(db).items()}
+    sources = facts.sources(db)
     every = db.pack(reach.everything())
     entities = {}
     for number, source, entity, ext, body in db.rows(
@@ -151,7 +149,9 @@ def traces_of(db: Db, reach: Reach, country: str) -> Traces:
     ):
         entities[number] = entity
         if number in reach.gone:
-            found.keys.add((uids[source], facts.entity_name(entity), ext))
+            name = facts.entity_name(entity)
+            found.keys |= {(sources[source].uid, name, ext), (sources[source].label, name, ext)}
+            found.publics.add(ids.text(ids.public_id(sources[source].uid, name, ext, key)))
         if body is not None:
             found.add(facts.decode(entity, body))
     for number, body in db.rows(
@@ -170,6 +170,7 @@ class Others(NamedTuple):
     bearers: list[Bearer]
     shared: set[tuple[str, str]]
     loose: set[int]  # checkouts and messages that belong to nobody and carry an e-mail or phone of theirs
+    dormant: set[int]  # records of which nobody speaks any more, whose history tells of them
 
 
 def others(db: Db, reach: Reach, traces: Traces, ruleset: Ruleset) -> Others:
@@ -191,7 +192,33 @@ def others(db: Db, reach: Reach, traces: Traces, ruleset: Ruleset) -> Others:
             bearers.append((item.id, tuple(sorted(hits)), fits))
     customers = customers_of(db, [record for record, _, _ in bearers])
     found = [Bearer(r, customers[r], rules, fits) for r, rules, fits in bearers if r in customers]
-    return Others(found, shared, _loose(db, reach, traces, shared))
+    dormant = _dormant(db, reach, sources, ruleset, idents, names)
+    return Others(found, shared, _loose(db, reach, traces, shared), dormant)
+
+
+def _dormant(
+    db: Db,
+    reach: Reach,
+    sources: dict[int, SourceRow],
+    ruleset: Ruleset,
+    idents: set[tuple[str, str]],
+    names: set[str],
+) -> set[int]:
+    """An import that was taken back leaves closed claims; they hang on no customer."""
+    found = set()
+    among = ", ".join(map(str, sorted(facts.PERSONS)))
+    for number, source, entity, body in db.stream(
+        "SELECT r.id, r.source, r.entity, c.body FROM claim c JOIN record r ON r.id = c.record "
+        f"WHERE r.channel IS NULL AND r.more = 0 AND c.body IS NOT NULL AND r.entity IN ({among})"
+    ):
+        if number in reach.persons or number in found:
+            continue
+        person = facts.decode(entity, body)
+        if any((v.rule, v.folded) in idents for v in values(person, sources[source].uid, ruleset)):
+            name = folded(person.first_name or None, person.last_name or None)
+            if not name or not names or any(compatible(name, mine) for mine in names):
+                found.add(number)
+    return found
 
 
 def _identifiers(

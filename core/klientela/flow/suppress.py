@@ -248,5 +248,3 @@ def _entity(record: Any) -> str:
 
 
 __all__ = ["PERSONS", "Screen", "contacts", "unburied"]
-
-

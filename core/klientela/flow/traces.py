@@ -14,7 +14,11 @@ from klientela.flow.suppress import contacts
 from klientela.model.records import Address, Checkout, Letter, Message, Order, Person
 from klientela.rules.names import folded
 
-_DIGITS = re.compile(r"\D+")
+_NO_DIGIT = re.compile(r"\D+")
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[ ()/.-]+(?=\d)")
+_BOX = re.compile(r"\S+@\S+")
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_KEY = re.compile(r"([^\s\"'/]+)/([a-z_]+)/([^\s\"',;]+)")
 _SHORTEST = 7  # digits of a phone, characters of a mailbox: shorter ones stand everywhere
 
 
@@ -23,7 +27,7 @@ class Traces:
     """Everything that was ever said of some people, as far as texts are searched for it.
 
     `values`: e-mails and phones as tombstones know them. `written`: the texts they came as, by the value. `names`: first
-    and last names as they came. `keys`: source uid, entity, external id.
+    and last names as they came. `keys`: a source's name, entity, external id. `publics`: public ids.
     """
 
     country: str
@@ -31,6 +35,7 @@ class Traces:
     written: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     names: set[tuple[str, str]] = field(default_factory=set)
     keys: set[tuple[str, str, str]] = field(default_factory=set)
+    publics: set[str] = field(default_factory=set)
 
     def add(self, fact: Any) -> None:
         """What a claim says, of whatever kind."""
@@ -53,8 +58,8 @@ class Traces:
         elif isinstance(fact, Letter) and fact.address:
             self._places([fact.address])
         elif isinstance(fact, Message) and fact.address:
-            kind = "email" if "@" in fact.address else "phone"
-            self._person(Person(external_id="-", **{kind: fact.address}))
+            text = fact.address
+            self._person(Person(external_id="-", email=text) if "@" in text else Person(external_id="-", phone=text))
 
     def _person(self, person: Person) -> None:
         self._name(person.first_name or None, person.last_name or None)
@@ -96,53 +101,64 @@ class Finder:
         own = traces.values - set(shared)
         texts = {text for value in own for text in traces.written.get(value, ())}
         self._texts = {form for text in texts if len(text) >= _SHORTEST for form in _forms(text)}
-        self._digits = {_DIGITS.sub("", value)[-9:] for kind, value in own if kind == "phone"}
-        self._names = [(_forms(first), _forms(last)) for first, last in traces.names]
-        self._keys = {form for key in traces.keys for form in _key_forms(key)}
+        self._digits = {_NO_DIGIT.sub("", value)[-9:] for kind, value in own if kind == "phone"}
+        self._names = [(_word(first), _word(last)) for first, last in traces.names]
+        self._keys = traces.keys
+        self._canons = {"\0".join(key) for key in traces.keys}
+        self._publics = traces.publics
         self._exts: dict[str, set[str]] = {}
         for uid, _, ext in traces.keys:
             self._exts.setdefault(uid, set()).add(ext)
 
+    def any(self, text: str | None) -> bool:
+        """Whether a text holds any of it."""
+        return bool(text) and (self.names(str(text)) or self.but_names(str(text)))
+
+    def but_names(self, text: str) -> bool:
+        """Whether a text holds any of it but the bare name, which a namesake has too."""
+        return self.values(text) or self._named(text)
+
     def values(self, text: str) -> bool:
         """Whether a text holds an e-mail or phone nobody else has."""
         low = text.casefold()
-        return any(one in low for one in self._texts) or self._dialled(low)
+        if any(one in low for one in self._texts):
+            return True
+        if not self._digits:
+            return False
+        dialled = _BETWEEN_DIGITS.sub("", low)
+        return any(one in dialled for one in self._digits)
 
     def names(self, text: str) -> bool:
-        """Whether a text holds both parts of the name."""
-        low = text.casefold()
-        return any(any(f in low for f in firsts) and any(f in low for f in lasts) for firsts, lasts in self._names)
+        """Whether a text holds both parts of the name, as words and not in a mailbox."""
+        low = _BOX.sub(" ", text.casefold())
+        return any(first.search(low) and last.search(low) for first, last in self._names)
 
-    def keys(self, text: str) -> bool:
-        """Whether a text names one of the records as the log does, or as people write it."""
-        return any(one in text for one in self._keys)
+    def says(self, value: Any) -> bool:
+        """Whether anything in a JSON value is one of the keys, as the log writes them."""
+        if isinstance(value, str):
+            return value in self._canons
+        if isinstance(value, dict):
+            return any(map(self.says, value.values()))
+        return isinstance(value, list) and any(map(self.says, value))
 
-    def any(self, text: str | None) -> bool:
-        """Whether a text holds any of it."""
-        return bool(text) and (self.keys(str(text)) or self.values(str(text)) or self.names(str(text)))
-
-    def names_record(self, uid: str, ext: str | None) -> bool:
+    def is_key(self, uid: str, ext: str | None) -> bool:
         """Whether that is the key of one of the records at its source."""
         return ext is not None and ext in self._exts.get(uid, ())
 
-    def _dialled(self, text: str) -> bool:
-        if not self._digits:
-            return False
-        digits = _DIGITS.sub("", re.sub(r"[\s()/.\-]+", "", text)) if len(text) < 200 else None
-        runs = [digits] if digits is not None else re.findall(r"\d{7,}", re.sub(r"(?<=\d)[ ()/.\-]+(?=\d)", "", text))
-        return any(one in run for one in self._digits for run in runs if len(one) >= _SHORTEST)
+    def _named(self, text: str) -> bool:
+        """Whether a text names one of the records, by a public id or by its key as people write it."""
+        return not self._publics.isdisjoint(_UUID.findall(text.casefold())) or any(
+            key in self._keys for key in _KEY.findall(text)
+        )
 
 
 def _forms(text: str) -> set[str]:
     """A text as it may stand in another one, in lower case: as it is, and as JSON writes it."""
-    escaped = json.dumps(text)[1:-1]
-    return {text.casefold(), escaped.casefold(), json.dumps(text, ensure_ascii=False)[1:-1].casefold()}
+    return {text.casefold(), json.dumps(text)[1:-1].casefold(), json.dumps(text, ensure_ascii=False)[1:-1].casefold()}
 
 
-def _key_forms(key: tuple[str, str, str]) -> set[str]:
-    uid, entity, ext = key
-    return {json.dumps("\0".join(key))[1:-1], json.dumps("\0".join(key), ensure_ascii=False)[1:-1],
-            f"{uid}/{entity}/{ext}"}  # fmt: skip
+def _word(text: str) -> re.Pattern[str]:
+    return re.compile(r"(?<!\w)(?:" + "|".join(sorted(map(re.escape, _forms(text)))) + r")(?!\w)")
 
 
 __all__ = ["Finder", "Traces"]

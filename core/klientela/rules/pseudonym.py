@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from klientela.model.records import Checkout, Order
 
-_Bought = TypeVar("_Bought", Order, Checkout)
-
 _PERSONAL = ("customer", "first_name", "last_name", "company", "email", "phone", "addresses", "tags")
 
 
-def without_person(fact: _Bought) -> _Bought:
+def without_person(fact: Order | Checkout) -> Order | Checkout:
     """The same order or checkout, with nothing that says whose it was: it belongs to nobody and makes no row (R13b).
 
     Doing it twice changes nothing. Numbers and ids are the shop's words for the order, not for a person.
     """
-    said = {name: UNSET for name in _PERSONAL if getattr(fact, name, UNSET) is not UNSET}
+    said: dict[str, Any] = {name: UNSET for name in _PERSONAL if getattr(fact, name, UNSET) is not UNSET}
     return replace(fact, **said) if said else fact
 
 

@@ -510,9 +510,7 @@ def _instance_key(path: Path | None, standing: bool) -> bytes:
         ) from error
 
 
-def open_store(
-    url: str, *, key_file: Path | None = None, create: bool = True, tombstones: Path | None = None
-) -> Store:
+def open_store(url: str, *, key_file: Path | None = None, create: bool = True, tombstones: Path | None = None) -> Store:
     """Open a store, bring its schema up to date, check the instance key.
 
     `key_file` None: a key that lives as long as the process (tests). `tombstones`: the file of whom nobody brings back

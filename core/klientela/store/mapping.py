@@ -46,7 +46,7 @@ def upkeep(store: Store, progress: Progress | None = None) -> None:
         if progress and now.upto is not None:
             progress(now.last + 1 - now.upto)
     if waiting is not None and waiting[0] >= LIMITS.merge:
-        _merge(store)
+        merge(store)
 
 
 def _customers(db: Db) -> int:
@@ -126,8 +126,8 @@ def _of_rows(marker: Marker, part: int, rows: Iterable[Values], *, figures: bool
 # -- changed customers ----------------------------------------------------------------------------------------------
 
 
-def _merge(store: Store) -> None:
-    """Put the changed customers into the bitmaps."""
+def merge(store: Store) -> None:
+    """Put the changed customers into the bitmaps, where there are any."""
     with store.step("bitmaps") as step:
         db = step.db
         now = bitmaps.state(db)
@@ -289,4 +289,4 @@ def _spread(last: int, most: int | None) -> Iterable[int]:
     return [number * last // (most - 1) for number in range(most)]
 
 
-__all__ = ["check", "upkeep"]
+__all__ = ["check", "merge", "upkeep"]

@@ -124,6 +124,12 @@ def clear(db: Db) -> None:
         db.run("INSERT INTO search (search) VALUES ('delete-all')")
 
 
+def optimize(db: Db) -> None:
+    """Merge the index into one segment: what was taken out is in none of them any more."""
+    if db.sqlite:
+        db.run("INSERT INTO search (search) VALUES ('optimize')")
+
+
 def check(db: Db, sample: int = 500) -> list[str]:
     """What is wrong with the index, as sentences; needs a writing transaction of its own on SQLite, whose integrity check
     harms the index when it runs between two changes of one transaction (seen with 3.40).

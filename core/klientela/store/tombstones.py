@@ -1,8 +1,9 @@
 """Tombstones: whom nobody brings back, as keyed hashes in a file of its own beside the database (R56).
 
-One line for one erasure, `{"id", "at", "records", "orders", "values", "named"}`, or for what was lifted, `{"at", "lifts"}`;
-hashes are HMAC-SHA256 with the instance's key, 16 bytes in hex. A line is written and synced before the transaction of its
-erasure is committed, so the file may know more than a database, never less: `pending` says what a database lacks.
+One line for one erasure, `{"id", "at", "records", "orders", "values", "named"}`, or for one that was lifted, `{"at",
+"lifts"}`; hashes are HMAC-SHA256 with the instance's key, 16 bytes in hex. A line is written and synced before the
+transaction of its erasure is committed, so the file may know more than a database, never less: `pending` says what one
+lacks.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _HINT = "Put it back from where it is kept beside the key file; without it erase
 
 
 class Line(msgspec.Struct, omit_defaults=True):
-    """One line of the file; hashes in hex."""
+    """One line of the file; hashes in hex. `lifts`: the id of an erasure that holds no more."""
 
     at: str
     id: str = ""
@@ -35,7 +36,11 @@ class Line(msgspec.Struct, omit_defaults=True):
     orders: list[str] = []
     values: list[str] = []
     named: list[str] = []
-    lifts: list[str] = []
+    lifts: str = ""
+
+    def hashes(self) -> set[str]:
+        """All hashes of the line."""
+        return {*self.records, *self.orders, *self.values, *self.named}
 
 
 class Graves(msgspec.Struct):
@@ -53,21 +58,12 @@ class Graves(msgspec.Struct):
     erasures: int = 0
 
     def add(self, line: Line) -> None:
-        """One more line."""
-        self.erasures += bool(line.id)
-        for hashes, more in self._both(line):
-            hashes.update(map(bytes.fromhex, more))
-        lifted = {bytes.fromhex(one) for one in line.lifts}
-        for hashes, _ in self._both(line):
-            hashes -= lifted
-
-    def _both(self, line: Line) -> tuple[tuple[set[bytes], list[str]], ...]:
-        return (
-            (self.records, line.records),
-            (self.orders, line.orders),
-            (self.values, line.values),
-            (self.named, line.named),
-        )
+        """One more erasure."""
+        self.erasures += 1
+        self.records.update(map(bytes.fromhex, line.records))
+        self.orders.update(map(bytes.fromhex, line.orders))
+        self.values.update(map(bytes.fromhex, line.values))
+        self.named.update(map(bytes.fromhex, line.named))
 
     def holds(self, uid: str, entity: str, ext: str) -> bool:
         """Whether claims of a record are dropped."""
@@ -120,10 +116,16 @@ class Tombstones:
             size = 0
         if size != self._size:
             graves = Graves(self.key)
-            for line in _lines(self.path, self.content()):
+            for line in self.erasures():
                 graves.add(line)
             self._graves, self._size = (graves if graves else None), size
         return self._graves
+
+    def erasures(self) -> list[Line]:
+        """The erasures that hold, oldest first."""
+        lines = list(_lines(self.path, self.content()))
+        lifted = {line.lifts for line in lines}
+        return [line for line in lines if line.id and line.id not in lifted]
 
     def content(self) -> bytes:
         """The whole lines of the file: one that a crash tore was never part of an erasure."""

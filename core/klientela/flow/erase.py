@@ -1,0 +1,367 @@
+"""Erase a person: empty everything that is kept, see to it that nobody brings him back, and leave no byte behind (R56).
+
+with step:
+    reach        what goes: a customer's records and all that hangs on them
+    empty        claims, orders without person, files, decisions
+    derive       by the road of every page
+    empty        the log's private part, the desk, what came as it came
+    tombstone    written and synced: from here on the erasure holds, whatever happens
+clean            the files
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from klientela.errors import Conflict, Misconfigured, UnknownThing
+from klientela.failpoints import failpoint
+from klientela.flow import emptying, reach
+from klientela.flow.derive import Deriver
+from klientela.flow.reach import Bearer, Others, Reach
+from klientela.flow.traces import Finder, Traces
+from klientela.model.instants import iso
+from klientela.rules.keys import mailbox_blocked
+from klientela.rules.ruleset import Ruleset
+from klientela.store import cleaning, facts, ids, ledger, tombstones
+from klientela.store.database import Db, Step, Store
+from klientela.store.locate import locate, record_keys
+from klientela.store.rows import records_of
+from klientela.store.tombstones import Graves, Line, Tombstones, of_named, of_record, of_value
+
+_HINT = "`klientela person release` lets later syncs bring the person again"
+
+
+class Candidate(NamedTuple):
+    """A record of somebody else that carries one of the person's identifiers, and by which rules."""
+
+    record: str
+    rules: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Erased:
+    """What an erasure took, or would take (`seq` None: a dry run).
+
+    `customers`: the people, with their records; `records`, `orders`, `things`: how many are emptied, or without person
+    now; `proposed`: who carries an identifier under a compatible name and may be the same; `others`: under another one.
+    """
+
+    seq: int | None = None
+    tombstone: str | None = None
+    customers: list[dict[str, Any]] = field(default_factory=list)
+    records: int = 0
+    orders: int = 0
+    things: int = 0
+    proposed: list[Candidate] = field(default_factory=list)
+    others: list[Candidate] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON shape of commands that write (contract.md)."""
+        made: dict[str, Any] = {} if self.seq is None else {"seq": self.seq, "tombstone": self.tombstone}
+        return {
+            **made,
+            "customers": self.customers,
+            "records": self.records,
+            "orders": self.orders,
+            "things": self.things,
+            "proposed": [{"record": one.record, "rules": list(one.rules)} for one in self.proposed],
+            "others": [{"record": one.record, "rules": list(one.rules)} for one in self.others],
+        }
+
+
+class Again(NamedTuple):
+    """What a store had to be told once more, for it was restored or killed: erasures, and records it still held."""
+
+    erasures: int
+    records: int
+
+
+class Plan(NamedTuple):
+    """What is erased, what was ever said of it, and who else says it."""
+
+    reach: Reach
+    traces: Traces
+    others: Others
+
+
+def erase(
+    store: Store,
+    text: str,
+    *,
+    reason: str,
+    records: Sequence[str] = (),
+    everybody: bool = False,
+    actor: str = "operator",
+    dry_run: bool = False,
+) -> Erased:
+    """Erase the customer that an id or record key names. It cannot be undone.
+
+    `records`: keys out of the dry run's `proposed`, to be erased too with their customers; `everybody`: all of them.
+    UnknownThing for nobody, Conflict for a record that is not proposed or was erased before, Misconfigured without a
+    reason, or with one that names the person.
+    """
+    file = _file(store)
+    if not reason.strip():
+        raise Misconfigured("an erasure needs a reason", hint="Give one with --reason TEXT; it is kept in the log.")
+    if dry_run:
+        with store.reading() as db:
+            return _told(db, store, *_planned(db, store, text, records, everybody))
+    with store.step("erase", actor=actor) as step:
+        plan, customers = _planned(step.db, store, text, records, everybody)
+        if Finder(plan.traces).any(reason):
+            raise Misconfigured(
+                "the reason names the person, and it is kept in the log",
+                hint="Say why without name, address or number.",
+            )
+        made = _told(step.db, store, plan, customers)
+        line = tombstone(step, plan, values=True)
+        carry_through(step, plan, {"reason": reason, "tombstone": line.id})
+        tombstones.remember(step.db, file.append(line))
+        failpoint("erasure.tombstoned")
+        made.seq, made.tombstone = step.seq, line.id
+    failpoint("erasure.committed")
+    cleaning.clean(store)
+    return made
+
+
+def carry_out(store: Store) -> Again:
+    """Carry out what the tombstone file knows and this store does not, and clean up after an erasure that was cut short.
+
+    Costs two reads where there is nothing to do.
+    """
+    file = store.tombstones
+    if file is None:
+        return Again(0, 0)
+    with store.reading() as db:
+        lines, known = file.pending(db)
+        owed = cleaning.owed(db)
+    records = 0
+    if lines:
+        with store.step("erase", actor="tombstones") as step:
+            lines, known = file.pending(step.db)
+            records = _erase_again(step, lines, {line.id for line in file.erasures()})
+            tombstones.remember(step.db, known)
+            owed = owed or records > 0
+    if owed:
+        cleaning.clean(store)
+    return Again(sum(bool(line.id) for line in lines), records)
+
+
+def release(store: Store, text: str, *, reason: str, actor: str = "operator") -> dict[str, Any]:
+    """Lift the tombstone that has this id, or that a record's key hits: later syncs may bring the person again.
+
+    `{"seq", "customers": [], "tombstone"}`. UnknownThing where there is none.
+    """
+    file = _file(store)
+    if not reason.strip():
+        raise Misconfigured("a release needs a reason", hint="Give one with --reason TEXT; it is kept in the log.")
+    with store.step("release", actor=actor) as step:
+        key = _hash_of(step.db, file, text)
+        line = next((one for one in reversed(file.erasures()) if one.id == text or key in one.hashes()), None)
+        if line is None:
+            raise UnknownThing(
+                f"there is no tombstone of {text}",
+                hint="Name the record that was erased as source/entity/external_id, or the id that `erase` told",
+            )
+        detail = {"tombstone": line.id, "reason": reason}
+        ledger.write(step, [ledger.Line("released", None, None, None, {"records": [], "detail": detail})])
+        tombstones.remember(step.db, file.append(Line(at=iso(step.at), lifts=line.id)))
+        return {"seq": step.seq, "customers": [], "tombstone": line.id}
+
+
+# -- who is meant -----------------------------------------------------------------------------------------------------
+
+
+def _file(store: Store) -> Tombstones:
+    if store.tombstones is None:
+        raise Misconfigured("this store was opened without a tombstone file", hint="Set privacy.tombstones.")
+    return store.tombstones
+
+
+def _planned(db: Db, store: Store, text: str, records: Sequence[str], everybody: bool) -> tuple[Plan, set[int]]:
+    """What an erasure reaches, and the customers it is about."""
+    customers = {_customer(db, store, text)}
+    plan = plan_of(db, store, reach.of_customers(db, customers))
+    added = _added(db, plan.others.bearers, records, everybody)
+    if added:
+        customers |= added
+        plan = plan_of(db, store, reach.of_customers(db, customers))
+    return plan, customers
+
+
+def _customer(db: Db, store: Store, text: str) -> int:
+    try:
+        return locate(db, store.key, text).customer
+    except UnknownThing as error:
+        file = store.tombstones
+        hashed = _hash_of(db, file, text) if file is not None else None
+        if file is not None and any(hashed in line.records for line in file.erasures()):
+            raise Conflict(f"{text} was erased already", hint=_HINT) from error
+        raise
+
+
+def _hash_of(db: Db, file: Tombstones, text: str) -> str | None:
+    """The hash of a record's key as people write it, or of a public id."""
+    label, _, rest = text.strip().partition("/")
+    entity, slash, ext = rest.partition("/")
+    if not slash:
+        return _of_public(file.key, text.strip())
+    uid = next((row.uid for row in facts.sources(db).values() if label in (row.label, row.uid)), None)
+    return None if uid is None else of_record(file.key, uid, entity, ext).hex()
+
+
+def _of_public(key: bytes, public: str) -> str:
+    return of_record(key, "", "id", public.casefold()).hex()
+
+
+def _added(db: Db, bearers: Iterable[Bearer], records: Sequence[str], everybody: bool) -> set[int]:
+    """The customers of proposed records that are to be erased too."""
+    fitting = [one for one in bearers if one.fits]
+    if everybody:
+        return {one.customer for one in fitting}
+    names = record_keys(db, [one.record for one in fitting])
+    proposed = {names[one.record]: one.customer for one in fitting}
+    for key in records:
+        if key not in proposed:
+            raise Conflict(
+                f"the record {key} is not proposed for this erasure",
+                hint="`--dry-run` lists what is; erase others by id",
+            )
+    return {proposed[key] for key in records}
+
+
+def plan_of(db: Db, store: Store, reached: Reach) -> Plan:
+    """What an erasure of so much means: everything ever said of it, who else says it, and what belongs to nobody else."""
+    rules = store.ruleset(db)
+    traces = reach.traces_of(db, reached, rules.country, store.key)
+    others = reach.others(db, reached, traces, rules)
+    if others.loose or others.dormant:
+        entities: dict[int, int] = dict(
+            db.rows(f"SELECT id, entity FROM record WHERE id {db.among}", (db.pack(others.loose | others.dormant),))
+        )
+        reached.persons |= others.dormant
+        reached.bought |= {number for number in others.loose if entities[number] == facts.CHECKOUT}
+        reached.things |= {number for number in others.loose if entities[number] != facts.CHECKOUT}
+        traces = reach.traces_of(db, reached, rules.country, store.key)
+    return Plan(reached, traces, others)
+
+
+def _told(db: Db, store: Store, plan: Plan, customers: set[int]) -> Erased:
+    sources = facts.sources(db)
+    packed = db.pack(customers)
+    public: dict[int, Any] = dict(db.rows(f"SELECT id, pub FROM customer WHERE id {db.among}", (packed,)))
+    records = records_of(db, customers, sources, store.key)
+    told = [
+        {"id": ids.text(bytes(public[number])) if number in public else records[number][0]["id"], "records": listed}
+        for number, listed in records.items()
+    ]
+    names = record_keys(db, [one.record for one in plan.others.bearers])
+
+    def candidates(fits: bool) -> list[Candidate]:
+        return sorted(Candidate(names[one.record], one.rules) for one in plan.others.bearers if one.fits is fits)
+
+    return Erased(
+        customers=sorted(told, key=lambda one: str(one["id"])),
+        records=len(plan.reach.persons),
+        orders=len(plan.reach.bought),
+        things=len(plan.reach.things),
+        proposed=candidates(True),
+        others=candidates(False),
+    )
+
+
+# -- carrying it out --------------------------------------------------------------------------------------------------
+
+
+def tombstone(step: Step, plan: Plan, *, values: bool) -> Line:
+    """The tombstone of an erasure. `values`: also of e-mails and phones; without them who comes back under another key
+    is welcome (R59)."""
+    db, file = step.db, _file(step.store)
+    key, rules = file.key, step.store.ruleset(step.db)
+    line = Line(at=iso(step.at), id=secrets.token_hex(4))
+    uids = {number: row.uid for number, row in facts.sources(db).items()}
+    for number, source, entity, ext in db.rows(
+        f"SELECT id, source, entity, ext FROM record WHERE id {db.among}", (db.pack(plan.reach.everything()),)
+    ):
+        hashed = of_record(key, uids[source], facts.entity_name(entity), ext).hex()
+        (line.orders if number in plan.reach.bought else line.records).append(hashed)
+    line.records += [_of_public(key, public) for public in plan.traces.publics]
+    if values:
+        alone = {one for one in plan.traces.values - plan.others.shared if not _anybodys(one, rules)}
+        line.values = [of_value(key, *value).hex() for value in alone]
+        names = plan.traces.folded_names()
+        line.named = [of_named(key, *value, name).hex() for value in plan.traces.values - alone for name in names]
+    for hashes in (line.records, line.orders, line.values, line.named):
+        hashes.sort()  # keyed hashes in their own order say nothing of which is whose
+    return line
+
+
+def _anybodys(value: tuple[str, str], rules: Ruleset) -> bool:
+    """Whether a value is a box of many people, a forwarding address or on the operator's list (R19)."""
+    kind, text = value
+    return mailbox_blocked(text, rules.blocked) if kind == "email" else text in rules.blocked
+
+
+def carry_through(step: Step, plan: Plan, detail: dict[str, Any]) -> None:
+    """Empty everything that is reached, inside a step; `detail` stands in the log, and may name nobody."""
+    db = step.db
+    cleaning.begin(step)
+    partners = emptying.empty_facts(step, plan.reach)
+    persons, orders, carts, things = emptying.leaving(db, plan.reach)
+    persons += [item for _, item in sorted(facts.load(db, partners).items()) if item.fact is not None]
+    deriver = Deriver(db, step.store.ruleset(db), hushed=True)
+    deriver.page(step, persons, orders, carts, set(), things, force=True)
+    failpoint("erasure.derived")
+    finder = Finder(plan.traces, plan.others.shared)
+    emptying.empty_log(step, finder)
+    emptying.empty_desk(step, finder)
+    emptying.empty_payloads(step, plan.reach, finder)
+    emptying.hide_keys(step, plan.reach)
+    told = {"people": len(plan.reach.persons), "orders": len(plan.reach.bought), **detail}
+    ledger.write(step, [ledger.Line("erased", None, None, None, {"records": [], "detail": told})])
+
+
+def _erase_again(step: Step, lines: Iterable[Line], standing: set[str]) -> int:
+    """Erase what these tombstones hit and the store holds; how many records of people that were."""
+    db, store = step.db, step.store
+    graves = Graves(_file(store).key)
+    for line in lines:
+        if line.id in standing:
+            graves.add(line)
+    if not graves:
+        return 0
+    uids = {number: row.uid for number, row in facts.sources(db).items()}
+    reached = Reach()
+    for number, source, entity, ext in db.stream("SELECT id, source, entity, ext FROM record"):
+        hashed = of_record(graves.key, uids[source], facts.entity_name(entity), ext)
+        if entity in (facts.ORDER, facts.CHECKOUT):
+            if hashed in graves.orders:
+                reached.bought.add(number)
+        elif hashed in graves.records:
+            (reached.persons if entity in facts.PERSONS else reached.things).add(number)
+    if not reached.everything():
+        return 0
+    plan = Plan(
+        reached,
+        traces := reach.traces_of(db, reached, store.ruleset(db).country, store.key),
+        reach.others(db, reached, traces, store.ruleset(db)),
+    )
+    carry_through(step, plan, {"reason": "the store did not know of it any more"})
+    return len(reached.persons)
+
+
+__all__ = [
+    "Again",
+    "Candidate",
+    "Erased",
+    "Plan",
+    "carry_out",
+    "carry_through",
+    "erase",
+    "plan_of",
+    "release",
+    "tombstone",
+]
