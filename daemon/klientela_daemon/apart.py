@@ -65,6 +65,7 @@ class Job:
     settings: SourceSettings
     shop: Shop
     key_file: Path
+    tombstones: Path
     limits: Runs
     full: bool = False
     messages: bool = False
@@ -81,6 +82,7 @@ def job(house: House, name: str, *, full: bool = False, messages: bool = False, 
         settings=settings,
         shop=config.shop(),
         key_file=config.file(config.settings.privacy.key_file),
+        tombstones=config.file(config.settings.privacy.tombstones),
         limits=config.settings.runs,
         full=full,
         messages=messages,
@@ -204,6 +206,7 @@ class _Run:
             packages=frozenset(packages),
             store=self.store.url,
             key_file=job.key_file,
+            tombstones=job.tombstones,
             level=logging.getLogger().level,
             full=job.full,
             messages=job.messages,

@@ -57,6 +57,7 @@ class Task:
     packages: frozenset[str]
     store: str
     key_file: Path
+    tombstones: Path
     level: int = logging.INFO
     full: bool = False
     messages: bool = False
@@ -149,7 +150,7 @@ def main(task: Task, says: Connection, prints: Connection, stop: Connection) -> 
 def _run(task: Task, line: Line, signs: Signs) -> None:
     source = _made(task, signs)
     source._checked_at = task.checked_at  # type: ignore[attr-defined]
-    with open_store(task.store, key_file=task.key_file, create=False) as store:
+    with open_store(task.store, key_file=task.key_file, create=False, tombstones=task.tombstones) as store:
         if task.messages:
             line.say(applied=asdict(_apply(store, source, signs)))
             return

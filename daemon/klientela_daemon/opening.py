@@ -6,9 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from klientela.flow import rules
+from klientela.flow.erase import Again, carry_out
+from klientela.model.words import agree
 from klientela.settings import Configuration
 from klientela.store import capabilities, operation
 from klientela.store.database import Store, open_store
+from klientela_daemon import failures
 from klientela_daemon.house import House
 
 RULES_WAIT = (
@@ -17,11 +20,40 @@ RULES_WAIT = (
 
 
 def opened(house: House, *, create: bool = False) -> Store:
-    """The store of a configuration. StoreError when there is none and it may not be made."""
-    key = house.config.file(house.config.settings.privacy.key_file)
+    """The store of a configuration. StoreError when there is none and it may not be made.
+
+    Whoever was erased while this store lay in a backup is erased from it now (R56).
+    """
+    privacy = house.config.settings.privacy
+    key, tombstones = house.config.file(privacy.key_file), house.config.file(privacy.tombstones)
     if create:
         _keep_private(house.config)
-    return open_store(house.config.store_url(), key_file=key, create=create)
+    store, again = _carried_out(
+        open_store(house.config.store_url(), key_file=key, create=create, tombstones=tombstones)
+    )
+    if again.records:
+        failures.warn(
+            agree(again.erasures, "{} [erasure|erasures] the store did not know of [was|were] carried out: ")
+            + agree(again.records, "{} [record|records] suppressed (R56)")
+        )
+    return store
+
+
+def erased_again(house: House) -> Again:
+    """Open a restored store and erase whom somebody erased meanwhile (R56)."""
+    privacy = house.config.settings.privacy
+    key, tombstones = house.config.file(privacy.key_file), house.config.file(privacy.tombstones)
+    store, again = _carried_out(open_store(house.config.store_url(), key_file=key, create=False, tombstones=tombstones))
+    store.close()
+    return again
+
+
+def _carried_out(store: Store) -> tuple[Store, Again]:
+    try:
+        return store, carry_out(store)
+    except BaseException:
+        store.close()
+        raise
 
 
 def _keep_private(config: Configuration) -> None:

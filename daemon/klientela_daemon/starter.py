@@ -50,7 +50,8 @@ retroactive_link = "never"            # never | verified_email | always
 host = "127.0.0.1"                    # health and metrics of `klientela run`
 port = 8000
 
-# The file belongs beside the backups, not into the database.
+# The files belong beside the backups, not into the database.
 [privacy]
 key_file = "klientela.key"
+# tombstones = "klientela.tombstones"   # whom nobody brings back
 """

@@ -355,7 +355,6 @@ port = 25
 password = "geheim-123"
 [privacy]
 guest_retention_months = 24
-tombstones = "elsewhere"
 [sources.main]
 guest_hints = true
 """
@@ -367,7 +366,7 @@ def test_keys_without_effect_are_told_one_sentence_for_each_table(write: Any) ->
     assert sorted(made.unused) == [
         f"guest_hints of [sources.main] is {version}",
         f"host, port and password of [mail] are {version}",
-        f"tombstones and guest_retention_months of [privacy] are {version}",
+        f"guest_retention_months of [privacy] is {version}",
     ]
 
 

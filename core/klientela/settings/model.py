@@ -163,13 +163,12 @@ class Mail(Section):
 
 
 class Privacy(Section):
-    """The instance's key, which must outlive a restored database (R56)."""
+    """Persons' rights. Key and tombstones must outlive a restored database (R56)."""
 
     key_file: Path = Field(default=Path("klientela.key"), description="the instance's secret key; made once")
     tombstones: Path = Field(
         default=Path("klientela.tombstones"),
-        description="no effect in this version: nobody is erased (R56)",
-        json_schema_extra=UNUSED,
+        description="whom nobody brings back, as keyed hashes; kept with the key, outside the database (R56)",
     )
     guest_retention_months: int | None = Field(
         default=None,

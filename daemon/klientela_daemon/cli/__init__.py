@@ -60,6 +60,7 @@ VERBS: dict[str, Verb] = {
     "untag": Verb("untag", "Take a tag of yours off customers.", _CARE),
     "remark": Verb("remark", "The one internal remark of a customer.", _CARE),
     "note": Verb("note", "Add an internal note to a customer, with files.", _CARE),
+    "person": Verb("person", "A person's rights: erase, release, export.", _CARE),
     "review": Verb("review", "What the rules would not join by themselves; accept or reject.", _LOOK),
     "audit": Verb("audit", "The log of all decisions; verify proves it whole.", _LOOK),
     "quarantine": Verb("quarantine", "Records that could not be taken, and why.", _LOOK),

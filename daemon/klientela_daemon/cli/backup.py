@@ -24,10 +24,14 @@ def verb(
     here = house(config)
     with opened(here) as store:
         size = backup(store, file.absolute(), replace=force)
-    key = here.config.file(here.config.settings.privacy.key_file)
+    privacy = here.config.settings.privacy
+    key, tombstones = here.config.file(privacy.key_file), here.config.file(privacy.tombstones)
+    keep = [key, tombstones] if tombstones.exists() else [key]
     if as_json:
-        render.emit({"file": str(file.absolute()), "bytes": size, "also_keep": [str(key)]})
+        render.emit({"file": str(file.absolute()), "bytes": size, "also_keep": [str(one) for one in keep]})
     else:
         render.say(f"wrote {file} ({size / 2**20:.1f} MiB)")
         render.say(f"Keep {key} too, in another place: without it no id of a restored store can be trusted.")
+        if tombstones in keep:
+            render.say(f"Keep the newest {tombstones} with it: it is why nobody who was erased comes back.")
     return 0

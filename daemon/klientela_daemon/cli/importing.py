@@ -178,6 +178,8 @@ def _show(done: Imported, name: str) -> None:
         f"{counts['changed']} {would}changed, "
         f"{counts['unchanged']} as before, {len(done.rejected)} not taken"
     )
+    if counts["suppressed"]:
+        render.say(agree(counts["suppressed"], "{} [row|rows] of erased people dropped (R56)."))
     effects = Counter(one["effect"] for one in done.customers)
     if effects:
         told = ", ".join(f"{effects[effect]} {would}{effect}" for effect in (NEW, JOINED, CHANGED) if effects[effect])

@@ -15,6 +15,7 @@ from klientela.errors import KlientelaError
 from klientela.flow.fetch import asking
 from klientela.flow.sync import Report, sync
 from klientela.model.instants import SECOND
+from klientela.model.words import agree
 from klientela.source import SourceSettings
 from klientela.store import operation
 from klientela.store.database import Store
@@ -155,6 +156,10 @@ def show(reports: Sequence[Report]) -> None:
             render.say(f"✗ {report.source}: {report.error['message']}")
             if report.error.get("hint"):
                 render.say(f"  {report.error['hint']}")
+        if report.suppressed:
+            render.say(
+                f"{report.source}: {agree(report.suppressed, '{} [record|records] suppressed')}, of erased people"
+            )
         if report.rejected:
             records = "record" if report.rejected == 1 else "records"
             render.say(

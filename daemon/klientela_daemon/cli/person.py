@@ -1,0 +1,103 @@
+"""`klientela person`: a person's rights. Erase somebody for good, lift a tombstone, give somebody all that is kept (R56-R58)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from klientela.errors import Interrupted
+from klientela.flow import erase as erasing
+from klientela.flow.erase import Candidate, Erased
+from klientela.model.words import agree
+from klientela_daemon import logs, render
+from klientela_daemon.cli.common import house
+from klientela_daemon.cli.deciding import DryRun, Yes
+from klientela_daemon.cli.options import Config, Json
+from klientela_daemon.opening import opened
+
+app = typer.Typer(no_args_is_help=True, help="A person's rights: erase, release, export.")
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, without naming anybody; kept in the log.")]
+
+
+@app.callback()
+def _person() -> None:
+    """A person's rights: erase, release, export."""
+
+
+@app.command("erase")
+def erase(
+    customer: Annotated[str, typer.Argument(metavar="ID", help="A customer's id, or a record's key.")],
+    reason: Reason,
+    record: Annotated[
+        list[str] | None,
+        typer.Option("--record", metavar="KEY", help="Also this one, out of those --dry-run proposes; again for more."),
+    ] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Also all that --dry-run proposes.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """Erase a person for good: records, letters, files, payloads, log. Orders keep amounts and dates. No sync, import or
+    backup brings the person back. It cannot be undone."""
+    here = house(config)
+    logs.set_up(level="error")
+    more = record or []
+    with opened(here) as store:
+        if not (dry_run or yes or as_json) and sys.stdin.isatty() and sys.stdout.isatty():
+            _show(erasing.erase(store, customer, reason=reason, records=more, everybody=everybody, dry_run=True))
+            if not typer.confirm("Erase this? It cannot be undone."):
+                raise Interrupted("nothing was written")
+        made = erasing.erase(store, customer, reason=reason, records=more, everybody=everybody, dry_run=dry_run)
+    if as_json:
+        render.emit(made.as_dict())
+    else:
+        _show(made)
+    return 0
+
+
+def _show(made: Erased) -> None:
+    would = "would be" if made.seq is None else "are"
+    people = agree(made.records, "{} [record|records]")
+    render.say(f"{people} {would} erased; {made.orders} orders and carts {would} without person, {made.things} letters, "
+               f"scans, messages and bookings {would} gone.")  # fmt: skip
+    if made.seq is None:
+        rows = [["/".join((one["source"], one["entity"], one["external_id"]))]
+                for customer in made.customers for one in customer["records"]]  # fmt: skip
+        render.table(["record"], rows)
+        _candidates("The same person? --record KEY or --all erases them too:", made.proposed)
+        _candidates("Others who carry the same under another name; they stay:", made.others)
+        render.say("Nothing was written.")
+    else:
+        render.say(f"Written as {made.seq}, with the tombstone {made.tombstone}.")
+
+
+def _candidates(heading: str, found: Sequence[Candidate]) -> None:
+    if found:
+        render.say(heading)
+        render.table(["record", "shares"], [[one.record, ", ".join(one.rules)] for one in found])
+
+
+@app.command("release")
+def release(
+    key: Annotated[
+        str,
+        typer.Argument(metavar="KEY", help="The record that was erased, source/entity/external_id, or a tombstone."),
+    ],
+    reason: Reason,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """Lift a tombstone: what was erased stays erased, but later syncs and imports may bring the person again."""
+    here = house(config)
+    logs.set_up(level="error")
+    with opened(here) as store:
+        made = erasing.release(store, key, reason=reason)
+    if as_json:
+        render.emit(made)
+    else:
+        render.say(f"The tombstone {made['tombstone']} is lifted; `klientela sync --full` reads everything again.")
+    return 0
