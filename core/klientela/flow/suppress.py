@@ -62,7 +62,7 @@ class Screen:
             if taken is not record:
                 blank.add(said)  # what came says whose it was: it is not kept
             if taken is None:
-                self.dropped.add((_entity(record), str(getattr(record, "external_id", ""))))
+                self.dropped.add((_entity(record), str(getattr(record, "external_id", place))))
                 touched = True
                 continue
             touched = touched or taken is not record

@@ -51,11 +51,11 @@ def _sqlite(db: Db) -> None:
     db.run("PRAGMA temp_store = FILE")  # the copy is as large as the store
     try:
         db.run("VACUUM")
-        row = db.one("PRAGMA wal_checkpoint(TRUNCATE)")
+        ((busy, _, _),) = db.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         db.run("PRAGMA temp_store = MEMORY")
         db.run(f"PRAGMA secure_delete = {_usual()}")
-    if row is None or row[0]:
+    if busy:
         raise StoreError(
             "somebody is reading the store, so its log could not be cut off yet",
             hint="Nothing is lost: the next command cleans it.",
