@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -218,3 +223,54 @@ def test_a_dry_run_waits_for_the_worklist(store: Store) -> None:
         withdraw.undo(store, batch, dry_run=True)
     assert withdraw.undo(store, batch).seq is not None
     whole(store)
+
+
+UNDO = """
+import sys
+from pathlib import Path
+from klientela.flow import withdraw, work
+from klientela.store import open_store
+withdraw.AT_ONCE, work.BATCH = int(sys.argv[4]), 7
+with open_store(sys.argv[1], key_file=Path(sys.argv[2])) as store:
+    withdraw.undo(store, int(sys.argv[3]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "at_once", "stands"),
+    [
+        ("undo.derived", 1_000, True),
+        ("step.derived:3", 1_000, True),
+        ("step.before_commit", 0, True),
+        ("undo.committed", 0, False),
+        ("work.before_commit:2", 0, False),
+        ("work.after_commit:3", 0, False),
+    ],
+)
+def test_a_death_on_the_way_leaves_the_batch_or_takes_it(
+    store: Store, store_url: str, tmp_path: Path, point: str, at_once: int, stands: bool
+) -> None:
+    """Until the claims are closed nothing has happened; from then on what is left waits on the worklist."""
+    use(store)
+    bring(store, "shop", people(1, 30))
+    before = jsonl(store)
+    batch = load(store, *people(2, 40))
+    with_it = jsonl(store)
+    key = str(tmp_path / "klientela.key")
+    done = subprocess.run(
+        [sys.executable, "-c", UNDO, store_url, key, str(batch), str(at_once)],
+        env={**os.environ, "KLIENTELA_FAILPOINT": point},
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    if stands:
+        assert jsonl(store) == with_it
+        withdraw.undo(store, batch)
+    else:
+        with store.reading() as db:
+            assert work.left(db) > 0
+        with pytest.raises(Conflict, match="was taken back already"):
+            withdraw.undo(store, batch)
+        work.drain(store)
+    whole(store)
+    assert jsonl(store) == before
