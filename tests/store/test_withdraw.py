@@ -18,10 +18,14 @@ from klientela.errors import Conflict, UnknownThing
 from klientela.flow import decide, rules, withdraw, work
 from klientela.flow.importing import Imported, Into, import_records
 from klientela.flow.rebuild import rebuild
+from klientela.flow.review import review
+from klientela.flow.why import why
 from klientela.kit import Gone, Order, Person, Record
 from klientela.rules.whole import Decided
 from klientela.settings.views import View
 from klientela.store import Store, export, ids, invariants, ledger
+from klientela.store.checkup import examine
+from klientela.store.profile import profile, resolve_id
 from tests.properties import arena
 from tests.properties.states import public_of
 from tests.shops import bring, use
@@ -274,3 +278,28 @@ def test_a_death_on_the_way_leaves_the_batch_or_takes_it(
         work.drain(store)
     whole(store)
     assert jsonl(store) == before
+
+
+def test_the_list_can_be_read_while_records_wait_to_leave(store: Store) -> None:
+    """Between the closing of the claims and the worklist's turn a customer may be made of records nobody speaks of."""
+    use(store, sources={"list": "merge", "shop": "merge"})
+    bring(store, "shop", people(1, 30))
+    batch = load(store, *people(2, 40))
+    with store.step("import undo") as step:
+        withdraw.begin(step, batch)
+    with store.reading() as db:
+        shown = {row["id"]: {record["source"] for record in row["records"]} for row in everything(store)}
+        for public, sources in shown.items():
+            customer = resolve_id(db, store.key, public)
+            assert why(db, store, customer)["id"] == public
+            if sources == {"list"}:
+                with pytest.raises(UnknownThing, match="no source says anything of this customer"):
+                    profile(db, customer, VIEW, key=store.key)
+            else:
+                assert profile(db, customer, VIEW, key=store.key)["id"] == public
+        assert {"list"} in shown.values()
+    assert review(store)["items"] is not None
+    assert [one.check for one in examine(store) if one.level == "warning"] == ["worklist"]
+    assert "wait" in rebuild(store, check=True).differences[0]
+    work.drain(store)
+    whole(store)

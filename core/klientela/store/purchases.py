@@ -39,7 +39,8 @@ class Settled(NamedTuple):
 
 
 def orders_of(db: Db, members: Sequence[int], sources: Mapping[int, SourceRow], ruleset: Ruleset) -> list[Settled]:
-    """The orders of some person records, each once, newest first, then by key."""
+    """The orders of some person records, each once, newest first, then by key; without those that were taken back and
+    wait on the worklist to leave."""
     found = db.rows(
         f"SELECT id, owner, placed, currency, gross, ltv, state, why, test, number FROM orders WHERE owner {db.among}",
         (db.pack(members),),
@@ -51,14 +52,21 @@ def orders_of(db: Db, members: Sequence[int], sources: Mapping[int, SourceRow], 
         f"SELECT record, head FROM carrier WHERE head {db.among} AND record <> head ORDER BY record", (db.pack(heads),)
     ):
         others.setdefault(head, []).append(record)
-    loaded = facts.load(db, [*heads, *(record for several in others.values() for record in several)])
+    loaded = _said(db, [*heads, *(record for several in others.values() for record in several)])
     made = []
     for number, owner, placed, currency, gross, ltv, state, why, test, name in found:
-        carriers = _carriers(loaded, [number, *others.get(number, ())], sources, ruleset)
+        if number not in loaded:
+            continue
+        there = [number, *(one for one in others.get(number, ()) if one in loaded)]
+        carriers = _carriers(loaded, there, sources, ruleset)
         whole = carriers[0] if len(carriers) == 1 else _told(carriers, sources, ruleset)
         made.append(Settled(whole, owner, placed, currency, gross, ltv, state, why, bool(test), name, carriers))
     made.sort(key=lambda o: (o.placed is None, -(o.placed or 0), o.loaded.source, o.loaded.ext))
     return made
+
+
+def _said(db: Db, records: Sequence[int]) -> dict[int, Loaded]:
+    return {number: item for number, item in facts.load(db, records).items() if item.fact is not None}
 
 
 def _carriers(
@@ -84,8 +92,12 @@ def _carrier(item: Loaded, sources: Mapping[int, SourceRow]) -> Carrier:
 def checkouts_of(db: Db, members: Sequence[int]) -> list[tuple[Loaded, int]]:
     """The checkouts of some person records with their owners, newest first, then by key."""
     found = db.rows(f"SELECT id, owner, at, completed FROM checkout WHERE owner {db.among}", (db.pack(members),))
-    loaded = facts.load(db, [row[0] for row in found])
-    made = [(loaded[number], owner, at if at is not None else completed) for number, owner, at, completed in found]
+    loaded = _said(db, [row[0] for row in found])
+    made = [
+        (loaded[number], owner, at if at is not None else completed)
+        for number, owner, at, completed in found
+        if number in loaded
+    ]
     made.sort(key=lambda c: (c[2] is None, -(c[2] or 0), c[0].source, c[0].ext))
     return [(item, owner) for item, owner, _ in made]
 
