@@ -177,3 +177,64 @@ def test_T73_a_source_is_renamed_by_the_command(run: Any, house: Path) -> None:
     document(run, "edit", "newsletter/customer/1", "company=Zwei")
     error = document(run, "customer", ANNA, code=1)["error"]
     assert "list/customer/1" in error["message"]
+
+
+# -- customer add --------------------------------------------------------------------------------------------------------
+
+
+def test_R3_a_customer_is_added_by_hand_and_taken_back(run: Any, house: Path) -> None:
+    before = exported(run)
+    words = ("customer", "add", "--first-name", "Dora", "--last-name", "Dorn", "--email", "d@x.example", "--phone",
+             "+49 351 4455667", "--company", "Dorn KG", "--street", "Ulmenweg 12 b", "--zip", "01067", "--city", "Dresden",
+             "--country", "Germany", "--tag", "stamm", "--tag", "neu", "--subscribe")  # fmt: skip
+    dry = document(run, *words, "--dry-run")
+    assert (sorted(dry), len(dry["customers"]), exported(run)) == (["batch", "customers", "exists"], 1, before)
+    made = document(run, *words)
+    assert made["exists"] == []
+    told = document(run, "customer", made["customers"][0]["id"])
+    assert (told["name"], told["status"], told["sources"]) == ("Dora Dorn", "registered", ["manual"])
+    assert (told["tags"], told["consents"]["email"]["promotion"]) == (["neu", "stamm"], "granted")
+    (place,) = told["addresses"]
+    assert (place["street"], place["house_number"], place["country"]) == ("Ulmenweg", "12 b", "DE")
+    assert told["joined"] is not None
+    assert [(line["decision"], line["field"]) for line in told["history"]] == [("tag", "tags")] * 2
+    key = told["records"][0]["external_id"]
+    document(run, "edit", f"manual/manual/{key}", "company=Dorn GmbH")
+    document(run, "untag", told["id"], "neu")
+    document(run, "import", "undo", str(made["batch"]))
+    assert exported(run) == before
+    assert run("rebuild", "--check")[0] == 0
+
+
+def test_somebody_who_exists_already_is_named_and_the_rules_decide(run: Any, house: Path) -> None:
+    anna = document(run, "customer", ANNA)["id"]
+    code, out, err = run("customer", "add", "--first-name", "Anna", "--last-name", "Alt", "--email", "A@x.example")
+    assert (code, "Anna Alt exists already with this email and is the same customer by the rules" in err) == (0, True)
+    assert f"The customer is {document(run, 'customer', anna)['id']}" in out, "any id ever shown goes on to resolve"
+    assert len(document(run, "customers")["rows"]) == 2
+    made = document(
+        run, "customer", "add", "--first-name", "Otto", "--last-name", "Zink", "--email", "a@x.example", "--dry-run"
+    )
+    assert [(one["rule"], one["joined"], one["name"]) for one in made["exists"]] == [("email", False, "Anna Alt")]
+    document(run, "customer", "add", "--first-name", "Otto", "--last-name", "Zink", "--email", "a@x.example")
+    assert len(document(run, "customers")["rows"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "nothing says who the customer is"),
+        (("--city", "Dresden"), "nothing says who the customer is"),
+        (("--first-name", "A", "--email", "foo"), "'foo' is no e-mail address"),
+        (("--first-name", "A", "--phone", "x"), "at least 3 digits"),
+        (("--first-name", "A", "--country", "Narnia"), "is no country"),
+        (("--first-name", "A", "--subscribe"), "without an e-mail address nobody subscribes"),
+        (("--first-name", "A", "--tag", "a,b"), "no comma"),
+        (("--first-name", "x" * 201), "longer than 200"),
+    ],
+)
+def test_who_cannot_be_added(run: Any, house: Path, words: tuple[str, ...], said: str) -> None:
+    before = exported(run), len(document(run, "audit")["lines"])
+    error = document(run, "customer", "add", *words, code=2)["error"]
+    assert said in error["message"]
+    assert (exported(run), len(document(run, "audit")["lines"])) == before

@@ -23,6 +23,7 @@ from klientela.flow.hands import Word
 from klientela.flow.loading import indexed
 from klientela.flow.stage import News, Stage
 from klientela.model.records import Person, Record, Rejected
+from klientela.rules import hand
 from klientela.source import Page, Source, Window
 from klientela.store import facts, ids
 from klientela.store.database import Db, Step, Store
@@ -139,17 +140,19 @@ def import_records(
     digest: str,
     ignored: Iterable[str] = (),
     subscribe: bool = False,
+    tags: Sequence[str] = (),
     dry_run: bool = False,
     actor: str = "operator",
 ) -> Imported:
-    """Import records that are in hand, such as pasted addresses (R49)."""
+    """Import records that are in hand, such as pasted addresses (R49). `tags`: what the operator puts on the persons
+    among them, in the same batch."""
     pages = (Page(records[start : start + _PAGE]) for start in range(0, len(records), _PAGE))
 
     def finish(result: Imported) -> None:
         result.rejected += rejected
         result.ignored += ignored
 
-    return _import(store, into, pages, finish, name, digest, subscribe, dry_run, actor)
+    return _import(store, into, pages, finish, name, digest, subscribe, dry_run, actor, tags=tags)
 
 
 def _import(
@@ -163,6 +166,7 @@ def _import(
     dry_run: bool,
     actor: str,
     titles: Mapping[str, str] = _NO_TITLES,
+    tags: Sequence[str] = (),
 ) -> Imported:
     if into.type not in TAKERS:
         raise Misconfigured(
@@ -172,7 +176,7 @@ def _import(
     result = Imported(into.name, dry_run)
     try:
         with store.step(f"import into {into.name}", actor=actor) as step:
-            made = _Batch(step, into, result, name, digest, subscribe, titles)
+            made = _Batch(step, into, result, name, digest, subscribe, titles, tags)
             for page in pages:
                 made.page(page)
             finish(result)
@@ -203,6 +207,7 @@ class _Batch:
         digest: str,
         subscribe: bool,
         titles: Mapping[str, str],
+        tags: Sequence[str],
     ) -> None:
         self.step = step
         self.db: Db = step.db
@@ -211,6 +216,7 @@ class _Batch:
         self.digest = digest
         self.subscribe = subscribe
         self.titles = titles
+        self.tags = tags
         self.said: dict[int, list[Word]] = {}  # edits by customer that are not written yet
         self.source: SourceRow = facts.ensure_source(step, into.name, into.type)
         self.deriver = Deriver(step.db, step.store.ruleset(step.db))
@@ -232,7 +238,7 @@ class _Batch:
                 records.append(record if self.subscribe else without_grants(record))
                 raws.append(raw)
         result.counts["read"] += len(page.records)
-        self._say()
+        self._say_edits()
         if records:
             self._take(Page(records, raws=raws))
 
@@ -246,6 +252,8 @@ class _Batch:
         self.result.rejected += self._refused(stage.stream)
         self.deriver.page(self.step, news.persons, news.orders, news.checkouts, news.fresh, news.things)
         self._note(news, before)
+        if self.tags:
+            self._say([Word(hand.TAG, item.id, {"tag": tag}) for item in news.persons for tag in self.tags])
 
     def _open(self) -> Stage:
         """The batch and its channel, registered with the first record that comes."""
@@ -278,7 +286,7 @@ class _Batch:
         """A row with a klientela_id: equal values change nothing, others are edits or refused with a reason each."""
         made = edit_of(self.db, self.step.store.key, person, self.titles)
         if made.customer in self.said:  # an earlier row of this page was about the same customer
-            self._say()
+            self._say_edits()
             made = edit_of(self.db, self.step.store.key, person, self.titles)
         payload = raw.decode("utf-8", "replace")
         for column, reason in made.refused:
@@ -289,12 +297,14 @@ class _Batch:
         elif not made.refused:
             self.result.counts["unchanged"] += 1
 
-    def _say(self) -> None:
-        """Write the edits of this page as decisions of the batch, which are taken back with it."""
+    def _say_edits(self) -> None:
         words = [word for said in self.said.values() for word in said]
-        if not words:
-            return
         self.said = {}
+        if words:
+            self._say(words)
+
+    def _say(self, words: Sequence[Word]) -> None:
+        """Write what is said of records as decisions of the batch, which are taken back with it."""
         if self.stage is None:
             self._open()
         records = sorted({word.record for word in words})

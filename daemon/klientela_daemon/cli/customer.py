@@ -1,4 +1,4 @@
-"""`klientela customer ID`: the profile."""
+"""`klientela customer ID`: the profile; `klientela customer add`: somebody new by hand."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from klientela.flow.asof import customer_as_of
 from klientela.store.profile import profile, resolve_id
 from klientela_daemon import lists, profiles, render
 from klientela_daemon.cli.common import house, moment, tell_left
+from klientela_daemon.cli.customer_add import add
 from klientela_daemon.cli.options import AsOf, Config, Json, ViewName
 from klientela_daemon.opening import opened
+
+app = typer.Typer(help="Add a customer by hand.")
+app.command("add")(add)
 
 
 def verb(
@@ -24,7 +28,7 @@ def verb(
     as_json: Json = False,
 ) -> int:
     """The profile of a customer: everything its records say, its orders and carts, and where each value comes from;
-    with --as-of what was known at that time."""
+    with --as-of what was known at that time. `klientela customer add` adds one by hand."""
     here = house(config)
     _, chosen = lists.view_named(here, view)
     rates = here.config.rates()
