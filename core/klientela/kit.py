@@ -60,6 +60,7 @@ from klientela.model.records import (
 )
 from klientela.notices import Delivery, Notice
 from klientela.online import HttpSource, pages, take
+from klientela.proposals import Place, Proposal, Proposals, Somebody
 from klientela.source import (
     Capabilities,
     Checked,
@@ -120,7 +121,10 @@ __all__ = [
     "Outcome",
     "Page",
     "Person",
+    "Place",
     "Position",
+    "Proposal",
+    "Proposals",
     "Recall",
     "Record",
     "RecordRef",
@@ -131,6 +135,7 @@ __all__ = [
     "Scan",
     "SecretStr",
     "Shop",
+    "Somebody",
     "Source",
     "SourceBroken",
     "SourceBusy",

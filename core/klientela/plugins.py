@@ -9,10 +9,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -22,6 +22,7 @@ from klientela import hookspecs
 from klientela.door import Door
 from klientela.errors import KlientelaError, Misconfigured, SourceBroken
 from klientela.hookspecs import ASGIApp
+from klientela.proposals import Proposals, Somebody
 from klientela.source import Shop, Source, SourceSettings
 
 GROUP = "klientela"
@@ -98,6 +99,21 @@ class Plugins:
                 else:
                     found[prefix] = app
         return found, said
+
+    def proposers(self) -> dict[str, Callable[[Iterable[Somebody]], Iterable[Proposals]]]:
+        """The plugins that propose pairs for the review queue, and how to ask each; they may raise anything."""
+        found: dict[str, Callable[[Iterable[Somebody]], Iterable[Proposals]]] = {}
+        for name, module in self.manager.list_name_plugin():
+            others = [other for other in self.manager.get_plugins() if other is not module]
+            caller = self.manager.subset_hook_caller("klientela_proposals", others)
+            if caller.get_hookimpls():
+                found[name] = partial(_propose, caller)
+        return found
+
+
+def _propose(caller: pluggy.HookCaller, people: Iterable[Somebody]) -> Iterable[Proposals]:
+    answers: list[Proposals] = caller(people=people)
+    return answers
 
 
 def find(points: Iterable[EntryPoint] | None = None) -> Plugins:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 from klientela import plugins, settings
 from klientela.errors import UnknownThing
+from klientela.flow.proposing import Proposer
 from klientela.settings import Schedule
 from klientela.settings.problems import near
 from klientela.source import SourceSettings
 from klientela_daemon import redact
+
+FUZZY = "fuzzy"
+"""The plugin that `[review] fuzzy` speaks of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,13 @@ class House:
         """The sources that run by themselves, by name."""
         sources = self.config.settings.sources
         return {name: Plan(name, sources[name].type, plan) for name, plan in self.config.schedules().items()}
+
+    def proposers(self) -> list[Proposer]:
+        """The plugins that propose pairs for the review queue, but for the fuzzy one where it is switched off."""
+        found = self.plugins.proposers()
+        if not self.config.settings.review.fuzzy:
+            found.pop(FUZZY, None)
+        return [Proposer(name, ask) for name, ask in sorted(found.items())]
 
     def chosen(self, names: list[str] | None) -> dict[str, SourceSettings]:
         """The sources asked for by name; all of them when none is named. UnknownThing for a name that is none."""

@@ -594,6 +594,35 @@ def test_the_review_queue(run: Any, here: Path) -> None:
     assert "R20b" in run("review")[1]
 
 
+ALIKE = "Email,First Name,Last Name,Street,Zip,Country\n{}"
+
+
+def test_the_fuzzy_plugin_proposes(run: Any, here: Path) -> None:
+    rows = (
+        "s@x.example,Sedat,Brunnschmidt,Rosenstr. 92,20875,DE",
+        "b@x.example,Sedat,Brunnschmidt,Rosenstr. 92,20857,DE",
+    )
+    Path("people.csv").write_text(ALIKE.format("\n".join(rows)))
+    configure(LIST)
+    document(run, "sync")
+    told = document(run, "review")
+    (item,) = told["items"]
+    assert (item["kind"], item["plugin"], told["remarks"], told["failed"]) == ("proposed", "fuzzy", [], [])
+    assert "the plugin fuzzy proposes them: the same name" in run("review")[1]
+    configure(LIST + "[review]\nfuzzy = false\n")
+    assert document(run, "review")["items"] == []
+    code, _, err = run("review", "accept", "1")
+    assert (code, "there is no item 1" in err) == (1, True)
+    configure(LIST)
+    made = document(run, "review", "accept", "1", "--dry-run")
+    assert ("seq" in made, document(run, "customers")["total"]) == (False, 2)
+    made = document(run, "review", "accept", "1")
+    assert document(run, "customers")["total"] == 1
+    document(run, "undo", str(made["seq"]))
+    document(run, "review", "reject", "1")
+    assert (document(run, "customers")["total"], run("review")[1]) == (2, "There is nothing to review.\n")
+
+
 def test_doctor(run: Any, house: Path) -> None:
     assert document(run, "doctor")["ok"] is True
     document(run, "sync")

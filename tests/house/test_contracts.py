@@ -20,6 +20,7 @@ FOLDERS = (
     "plugins/wix",
     "plugins/woocommerce",
     "plugins/api",
+    "plugins/fuzzy",
 )
 
 BREAKS = {

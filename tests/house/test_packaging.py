@@ -33,6 +33,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
         "klientela_billbee",
         "klientela_wix",
         "klientela_api",
+        "klientela_fuzzy",
     }
     assert "klientela/store/migrations/versions/s0001_first_schema.py" in names
     assert not [name for name in names if name.endswith(".db") or ("test_" in name and name.endswith(".py"))]

@@ -13,6 +13,7 @@ from pydantic import ConfigDict
 from klientela.errors import Misconfigured
 from klientela.hookspecs import hookimpl
 from klientela.plugins import GROUP, find
+from klientela.proposals import Proposals
 from klientela.source import Shop, Source, SourceSettings
 
 
@@ -119,6 +120,24 @@ class Loose(SourceSettings):
 def test_what_is_no_source_is_refused(plugin: Any, brought: Any, said: str) -> None:
     with pytest.raises(Misconfigured, match=said):
         find([plugin("shop", brought)])
+
+
+def test_plugins_that_propose_are_asked_one_by_one(plugin: Any) -> None:
+    def proposing(words: str) -> Any:
+        @hookimpl
+        def klientela_proposals(people: Any) -> Any:
+            return Proposals([], [f"{words} of {len(list(people))}"])
+
+        return klientela_proposals
+
+    found = find(
+        [plugin("b", klientela_proposals=proposing("b")), plugin("a", kind("a"), klientela_proposals=proposing("a")),
+         plugin("c", kind("c"))]
+    )  # fmt: skip
+    asked = found.proposers()
+    assert sorted(asked) == ["a", "b"]
+    assert list(asked["b"]([1, 2])) == [Proposals([], ["b of 2"])]  # type: ignore[list-item]
+    assert "fuzzy" in find().proposers()
 
 
 def test_routes_of_plugins_that_fail_harm_no_others(plugin: Any) -> None:

@@ -449,7 +449,7 @@ def test_the_schema_knows_the_plugins_keys() -> None:
     made = schema(TYPES)
     assert made["additionalProperties"] is False
     assert set(made["properties"]) == {
-        "store", "shop", "sources", "identity", "views", "edit", "rates", "web", "runs", "mail", "feed", "privacy"
+        "store", "shop", "sources", "identity", "views", "review", "edit", "rates", "web", "runs", "mail", "feed", "privacy"
     }  # fmt: skip
     (choice,) = made["properties"]["sources"]["additionalProperties"]["oneOf"]
     reference = choice["allOf"][0]["$ref"].rpartition("/")[2]

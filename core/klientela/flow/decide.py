@@ -14,7 +14,8 @@ from klientela.flow import hands
 from klientela.flow.desk import Decided, Desk, Pair, anchor, found, member, members
 from klientela.flow.hands import Word
 from klientela.flow.inactive import marked, reviving
-from klientela.flow.review import review
+from klientela.flow.proposing import Proposer
+from klientela.flow.review import PROPOSED, review
 from klientela.rules import hand
 from klientela.store import tables as t
 from klientela.store.database import Db, Step, Store
@@ -105,17 +106,18 @@ def accept(
     inactive: bool | None = None,
     actor: str = "operator",
     dry_run: bool = False,
+    proposers: Sequence[Proposer] = (),
 ) -> Decided:
     """The pair of the review queue's item is one person (R24c). Numbers count from 1, as the queue shows them now;
-    `inactive` as for `merge`."""
+    `inactive` as for `merge`, `proposers` are those the queue is shown with."""
+    item = _item(store, number, proposers)
+    if item["kind"] == "crowded":
+        raise Conflict(
+            f"item {number} is a value that many names carry, not a pair of customers",
+            hint="`klientela merge` joins two of them; `klientela review reject` takes the item off the list",
+        )
 
     def pairs(step: Step) -> list[Pair]:
-        item = _item(store, number)
-        if item["kind"] == "crowded":
-            raise Conflict(
-                f"item {number} is a value that many names carry, not a pair of customers",
-                hint="`klientela merge` joins two of them; `klientela review reject` takes the item off the list",
-            )
         one, two = (found(step, key).record for key in item["records"])
         return [Pair(MUST, one, two)]
 
@@ -123,10 +125,16 @@ def accept(
 
 
 def reject(
-    store: Store, number: int, *, reason: str = "reviewed", actor: str = "operator", dry_run: bool = False
+    store: Store,
+    number: int,
+    *,
+    reason: str = "reviewed",
+    actor: str = "operator",
+    dry_run: bool = False,
+    proposers: Sequence[Proposer] = (),
 ) -> Decided:
     """The pair of the item is not one person, or its value is as it should be: it never comes back (R24c)."""
-    item = _item(store, number)
+    item = _item(store, number, proposers)
     if item["kind"] == "crowded":
         return _leave(store, item, reason, actor, dry_run)
 
@@ -137,13 +145,21 @@ def reject(
     return _decide(store, "reject", pairs, reason, actor, dry_run)
 
 
-def _item(store: Store, number: int) -> dict[str, Any]:
-    items: list[dict[str, Any]] = review(store)["items"]
+def _item(store: Store, number: int, proposers: Sequence[Proposer]) -> dict[str, Any]:
+    """An item by its number. Read before anything is locked: plugins may take their time."""
+    queue = review(store, proposers=proposers)
+    items: list[dict[str, Any]] = queue["items"]
     if not 1 <= number <= len(items):
         raise UnknownThing(
             f"there is no item {number} in the review queue, it has {len(items)}", hint="`klientela review` shows it"
         )
-    return items[number - 1]
+    item = items[number - 1]
+    if queue["failed"] and item["kind"] == PROPOSED:
+        raise Conflict(
+            f"the plugin {queue['failed'][0]} failed just now, so item {number} may be another one than you saw",
+            hint="`klientela review` shows the items as they are; `klientela merge` joins two customers by their ids",
+        )
+    return item
 
 
 def _leave(store: Store, item: dict[str, Any], reason: str, actor: str, dry_run: bool) -> Decided:

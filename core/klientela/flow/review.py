@@ -1,13 +1,18 @@
 """The review queue: what the rules would not join by themselves and a person may want to decide (R24c). Read only: it
-follows from the marks and is stored nowhere."""
+follows from the marks, and from what plugins propose when it is looked at, and is stored nowhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import combinations, groupby
 from typing import Any, NamedTuple
+from uuid import UUID
 
+from klientela.flow import proposing
+from klientela.flow.proposing import Proposer
 from klientela.model.records import Person
+from klientela.model.words import agree
 from klientela.rules.names import nearly
 from klientela.rules.publish import NUMBER, RULE_OF, value_of
 from klientela.rules.ruleset import Ruleset
@@ -19,9 +24,14 @@ from klientela.store.identity import unpack_keys, unpack_summary
 from klientela.store.locate import record_keys
 
 _BATCH = 500
+_SHARE = 100  # of so many customers one may be in the queue, same-source pairs aside (R24c)
+_FEW = 10  # proposals are shown in any case, however few customers there are
+PROPOSED = "proposed"
+"""The kind of items that plugins propose."""
 _SENTENCES = {
     "same_source": "two accounts of one shop that the rules would join (R20b)",
     "names": "they share the {rule} {value}, and their names are nearly one (R24c)",
+    PROPOSED: "the plugin {plugin} proposes them: {reason} (R24c)",
     "crowded": "{names} different names carry the {rule} {value}, so it joins only equal names (R20)",
 }
 
@@ -43,34 +53,48 @@ class _Candidate(NamedTuple):
     value: str | None
 
 
-def review(store: Store, *, reveal: bool = False) -> dict[str, Any]:
-    """`{"items": […]}`: one item for each pair of customers, one for each crowded value.
+def review(store: Store, *, reveal: bool = False, proposers: Sequence[Proposer] = ()) -> dict[str, Any]:
+    """`{"items": […], "remarks": [sentences], "failed": [plugins]}`: one item for each pair of customers, one for each
+    crowded value.
 
-    `{"kind": "same_source"|"names"|"crowded", "customers": [ids], "records": [keys], "rule", "value", "names",
-    "sentence"}`; values are masked unless `reveal`; of a value that very many carry the first 500 are named. A pair
-    that an operator decided is no item.
+    `{"kind": "same_source"|"names"|"crowded"|"proposed", "customers": [ids], "records": [keys], "rule", "value",
+    "names", "sentence"}`, of proposals with "plugin", "reason" and "score" too; values are masked unless `reveal`; of a
+    value that very many carry the first 500 are named. A pair that an operator decided is no item.
+
+    `proposers` are asked now, what they propose comes last, the surest first, and only so many that the queue without
+    same-source pairs stays below one in a hundred customers (ten are shown in any case); `remarks` says how many more
+    there are, and what plugins had to say. `failed` names plugins that could not propose anything.
     """
     with store.reading() as db:
-        return {"items": list(_Queue(db, store, reveal).items())}
+        queue = _Queue(db, store, reveal, proposers)
+        return {"items": list(queue.items()), "remarks": queue.remarks, "failed": queue.failed}
 
 
 class _Queue:
-    def __init__(self, db: Db, store: Store, reveal: bool) -> None:
+    def __init__(self, db: Db, store: Store, reveal: bool, proposers: Sequence[Proposer]) -> None:
         self.db = db
         self.ruleset: Ruleset = store.ruleset(db)
         self.sources: dict[int, SourceRow] = facts.sources(db)
         self.reveal = reveal
         self.decided = self._decided()
         self.seen: set[tuple[int, int]] = set()
+        self.proposers = proposers
+        self.remarks: list[str] = []
+        self.failed: list[str] = []
 
     def items(self) -> Iterator[dict[str, Any]]:
-        """Same-source accounts, then crowded values, then names; each kind by what people see."""
-        for found in (
-            self._pairs("same_source", self._apart()),
-            self._crowded(),
-            self._pairs("names", self._nearly()),
+        """Same-source accounts, then crowded values, then names, each kind by what people see; then proposals."""
+        many = 0
+        for kind, found in (
+            ("same_source", self._pairs("same_source", self._apart())),
+            ("crowded", self._crowded()),
+            ("names", self._pairs("names", self._nearly())),
         ):
-            yield from sorted(found, key=lambda item: (item["customers"], item["value"] or ""))
+            items = sorted(found, key=lambda item: (item["customers"], item["value"] or ""))
+            many += len(items) if kind != "same_source" else 0
+            yield from items
+        if self.proposers:
+            yield from self._proposed(many)
 
     # -- pairs -----------------------------------------------------------------------------------------------------
 
@@ -143,7 +167,65 @@ class _Queue:
             "rule": rule,
             "value": shown,
             "names": names,
-            "sentence": _SENTENCES[kind].format(rule=rule, value=shown, names=names),
+            "sentence": _SENTENCES[kind].format(rule=rule, value=shown, names=names, plugin=None, reason=None),
+        }
+
+    # -- what plugins propose --------------------------------------------------------------------------------------
+
+    def _proposed(self, many: int) -> Iterator[dict[str, Any]]:
+        """The surest proposals that nobody decided and no other item is about; `many` items stand without them."""
+        asked = proposing.ask(self.db, self.ruleset, self.proposers)
+        self.remarks += asked.remarks
+        self.failed += asked.failed
+        by_id = self._customers({pair for one in asked.pairs for pair in (one.one, one.two)})
+        unknown = 0
+        standing = []
+        for pair in asked.pairs:
+            if pair.one not in by_id or pair.two not in by_id:
+                unknown += 1
+                continue
+            one, two = by_id[pair.one][0], by_id[pair.two][0]
+            customers = (min(one, two), max(one, two))
+            if customers not in self.seen and customers not in self.decided:
+                standing.append(pair)
+        if unknown:
+            self.remarks.append(agree(unknown, "{} [proposal names|proposals name] customers that do not exist"))
+        shown = standing[: self._room(many)]
+        keys = record_keys(self.db, {by_id[one][1] for pair in shown for one in (pair.one, pair.two)})
+        for pair in shown:
+            records = sorted(keys[by_id[one][1]] for one in (pair.one, pair.two))
+            yield self._proposal(pair, records)
+        if len(standing) > len(shown):
+            self.remarks.append(
+                agree(
+                    len(standing) - len(shown), "{} further [proposal follows|proposals follow] when these are decided"
+                )
+            )
+
+    def _room(self, many: int) -> int:
+        """How many proposals keep the queue below its share of the customers."""
+        row = self.db.one("SELECT count(*) FROM customer")
+        below = (int(row[0]) - 1) // _SHARE if row else 0
+        return max(_FEW, below - many)
+
+    def _proposal(self, pair: proposing.Pair, records: list[str]) -> dict[str, Any]:
+        sentence = _SENTENCES[PROPOSED].format(plugin=pair.plugin, reason=pair.reason)
+        item = self._item(PROPOSED, [pair.one, pair.two], records, None, None)
+        said = {"plugin": pair.plugin, "reason": pair.reason, "score": round(pair.score, 3)}
+        return {**item, **said, "sentence": sentence}
+
+    def _customers(self, publics: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """Customer and oldest record of public ids that stand in the list now."""
+        halves: dict[int, str] = {}
+        for text in publics:
+            with suppress(ValueError):
+                halves[ids.pub8(UUID(text).bytes)] = text
+        return {
+            text: (number, anchor)
+            for number, public, anchor in self.db.rows(
+                f"SELECT id, pub, anchor FROM customer WHERE pub8 {self.db.among}", (self.db.pack(halves),)
+            )
+            if (text := ids.text(bytes(public))) in publics
         }
 
     # -- values above their limit ----------------------------------------------------------------------------------

@@ -97,7 +97,8 @@ def _shown(person: Person, name: str) -> bool:
     )
 
 
-def _boxes(person: Person, ruleset: Ruleset) -> list[str]:
+def boxes(person: Person, ruleset: Ruleset) -> list[str]:
+    """The mailboxes of a person as the rules fold them, without those that never match (R15, R19)."""
     found = []
     texts = [person.email] if person.email else []
     if person.emails is not UNSET and person.emails:
@@ -115,12 +116,12 @@ _new = tuple.__new__  # a named tuple's own constructor costs three times as muc
 def _keys(person: Person, uid: str, ruleset: Ruleset, account: bool) -> tuple[Key, ...]:
     found: list[Key] = []
     enabled = ruleset.rules
-    boxes = _boxes(person, ruleset)
+    mailboxes = boxes(person, ruleset)
     if "email" in enabled:
-        for box in boxes:
+        for box in mailboxes:
             found.append(_new(Key, (EMAIL, keys.key64("email", box))))
     if account and ruleset.retroactive_link != "never" and _may_link(person, ruleset):
-        found += [_new(Key, (LINK, keys.key64("link", f"{uid}\0{box}"))) for box in boxes]
+        found += [_new(Key, (LINK, keys.key64("link", f"{uid}\0{box}"))) for box in mailboxes]
     if person.numbers is not UNSET and "number" in enabled:
         for item in person.numbers:
             value = keys.number(item.value, item.space or uid)
@@ -128,7 +129,7 @@ def _keys(person: Person, uid: str, ruleset: Ruleset, account: bool) -> tuple[Ke
                 found.append(_new(Key, (NUMBER, keys.key64("number", value))))
     addresses = person.addresses if person.addresses is not UNSET else ()
     if "phone" in enabled:
-        for text in _phones(person):
+        for text in phones(person):
             number = geo.phone(text, (geo.country(addresses[0].country) if addresses else None) or ruleset.country)
             if number is not None and number not in ruleset.blocked and text not in ruleset.blocked:
                 found.append(_new(Key, (PHONE, keys.key64("phone", number))))
@@ -145,7 +146,8 @@ def _keys(person: Person, uid: str, ruleset: Ruleset, account: bool) -> tuple[Ke
     return tuple(sorted(set(found)))
 
 
-def _phones(person: Person) -> list[str]:
+def phones(person: Person) -> list[str]:
+    """The phone numbers of a person as they were written."""
     texts = [person.phone] if person.phone else []
     if person.phones is not UNSET and person.phones:
         texts += person.phones
@@ -159,11 +161,11 @@ def _may_link(person: Person, ruleset: Ruleset) -> bool:
 def _guest_keys(person: Person, uid: str, policy: Policy, ruleset: Ruleset) -> tuple[Key, ...]:
     found: set[Key] = set()
     if ruleset.retroactive_link != "never" or policy == "per_source":
-        boxes = _boxes(person, ruleset)
+        mailboxes = boxes(person, ruleset)
         if ruleset.retroactive_link != "never":
-            found.update(Key(LINK, keys.key64("link", f"{uid}\0{box}")) for box in boxes)
+            found.update(Key(LINK, keys.key64("link", f"{uid}\0{box}")) for box in mailboxes)
         if policy == "per_source":
-            found.update(Key(GUEST_MAIL, keys.key64("guest", f"{uid}\0{box}")) for box in boxes)
+            found.update(Key(GUEST_MAIL, keys.key64("guest", f"{uid}\0{box}")) for box in mailboxes)
     return tuple(sorted(found))
 
 
@@ -185,7 +187,7 @@ NEVER: Instant = 2**62
 
 def value_of(person: Person, uid: str, ruleset: Ruleset, key: int) -> str | None:
     """The value behind a key of this person, as the rules fold it; for the audit and for `why`."""
-    for box in _boxes(person, ruleset):
+    for box in boxes(person, ruleset):
         if key in (
             keys.key64("email", box),
             keys.key64("link", f"{uid}\0{box}"),

@@ -106,6 +106,15 @@ class Identity(Section):
         return rules
 
 
+class Review(Section):
+    """What stands in the review queue beside what the rules found (R24c)."""
+
+    fuzzy: bool = Field(
+        default=True,
+        description="whether the fuzzy plugin proposes customers that are nearly alike; it is asked by `klientela review`",
+    )
+
+
 class Edit(Section):
     """What operators may change by hand (R38)."""
 
@@ -209,6 +218,7 @@ class Settings(Section):
     sources: Mapping[str, SourceSettings] = {}
     identity: Identity = Identity()
     views: Mapping[str, View] = Field(default_factory=dict, validate_default=True)
+    review: Review = Review()
     edit: Edit = Edit()
     rates: Rates = Rates()
     web: Web = Web()

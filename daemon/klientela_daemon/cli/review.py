@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from klientela_daemon import render
 from klientela_daemon.cli.common import house, tell_left
 from klientela_daemon.cli.deciding import Active, DryRun, Inactive, Yes, act, staying
 from klientela_daemon.cli.options import Config, Json, Reveal
+from klientela_daemon.house import read
 from klientela_daemon.opening import opened
 
 app = typer.Typer(help="What the rules would not join by themselves; `accept` and `reject` decide an item.")
@@ -26,14 +27,19 @@ def show(context: typer.Context, reveal: Reveal = False, config: Config = None, 
         return
     here = house(config)
     with opened(here) as store:
-        found = review(store, reveal=reveal)
+        found = review(store, reveal=reveal, proposers=here.proposers())
         with store.reading() as db:
             left = work.left(db)
     tell_left(left)
     if as_json:
         render.emit({**found, "left": left})
         return
-    items = found["items"]
+    _show(found["items"])
+    for remark in found["remarks"]:
+        render.say(remark)
+
+
+def _show(items: list[dict[str, Any]]) -> None:
     if not items:
         render.say("There is nothing to review.")
         return
@@ -55,8 +61,9 @@ def accept(
 ) -> int:
     """They are one person: join them, as `merge` does."""
     stay = staying(inactive, active)
+    proposers = read(config).proposers()
     return act(
-        lambda store, dry: decide.accept(store, number, reason=reason, inactive=stay, dry_run=dry),
+        lambda store, dry: decide.accept(store, number, reason=reason, inactive=stay, dry_run=dry, proposers=proposers),
         dry_run,
         yes,
         config,
@@ -74,6 +81,11 @@ def reject(
     as_json: Json = False,
 ) -> int:
     """They are two, or the value is as it should be: the item never comes back."""
+    proposers = read(config).proposers()
     return act(
-        lambda store, dry: decide.reject(store, number, reason=reason, dry_run=dry), dry_run, yes, config, as_json
+        lambda store, dry: decide.reject(store, number, reason=reason, dry_run=dry, proposers=proposers),
+        dry_run,
+        yes,
+        config,
+        as_json,
     )
