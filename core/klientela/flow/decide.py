@@ -22,6 +22,7 @@ from klientela.store.database import Db, Step, Store
 from klientela.store.locate import customers_of, locate, record_keys
 
 MUST, CANNOT, LEFT = "must", "cannot", "left"
+_NO_NUMBER = 2**63  # what the databases cannot count to
 
 
 class _Said(NamedTuple):
@@ -180,6 +181,8 @@ def undo(store: Store, seq: int, *, actor: str = "operator", dry_run: bool = Fal
     others. A decision can always be taken back, in any order: should what it had overruled contradict later decisions,
     a `cannot` stands before a `must` (R22).
     """
+    if not 0 < seq < _NO_NUMBER:
+        raise _unknown(seq)
     with Desk(store, "undo", actor, dry_run) as desk:
         step = desk.step
         _no_import(step.db, seq)
@@ -304,8 +307,17 @@ def _no_decision(db: Db, seq: int) -> Exception:
         return Conflict(
             f"{seq} is no operator's decision but what the rules did", hint="`klientela split` takes records apart"
         )
+    if "rules_changed" in kinds:
+        return Conflict(
+            f"{seq} changed the rules, which is no decision that can be undone",
+            hint="`klientela rules apply` with the rules of before brings the customers of before back",
+        )
     if kinds:
         return Conflict(f"{seq} is no decision that can be undone ({', '.join(sorted(kinds))})")
+    return _unknown(seq)
+
+
+def _unknown(seq: int) -> UnknownThing:
     return UnknownThing(f"there is no decision {seq}", hint="`klientela audit` shows them with their numbers")
 
 

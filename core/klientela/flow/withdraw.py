@@ -138,7 +138,9 @@ def _withdraw(step: Step, number: int, dry_run: bool) -> tuple[Withdrawn, _Befor
 
 
 def _batch(db: Db, number: int) -> Batch:
-    row = db.one("SELECT id, source, channel, name, from_seq, withdrawn_seq FROM batch WHERE id = ?", (number,))
+    columns = "id, source, channel, name, from_seq, withdrawn_seq"
+    # no batch has a number that the databases cannot count to
+    row = db.one(f"SELECT {columns} FROM batch WHERE id = ?", (number,)) if number < 2**31 else None
     if row is None:
         raise UnknownThing(f"there is no batch {number}", hint="`klientela import list` shows the imports")
     found = Batch(*row)
