@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 # ISO 4217: currencies whose minor unit is not a hundredth.
@@ -85,3 +85,8 @@ def decimal(amount: int, currency: str) -> str:
         return str(amount)
     sign, size = ("-", -amount) if amount < 0 else ("", amount)
     return f"{sign}{size // 10**places}.{size % 10**places:0{places}d}"
+
+
+def average(total: int, count: int) -> int:
+    """Minor units that each of `count` has of `total`, rounded half away from zero."""
+    return int((Decimal(total) / count).quantize(Decimal(1), ROUND_HALF_UP))

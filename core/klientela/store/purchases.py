@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from klientela.model.instants import iso
-from klientela.model.money import decimal
+from klientela.model.money import average, decimal
 from klientela.model.records import Checkout, Line, Order
 from klientela.rules import badges
 from klientela.rules.carriers import Carrier, together, told
@@ -131,13 +130,9 @@ def averages(orders: Sequence[Settled]) -> list[dict[str, str]] | None:
             slot[0] += order.gross
             slot[1] += 1
     return [
-        {"amount": decimal(_divided(total, count), currency), "currency": currency}
+        {"amount": decimal(average(total, count), currency), "currency": currency}
         for currency, (total, count) in sorted(sums.items())
     ] or None
-
-
-def _divided(total: int, count: int) -> int:
-    return int((Decimal(total) / count).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def _public(item: Loaded, entity: str, sources: Mapping[int, SourceRow], key: bytes) -> str:
