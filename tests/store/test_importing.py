@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from klientela.errors import Misconfigured
+from klientela.flow import importing
 from klientela.flow.importing import Imported, Into, import_records, import_source
 from klientela.flow.rebuild import rebuild
 from klientela.flow.sync import sync
@@ -123,6 +124,42 @@ def test_a_dry_run_says_the_same_and_writes_nothing(store: Store, tmp_path: Path
     assert dry.pop("fix_file") is None
     assert dry == done
     assert len(dry["customers"]) == 2
+
+
+def test_each_customer_is_told_with_the_effect(store: Store) -> None:
+    """Anna gains a record, Ben and Bernd come together by a third record, Cora's value changes, Dora is new; Emil's two
+    records come in one file, so he is new as well."""
+    use(store)
+    cora = Person(external_id="c", first_name="Cora", email="c@x.de")
+    import_records(store, LIST, [cora], name="n", digest="d")
+    bring(store, "shop", [
+        Person(external_id="1", first_name="Anna", email="a@x.de"),
+        Person(external_id="2", first_name="Ben", email="b@x.de"),
+        Person(external_id="3", first_name="Ben", email="bb@x.de"),
+    ])  # fmt: skip
+    file: list[Record] = [
+        Person(external_id="a", first_name="Anna", email="a@x.de", created_at=1),
+        Person(external_id="b", first_name="Ben", email="b@x.de", emails=["bb@x.de"]),
+        Person(external_id="c", first_name="Cora", email="c@x.de", company="ACME"),
+        Person(external_id="d", first_name="Dora", email="d@x.de"),
+        Person(external_id="e", first_name="Emil", email="e@x.de"),
+        Person(external_id="f", first_name="Emil", email="f@x.de"),
+        Person(external_id="g", first_name="Emil", email="e@x.de", emails=["f@x.de"]),
+    ]
+    for size in (250, 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(importing, "_PAGE", size)
+            made = import_records(store, LIST, file, name="n", digest="d", dry_run=True)
+        effects = {
+            frozenset(record["external_id"] for record in one["records"]): one["effect"] for one in made.customers
+        }
+        assert effects == {
+            frozenset("1a"): "joined",
+            frozenset("23b"): "joined",
+            frozenset("c"): "changed",
+            frozenset("d"): "new",
+            frozenset("efg"): "new",
+        }
 
 
 def test_a_dry_run_into_an_empty_store_leaves_it_empty(store: Store, tmp_path: Path) -> None:
