@@ -239,3 +239,26 @@ def test_new_rows_and_edits_are_one_batch(store: Store, desk: Desk, tmp_path: Pa
     withdraw.undo(store, made.batch)
     assert desk.everything() == before
     whole(store)
+
+
+def test_T40_a_record_with_another_email_is_refused_whole(store: Store) -> None:
+    use(store)
+    assert sync(store, File("list", [contact("2", "Bernd", email="b@x.de", company="Alt")])).status == "ok"
+    desk = Desk(store)
+    row = Person(external_id=desk.public("2", "list"), channel="edit", company="Neu", email="new@x.de")
+    made = import_records(store, Into("list", "csv"), [row], name="one", digest="d")
+    assert [one.column for one in made.rejected] == ["email"]
+    assert (desk.row("2", "list")["company"], desk.row("2", "list")["email"]) == ("Alt", "b@x.de")
+
+
+def test_R50b_edits_leave_with_their_batch(store: Store) -> None:
+    use(store)
+    assert sync(store, File("list", [contact("2", "Bernd", email="b@x.de", company="Alt")])).status == "ok"
+    desk = Desk(store)
+    row = Person(external_id=desk.public("2", "list"), channel="edit", company="Neu")
+    made = import_records(store, Into("list", "csv"), [row], name="one", digest="d")
+    assert desk.row("2", "list")["company"] == "Neu"
+    assert made.batch is not None
+    withdraw.undo(store, made.batch)
+    assert desk.row("2", "list")["company"] == "Alt"
+    whole(store)

@@ -254,4 +254,16 @@ JOURNEYS = {
     "a cart that a file brought": _journey(
         MERGE, [_person("1")], _file(Checkout(external_id="1", customer="1", at=NOON, value=100)), BACK
     ),
+    "an operator edits what was pinned": _journey(
+        MERGE,
+        [_person("1", company="ACME"), _person("2", 2, company="Acme GmbH")],
+        Worded("pin", ONE, {"field": "company", "value": "Pinned"}),
+        Worded("edit", ONE, {"field": "company", "value": "Edited"}),
+    ),
+    "a guest's order comes again after an operator spoke of its row": _journey(
+        PER_ORDER,
+        [_guest_order(customer=None, guest=True)],
+        Worded("pin", GUEST, {"field": "phone", "value": "030 998877"}),
+        [_guest_order(2, customer=None, guest=True, email="max@example.org")],
+    ),
 }

@@ -17,19 +17,41 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from klientela.flow import buyers, carry, derive, hang, project, resolve, rules, stage, tally, values, work
+from klientela.flow import (
+    buyers,
+    card,
+    carry,
+    correct,
+    derive,
+    edits,
+    hands,
+    hang,
+    project,
+    resolve,
+    rules,
+    stage,
+    tally,
+    values,
+    withdraw,
+    work,
+)
 from klientela.flow.resolve import Resolver
-from klientela.rules import identity, keys, names, publish
-from klientela.store import claims, facts
+from klientela.rules import hand, identity, keys, names, precedence, publish, rights
+from klientela.store import changes, claims, facts, provenance
 from klientela.store import identity as realm
+from tests.cases import test_edits as edit_cases
 from tests.cases import test_guests as guest_cases
+from tests.cases import test_hand as hand_cases
 from tests.cases import test_matching as matching_cases
 from tests.cases import test_pure as pure_cases
 from tests.properties import test_rules as rule_tests
 from tests.properties.arena import Fresh, sqlite_arena
 from tests.properties.journeys import JOURNEYS
 from tests.properties.test_order_independence import hold
-from tests.properties.worlds import CROWDS, LETTERS, TWINS, Focus, Plan, plans
+from tests.properties.worlds import BY_HAND, CROWDS, LETTERS, TWINS, Focus, Plan, plans
+from tests.store import test_correct as correct_tests
+from tests.store import test_hands as hands_tests
+from tests.store import test_remarks as remark_tests
 from tests.store import test_things as thing_tests
 from tests.store import test_withdraw as withdraw_tests
 
@@ -58,7 +80,7 @@ def by_property(focus: Focus, worlds: int = 60) -> Check:
     return check
 
 
-IN_CROWDS, IN_TWINS, IN_LETTERS = map(by_property, (CROWDS, TWINS, LETTERS))
+IN_CROWDS, IN_TWINS, IN_LETTERS, BY_HANDS = map(by_property, (CROWDS, TWINS, LETTERS, BY_HAND))
 
 
 def by_journey(name: str) -> Check:
@@ -354,6 +376,103 @@ MUTANTS = [
         claims, "_count_others",
         "THEN 1 ELSE 0 END", "THEN 0 ELSE 0 END",
         by_journey("what a shop says too stays, whoever came first"),
+    ),
+    # by hand
+    Mutant(
+        "what was taken back goes on",
+        hands, "renew",
+        "WHERE to_seq IS NULL AND kind IN", "WHERE kind IN",
+        BY_HANDS,
+    ),
+    Mutant(
+        "the oldest word of a field holds",
+        hands, "renew",
+        '"ORDER BY id"', '"ORDER BY id DESC"',
+        BY_HANDS,
+    ),
+    Mutant(
+        "a first word by hand is not looked for",
+        hands, "renew",
+        "int(number in several)", "0",
+        BY_HANDS,
+    ),
+    Mutant(
+        "an address by hand stands before the one it replaces",
+        hand, "lay_over",
+        "person.addresses[1:]", "person.addresses",
+        BY_HANDS,
+    ),
+    Mutant(
+        "a field that was cleared by hand is the source's",
+        hand, "lay_over",
+        "if said is not UNSET:\n            values[name] = said\n    if", "if said:\n            values[name] = said\n    if",
+        BY_HANDS,
+    ),
+    Mutant(
+        "a pin is an edit",
+        hand, "fold",
+        "if any(pinned.values()):", "if False:",
+        BY_HANDS,
+    ),
+    Mutant(
+        "an edit after a pin leaves it pinned",
+        hand, "fold",
+        "pinned[field] = kind == PIN", "pinned[field] = pinned.get(field, False) or kind == PIN",
+        by_journey("an operator edits what was pinned"),
+    ),
+    Mutant(
+        "a guest row forgets what operators said when its order comes again",
+        buyers.Owners, "_guest_rows",
+        "if number in hands:", "if False:",
+        by_journey("a guest's order comes again after an operator spoke of its row"),
+    ),
+    Mutant(
+        "a pin ranks like any value",
+        precedence, "_pin",
+        "return 0 if unit in pinned else 1", "return 1",
+        by_cases(hands_tests.test_R27_a_pinned_value_stands_before_those_of_all_other_records),
+    ),
+    Mutant(
+        "what a shop delivers may be edited",
+        rights, "edit",
+        "if shown is not None and not shown.editable:", "if False:",
+        by_cases(hand_cases.test_T39_what_a_shop_delivers_is_locked_and_what_a_list_says_is_not),
+    ),
+    Mutant(
+        "what is not refused of an edit is written",
+        correct, "edit",
+        "if refused:", "if refused and not made:",
+        by_cases(hand_cases.test_T39_what_a_shop_delivers_is_locked_and_what_a_list_says_is_not),
+    ),
+    Mutant(
+        "a row with another e-mail is written but for the e-mail",
+        edits, "edit_of",
+        "if not _own_email(person, card):", "if False:",
+        by_cases(edit_cases.test_T40_a_record_with_another_email_is_refused_whole),
+    ),
+    Mutant(
+        "an import leaves its edits behind",
+        withdraw, "_take_edits_back",
+        "hands.withdraw(step, [row[0] for row in rows])", "pass",
+        by_cases(edit_cases.test_R50b_edits_leave_with_their_batch),
+    ),
+    Mutant(
+        "nobody is told what changed meanwhile",
+        card.Card, "unless_changed",
+        'if line["seq"] > since and', "if False and",
+        by_cases(correct_tests.test_R40b_of_two_who_save_the_later_is_told),
+    ),
+    Mutant(
+        "a pin shows itself beneath",
+        provenance._Beneath, "_edited",
+        "and word.kind == hand.EDIT", "",
+        by_cases(hand_cases.test_T38_a_pinned_phone_is_shown_and_the_shops_is_kept_beneath),
+    ),
+    Mutant(
+        "the history forgets what was taken back",
+        changes._Past, "by_operators",
+        "for seq in (word.since, word.until):", "for seq in (word.since,):",
+        by_cases(remark_tests.test_R39_an_edit_tells_what_stood_before_also_where_the_source_changed_meanwhile),
     ),
     # other rules
     Mutant(

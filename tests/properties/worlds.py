@@ -111,6 +111,28 @@ WORDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
 )
 """What operators say of records: kind and detail."""
+FIELDS: tuple[tuple[str, Any], ...] = (
+    ("phone", "+49 171 5550123"),
+    ("phone", "030 998877"),
+    ("phone", None),
+    ("first_name", "Max"),
+    ("first_name", None),
+    ("last_name", "Muster"),
+    ("last_name", "Müller"),
+    ("company", "Hand AG"),
+    ("company", None),
+    ("crm_id", "H1"),
+    ("birthday", "1980-12-31"),
+    ("address", to_builtins(PLACES[0])),
+    ("address", to_builtins(PLACES[3])),
+    ("address", {"city": "Ulm"}),
+    ("address", None),
+)
+HANDS: tuple[tuple[str, dict[str, Any]], ...] = (
+    *((kind, {"field": field, "value": value}) for kind in ("edit", "pin") for field, value in FIELDS),
+    *(("tag", {"tag": tag}) for tag in ("hand", "vip", "hand")),
+)
+"""What they change with their own hands: fields that match and fields that do not."""
 TIMES = (UNSET, None, NOON - 2 * DAY, NOON - DAY, NOON, NOON + 9 * 3_600_000_000)
 STATES = (UNSET, "open", "paid", "cancelled", "returned", "offer", "deleted", "void")
 
@@ -432,6 +454,7 @@ class Focus:
     carried: bool = False  # all but the first source pass on orders
     guests: tuple[Any, ...] = ("merge", "merge", "per_order", "per_source")
     things: int = 0
+    words: int = 3  # so much operators say of records at most
 
 
 ANYTHING = Focus((SOURCES, ("customer", "contact", "manual"), "1234"), (SOURCES, "123456"))
@@ -450,7 +473,13 @@ LETTERS = Focus(
     guests=("merge", "per_order"),
     things=8,
 )
-FOCI = (ANYTHING, CROWDS, TWINS, GUESTS, CARRIERS, LETTERS)
+BY_HAND = Focus(
+    (SOURCES[:2], ("customer", "contact"), "12"),
+    (SOURCES[:1], "12"),
+    guests=("merge", "per_order", "per_source"),
+    words=8,
+)
+FOCI = (ANYTHING, CROWDS, TWINS, GUESTS, CARRIERS, LETTERS, BY_HAND)
 
 
 @st.composite
@@ -524,7 +553,8 @@ def _decisions(draw: st.DrawFn, keys: Sequence[RecordKey], most: int) -> tuple[D
 
 @st.composite
 def _words(draw: st.DrawFn, keys: Sequence[RecordKey], most: int) -> tuple[Worded, ...]:
-    word = st.builds(lambda said, key: Worded(said[0], key, said[1]), _some(WORDS), _some(keys))
+    said = st.one_of(_some(WORDS), _some(HANDS), _some(HANDS))
+    word = st.builds(lambda said, key: Worded(said[0], key, said[1]), said, _some(keys))
     return tuple(draw(st.lists(word, min_size=draw(st.integers(0, most)), max_size=most)))
 
 
@@ -614,7 +644,7 @@ def plans(draw: st.DrawFn, most: int = 6, foci: Sequence[Focus] = FOCI) -> Plan:
     claims = draw(_claims(most, focus))
     ruleset = draw(rulesets(focus.guests))
     decisions = draw(_decisions(_keys(claims), 3))
-    words = draw(_words(_keys(claims), 3))
+    words = draw(_words(_keys(claims), focus.words))
     kept = draw(_kept(focus, claims))
     ways = (
         draw(_way(claims, decisions, words, ruleset, kept, detours=focus)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -311,6 +312,16 @@ def test_R40b_the_later_save_is_told_what_changed(store: Store, mixed: Desk) -> 
     assert now > one
     correct.edit(store, "S/customer/1", {"company": "Zwei"}, as_of=now)
     assert mixed.row("1")["company"] == "Zwei"
+
+
+def test_R40b_of_two_who_save_the_later_is_told(store: Store) -> None:
+    use(store)
+    listed(store, LISTED)
+    version = Desk(store).profile("7", "L")["version"]
+    correct.edit(store, "L/customer/7", {"company": "Eins"}, as_of=version)
+    with suppress(Conflict):
+        correct.edit(store, "L/customer/7", {"company": "Zwei"}, as_of=version)
+    assert Desk(store).row("7", "L")["company"] == "Eins"
 
 
 def test_R40b_a_sync_or_an_undo_meanwhile_counts_too(store: Store, mixed: Desk) -> None:
