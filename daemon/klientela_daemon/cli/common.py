@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,14 @@ def moment(text: str, here: House) -> Instant:
         return instant(text, ZoneInfo(here.config.settings.shop.timezone))
     except (ValueError, OverflowError) as error:
         raise Misconfigured(f"{text!r} is no time", hint="Write 2026-05-01 or 2026-05-01T09:00.") from error
+
+
+def whoever() -> str:
+    """Who sits at this machine, for the log of exports (R59)."""
+    try:
+        return f"operator {getpass.getuser()}"
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return "operator"
 
 
 def tell_left(left: int) -> None:

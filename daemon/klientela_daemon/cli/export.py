@@ -12,9 +12,11 @@ import typer
 
 from klientela.errors import Misconfigured
 from klientela.flow import work
+from klientela.flow.disclose import note_export
 from klientela.settings.views import APPROXIMATE
 from klientela.store.export import export
-from klientela_daemon.cli.common import house, tell_left
+from klientela.store.overview import listing
+from klientela_daemon.cli.common import house, tell_left, whoever
 from klientela_daemon.cli.options import Config, Search, ViewName
 from klientela_daemon.lists import view_named
 from klientela_daemon.opening import opened
@@ -27,20 +29,26 @@ def verb(
     out: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: stdout.")] = None,
     config: Config = None,
 ) -> int:
-    """Export a view, sorted by id: the same customers give the same bytes. json and jsonl rows carry their records."""
+    """Export a view, sorted by id: the same customers give the same bytes. json and jsonl rows carry their records. The
+    log tells who exported which view and how many."""
     here = house(config)
-    _, chosen = view_named(here, view)
-    with opened(here) as store, store.reading() as db:
-        tell_left(work.left(db))
-        rates = here.config.rates() if APPROXIMATE.intersection(chosen.columns) else None
-        pieces = export(db, chosen, form, search=search, key=store.key, rates=rates)
-        if out is None:
-            sys.stdout.flush()
-            for piece in pieces:
-                sys.stdout.buffer.write(piece.encode())
-            sys.stdout.buffer.flush()
-        else:
-            _write(out, pieces)
+    name, chosen = view_named(here, view)
+    rates = here.config.rates() if APPROXIMATE.intersection(chosen.columns) else None
+    with opened(here) as store:
+        with store.reading() as db:
+            tell_left(work.left(db))
+            count = listing(db, chosen, search=search, size=1).total
+        with store.step("export", actor=whoever()) as step:  # told before the first byte leaves
+            note_export(step, view=name, count=count, form=form)
+        with store.reading() as db:
+            pieces = export(db, chosen, form, search=search, key=store.key, rates=rates)
+            if out is None:
+                sys.stdout.flush()
+                for piece in pieces:
+                    sys.stdout.buffer.write(piece.encode())
+                sys.stdout.buffer.flush()
+            else:
+                _write(out, pieces)
     return 0
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from klientela.errors import Interrupted
 from klientela.flow import erase as erasing
+from klientela.flow.disclose import disclose, files_of, note_export
 from klientela.flow.erase import Candidate, Erased
 from klientela.model.words import agree
-from klientela_daemon import logs, render
-from klientela_daemon.cli.common import house
+from klientela_daemon import disclosure, logs, render
+from klientela_daemon.cli.common import house, whoever
 from klientela_daemon.cli.deciding import DryRun, Yes
 from klientela_daemon.cli.options import Config, Json
+from klientela_daemon.lists import view_named
 from klientela_daemon.opening import opened
 
 app = typer.Typer(no_args_is_help=True, help="A person's rights: erase, release, export.")
@@ -79,6 +82,34 @@ def _candidates(heading: str, found: Sequence[Candidate]) -> None:
     if found:
         render.say(heading)
         render.table(["record", "shares"], [[one.record, ", ".join(one.rules)] for one in found])
+
+
+@app.command("export")
+def export(
+    customer: Annotated[str, typer.Argument(metavar="ID", help="A customer's id, or a record's key.")],
+    out: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The ZIP to write.")],
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """All that is kept of a person, for the person: a ZIP of a page to read, JSON for programs and the files. Nothing of
+    anybody else is in it. The log tells that it was made."""
+    here = house(config)
+    logs.set_up(level="error")
+    _, chosen = view_named(here, None)
+    with opened(here) as store:
+        with store.reading() as db:
+            document = disclose(db, store, customer, chosen, here.config.rates())
+            contents = files_of(db, document)
+        with store.step("person export", actor=whoever()) as step:
+            note_export(step, view="person", count=1, form="zip", customer=document["id"])
+            seq = step.seq
+    size = disclosure.write(out.absolute(), document, contents)
+    if as_json:
+        render.emit({"seq": seq, "customers": [{"id": document["id"], "records": document["joined"]["records"]}],
+                     "file": str(out.absolute()), "bytes": size})  # fmt: skip
+    else:
+        render.say(f"wrote {out} ({size / 2**10:.0f} KiB)")
+    return 0
 
 
 @app.command("release")
