@@ -23,7 +23,17 @@ POINTS = (
     "run.finished",
 )
 """On the way of a sync, in their order; the kill campaign dies at each of them."""
-DOORS = ("push.stored", "push.committed", "decision.derived", "undo.derived", "undo.committed")
+DOORS = (
+    "push.stored",
+    "push.committed",
+    "decision.derived",
+    "erasure.derived",
+    "erasure.tombstoned",
+    "erasure.committed",
+    "erasure.cleaning",
+    "undo.derived",
+    "undo.committed",
+)
 """Where something else is written; their own tests die there."""
 
 _name, _, _count = os.environ.get("KLIENTELA_FAILPOINT", "").partition(":")

@@ -1,8 +1,9 @@
-"""`klientela person` on the command line: erase, restore yesterday's backup, export, release; what is wrong with it (T64, T67)."""
+"""`klientela person` on the command line: erase, restore, export, release, and what is wrong with it (T64, T67)."""
 
 from __future__ import annotations
 
 import json
+import signal
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from klientela.kit import Address, Consent, File, Letter, Message
 from klientela.store import Store, open_store
 from tests.cases.seen import account, contact, order
 from tests.daemon.conftest import configure
+from tests.daemon.house import Process
 from tests.shops import bring
 
 LIST = '[sources.list]\ntype = "csv"\npath = "people.csv"\n'
@@ -106,6 +108,33 @@ def test_an_erasure_is_not_undone_and_not_repeated(run: Any, house: Path) -> Non
         done, out, err = run(*args)
         assert (done, out) == (1, "")
         assert "cannot be undone" in err or "erased already" in err
+
+
+POINTS = {
+    "erasure.derived": "still there",
+    "erasure.tombstoned": "carried out at the next opening",
+    "erasure.committed": "to be cleaned",
+    "erasure.cleaning": "to be cleaned",
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_an_erasure_that_is_killed_is_carried_out_or_never_was(run: Any, house: Path, point: str) -> None:
+    victim = Process(house, "person", "erase", ANNA, "--reason", "asked", KLIENTELA_FAILPOINT=point)
+    assert victim.wait() == -signal.SIGKILL, victim.lines
+    code, out, err = run("customers")
+    assert code == 0
+    if point == "erasure.derived":
+        assert "Anna" in out
+        assert not (house / "klientela.tombstones").exists()
+        assert run("person", "erase", ANNA, "--reason", "asked")[0] == 0
+    assert ("1 record suppressed" in err) is (point == "erasure.tombstoned")
+    assert "Anna" not in run("customers")[1]
+    for file in house.glob("klientela.db*"):
+        assert b"a@x.example" not in file.read_bytes(), file
+    (synced,) = document(run, "sync", "--full")["runs"]
+    assert synced["suppressed"] == 1
+    assert document(run, "doctor")["ok"]
 
 
 # The export ---------------------------------------------------------------------------------------------------------

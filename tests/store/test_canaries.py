@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from klientela.door import Caller, Item, Ticket
-from klientela.flow import decide, hands
+from klientela.flow import decide, hands, remarks
+from klientela.flow.consenting import Whom, consent
 from klientela.flow.erase import erase
 from klientela.flow.hands import Word
 from klientela.flow.importing import Into, import_records
@@ -65,6 +66,10 @@ CANARIES = {
     "webhook": "nachricht von vogelmiere",
     "reason": "sie ist die spitzwegerich",
     "operator's tag": "gundermanntag",
+    "remark": "ruft nur im bachkressenmonat an",
+    "operator's note": "hat taubnesseltee bestellt",
+    "note's file": "foto einer ackerwinde",
+    "operator's consent": "sagte ja am wegerichstand",
     "run error": "fehler bei huflattich",
     "pushed": "kasse-huflattichwurz",
     "file name": "gaensebluemchen.csv",
@@ -168,6 +173,11 @@ def fill(store: Store) -> None:
         return [Word("tag", row[0], {"tag": CANARIES["operator's tag"]})]
 
     hands.say(store, "tag", tag, {})
+    anna = desk.public("1")
+    remarks.remark(store, anna, CANARIES["remark"])
+    remarks.note(store, anna, CANARIES["operator's note"], [File(content=CANARIES["note's file"].encode())])
+    remarks.note(store, desk.public("2"), "an ben", [File(content=b"bleibt")])
+    consent(store, Whom((anna,)), "sms", "promotion", "granted", evidence=CANARIES["operator's consent"])
     with store.step("test") as step:
         source = step.db.one("SELECT id FROM source WHERE label = 'S'")
         assert source is not None
@@ -203,7 +213,7 @@ def test_every_word_is_found_before_and_none_after(filled: Store, tmp_path: Path
     assert rebuild(filled, check=True).differences == []
     with filled.reading() as db:
         assert list(ledger.verify(db)) == []
-        assert db.rows("SELECT count(*) FROM file") == [(1,)], "a file that another has too stays"
+        assert db.rows("SELECT count(*) FROM file") == [(2,)], "a file that another has too stays"
 
 
 def _but(found: Found, word: str) -> Found:
