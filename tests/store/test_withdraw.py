@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import random
@@ -16,7 +17,7 @@ import pytest
 
 from klientela.errors import Conflict, UnknownThing
 from klientela.flow import decide, rules, withdraw, work
-from klientela.flow.importing import Imported, Into, import_records
+from klientela.flow.importing import Imported, Into, import_records, import_source
 from klientela.flow.rebuild import rebuild
 from klientela.flow.review import review
 from klientela.flow.why import why
@@ -26,9 +27,11 @@ from klientela.settings.views import View
 from klientela.store import Store, export, ids, invariants, ledger
 from klientela.store.checkup import examine
 from klientela.store.profile import profile, resolve_id
+from klientela_csv import CsvSource
 from tests.properties import arena
 from tests.properties.states import public_of
 from tests.shops import bring, use
+from tests.store import test_shop20k as shop20k
 from tests.store import test_undone as undone
 
 VIEW = View(columns=("name", "email", "company", "ltv", "last_order", "status", "sources"))
@@ -303,3 +306,34 @@ def test_the_list_can_be_read_while_records_wait_to_leave(store: Store) -> None:
     assert "wait" in rebuild(store, check=True).differences[0]
     work.drain(store)
     whole(store)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(not shop20k.DATA.exists(), reason="the measured data set is not beside this checkout")
+def test_half_of_twenty_thousand_records_taken_back(
+    store: Store, new_store: Callable[[], Store], tmp_path: Path
+) -> None:
+    """Ten thousand rows of the measured set come by a file between two syncs of the others, and go again."""
+    rows = shop20k._rows()
+    r = random.Random(20)
+    r.shuffle(rows)
+    file, before, after = rows[:10_000], rows[10_000:17_000], rows[17_000:]
+    settings = CsvSource.Settings(type="csv", path="half.csv", columns=shop20k.COLUMNS)
+    with (tmp_path / "half.csv").open("w", encoding="utf-8", newline="") as target:
+        writer = csv.DictWriter(target, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(file)
+    other = new_store()
+    batch = 0
+    for one in (store, other):
+        use(one, **shop20k._measured())
+        shop20k._load(one, tmp_path / "files", before)
+        if one is store:
+            source = CsvSource("list", settings).for_file(tmp_path / "half.csv", edits=True)
+            batch = import_source(one, LIST, source, name="half.csv", digest="d").batch or 0
+        shop20k._load(one, tmp_path / "files", [*before, *after])
+    told = withdraw.undo(store, batch)
+    assert told.records == 10_000
+    whole(store)
+    assert jsonl(store) == jsonl(other)
