@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from klientela.rules.text import search_text, sort_key
-from klientela.store import Store, bitmaps, facts, ids, search
+from klientela.store import Store, bitmaps, facts, filters, ids, search
 from klientela.store import tables as t
 from klientela.store.database import Db
 
@@ -69,6 +70,14 @@ WORDS = (
 )
 
 
+TAGS = ("vip", 'the "best"', "best", "back\\slash", "vip, old", "Ärger", "registered", "a" * 300)
+MODULES = ("Shop", "Terminplan")
+ANSWERS = (
+    ("email", "promotion", "granted"), ("email", "promotion", "denied"), ("email", "system", "granted"),
+    ("sms", "promotion", "granted"),
+)  # fmt: skip
+
+
 @dataclass(slots=True)
 class Row:
     """What the list knows of one customer."""
@@ -93,6 +102,11 @@ class Row:
     gross: int
     gross_orders: int
     gross_newest: int | None
+    tags: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    consents: tuple[tuple[str, str, str], ...] = ()  # channel, purpose, state
+    tests: int = 0
+    scanned: int | None = None
 
     @property
     def hay(self) -> str:
@@ -110,6 +124,7 @@ class Row:
 def invent(count: int, seed: int, sources: int = 3) -> list[Row]:
     """Rows with many equals, many missing values, and every kind of customer."""
     r = random.Random(seed)
+    more = random.Random(seed + 1_000_000)
     made = []
     for number in range(1, count + 1):
         first, last = r.choice(FIRST), r.choice(LAST)
@@ -139,6 +154,11 @@ def invent(count: int, seed: int, sources: int = 3) -> list[Row]:
                 300 * gross_orders,
                 gross_orders,
                 r.randrange(20) * day // 3 if gross_orders else None,
+                tuple(sorted(more.sample(TAGS, more.choice((0, 0, 0, 1, 1, 3))))),
+                tuple(sorted(more.sample(MODULES, more.choice((0, 1, 1, 2))))),
+                tuple({one[:2]: one for one in more.sample(ANSWERS, more.choice((0, 0, 1, 3)))}.values()),
+                more.choice((0, 0, 0, 1, 2)),
+                more.choice((None, None, None, 77)),
             )
         )
     return made
@@ -164,13 +184,7 @@ def replace(store: Store, old: Sequence[Row], new: Sequence[Row]) -> None:
         for table, column in (("customer", "id"), ("tally", "id"), ("posting", "customer")):
             db.run(f"DELETE FROM {table} WHERE {column} {db.among}", (numbers,))
         search.remove(db, [(row.id, row.hay, _facet(row)) for row in old])
-        db.upsert(
-            t.figure,
-            ("name", "part", "day", "value"),
-            [("customers", part, 0, -value) for part, value in _figures(old).items()],
-            ("name", "part", "day"),
-            add=("value",),
-        )
+        _keep(db, old, -1)
         _write(db, new)
         bitmaps.touch(db, [row.id for row in (*old, *new)], [])
 
@@ -179,12 +193,45 @@ def _facet(row: Row) -> int:
     return search.facet(row.country, row.registered, row.manual, row.sources)
 
 
-def _figures(rows: Sequence[Row]) -> dict[str, int]:
-    figures: dict[str, int] = {}
+def _figures(rows: Sequence[Row]) -> Counter[tuple[str, str]]:
+    figures: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        for part in ["inactive"] if row.inactive else ["", *(f"source:{s}" for s in row.sources)]:
-            figures[part] = figures.get(part, 0) + 1
+        figures.update(
+            ("customers", part)
+            for part in (["inactive"] if row.inactive else ["", *(f"source:{s}" for s in row.sources)])
+        )
+        kind = (
+            search.tally_facet(_facet(row), row.gross_orders),
+            int(row.inactive),
+            row.orders,
+            row.tests,
+            row.scanned,
+        )
+        figures.update(("segment", part) for part in filters.segments_of(*kind))
+        told = (row.country, int(row.registered), json.dumps(row.sources), *_texts(row))
+        figures.update((filters.figure_of(row.inactive), part) for part in filters.parts_of(*told))
     return figures
+
+
+def _texts(row: Row) -> tuple[str | None, ...]:
+    """Tags, modules and consents as the row of the list keeps them."""
+    said: dict[str, dict[str, str]] = {}
+    for channel, purpose, state in row.consents:
+        said.setdefault(channel, {})[purpose] = state
+    return tuple(
+        json.dumps(found, sort_keys=True, ensure_ascii=False) if found else None
+        for found in (list(row.tags), list(row.modules), said)
+    )
+
+
+def _keep(db: Db, rows: Sequence[Row], sign: int) -> None:
+    db.upsert(
+        t.figure,
+        ("name", "part", "day", "value"),
+        [(name, part, 0, sign * value) for (name, part), value in sorted(_figures(rows).items())],
+        ("name", "part", "day"),
+        add=("value",),
+    )
 
 
 def _write(db: Db, rows: Sequence[Row]) -> None:
@@ -213,6 +260,7 @@ def _write(db: Db, rows: Sequence[Row]) -> None:
                 row.joined,
                 row.seen,
                 json.dumps(row.sources),
+                *_texts(row),
                 f"x{row.id}",
                 row.hay,
                 facet,
@@ -237,7 +285,8 @@ def _write(db: Db, rows: Sequence[Row]) -> None:
                 row.gross_orders,
                 row.gross_newest,
                 _day(row.gross_newest),
-                0,
+                row.tests,
+                row.scanned,
             )
         )
         texts.append((row.id, row.hay, facet))
@@ -264,6 +313,9 @@ def _write(db: Db, rows: Sequence[Row]) -> None:
             "joined",
             "seen",
             "sources",
+            "tags",
+            "modules",
+            "consents",
             "fallback",
             "hay",
             "facet",
@@ -291,17 +343,12 @@ def _write(db: Db, rows: Sequence[Row]) -> None:
             "gross_last",
             "gross_day",
             "tests",
+            "scanned",
         ),
         tallies,
     )
     db.insert(t.posting, ("source", "customer"), sorted(postings))
-    db.upsert(
-        t.figure,
-        ("name", "part", "day", "value"),
-        [("customers", part, 0, value) for part, value in _figures(rows).items()],
-        ("name", "part", "day"),
-        add=("value",),
-    )
+    _keep(db, rows, 1)
     search.index(db, texts)
 
 
@@ -319,18 +366,81 @@ def expected(
     source: int | None,
     inactive: bool,
     sources: dict[int, facts.SourceRow],
+    segment: str = "all",
+    asked: Mapping[str, Sequence[str]] | None = None,
 ) -> list[int]:
     """The ids of the whole list, in order: the rules once more, row by row."""
     terms = search.terms(query, sources)
     hits = [
         row
         for row in rows
-        if row.inactive == inactive
+        if row.inactive == (inactive or segment == "inactive")
         and (not listed or row.manual or row.gross_orders > 0)
         and (source is None or source in row.sources)
         and all(term.hits(row.hay, row.country, row.sources) for term in terms)
+        and stands_in(row, segment)
+        and all(
+            not values or not said(row, facet, sources).isdisjoint(values) for facet, values in (asked or {}).items()
+        )
     ]
     return [row.id for row in sorted(hits, key=lambda row: _key(row, sort, totals))]
+
+
+def stands_in(row: Row, segment: str) -> bool:
+    """Whether a row has its place under a tab, of whichever list."""
+    return {
+        "all": True,
+        "inactive": True,
+        "registered": row.registered,
+        "guest": not row.registered,
+        "repeat": row.orders >= 2,
+        "scanned": row.scanned is not None,
+        "test": row.tests >= 1,
+    }[segment]
+
+
+def said(row: Row, facet: str, sources: dict[int, facts.SourceRow]) -> set[str]:
+    """The values that a row has of a facet, in the words people ask by."""
+    if facet == "consent":
+        answers = {(channel, purpose): state for channel, purpose, state in row.consents}
+        found = {
+            f"{channel}:{purpose}:{answers.get((channel, purpose), 'unknown')}"
+            for channel in filters.CHANNELS
+            for purpose in filters.PURPOSES
+        }
+        return found | {f"any:{purpose}:{state}" for (_, purpose), state in answers.items()}
+    return {
+        "country": {row.country} if row.country else set(),
+        "status": {"registered" if row.registered else "guest"},
+        "tag": set(row.tags),
+        "module": set(row.modules),
+        "scanned": {"no" if row.scanned is None else "yes"},
+        "sources": {sources[number].label for number in row.sources},
+    }[facet]
+
+
+ASKED: dict[str, tuple[str, ...]] = {
+    "country": ("DE", "PL", "Utopia", "FR"),
+    "status": ("registered", "guest"),
+    "tag": (*TAGS, "nobody"),
+    "consent": (
+        *(f"{c}:promotion:{s}" for c in ("email", "sms", "any") for s in ("granted", "denied")),
+        "email:system:granted",
+        "email:system:unknown",
+        "email:promotion:unknown",
+        "post:system:unknown",
+    ),
+    "module": MODULES,
+    "scanned": ("yes", "no"),
+    "sources": tuple(name for name, _ in SOURCES),
+}
+
+
+def ask(r: random.Random) -> tuple[str, dict[str, list[str]]]:
+    """A segment and filters, often none."""
+    segment = r.choice(("all", "all", "all", *filters.SEGMENTS))
+    facets = r.sample(sorted(ASKED), r.choice((0, 0, 1, 1, 2, 3)))
+    return segment, {facet: r.sample(ASKED[facet], r.choice((1, 1, min(2, len(ASKED[facet]))))) for facet in facets}
 
 
 class _Down:

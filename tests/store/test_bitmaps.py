@@ -18,7 +18,7 @@ from klientela.store.matches import LIMITS
 from klientela.store.overview import listing
 from klientela.store.sorting import SORTABLE
 from tests.shops import bring, use
-from tests.store.lists import WORDS, Row, expected, invent, put, replace
+from tests.store.lists import WORDS, Row, ask, expected, invent, put, replace
 
 AUTOLETTER = View(**PRESETS["autoletter"])  # type: ignore[arg-type]
 
@@ -68,14 +68,19 @@ def hold(store: Store, rows: list[Row], seed: int, monkeypatch: pytest.MonkeyPat
             view = SimpleNamespace(sort=sort, totals=totals, include=include, crm_source=None)
             source = r.choice((None, None, None, 1, 2, 3))
             inactive = r.random() < 0.2
+            segment, asked_for = ask(r)
             size, page = r.choice((1, 3, 25)), r.choice((1, 1, 2, 5, 12))
             whole = expected(
                 rows, query=query, sort=sort, totals=totals, listed=include != "all", source=source, inactive=inactive,
-                sources=sources,
+                sources=sources, segment=segment, asked=asked_for,
             )  # fmt: skip
             label = None if source is None else sources[source].label
-            found = listing(db, view, search=query, page=page, size=size, source=label, inactive=inactive)
-            where = f"{query!r} by {sort} ({totals}, {include}) of {label}, page {page} of {size}"
+            found = listing(
+                db, view, search=query, page=page, size=size, source=label, inactive=inactive, segment=segment,
+                filters=asked_for,
+            )  # fmt: skip
+            where = f"{query!r} by {sort} ({totals}, {include}) of {label}, page {page} of {size}, {inactive}"
+            where += f", {segment}, {asked_for}"
             shown = [row["id"] for row in found.rows]
             assert shown == [ids.text(public[n].pub) for n in whole[(page - 1) * size : page * size]], where
             assert found.total == (LIMITS.few if found.total_capped else len(whole)), where

@@ -17,7 +17,7 @@ from klientela.store.matches import LIMITS
 from klientela.store.overview import listing
 from klientela.store.sorting import SORTABLE
 from tests.shops import bring, use
-from tests.store.lists import WORDS, expected, invent, put
+from tests.store.lists import WORDS, ask, expected, invent, put
 
 AUTOLETTER, COCKPIT = View(**PRESETS["autoletter"]), View(**PRESETS["cockpit"])  # type: ignore[arg-type]
 
@@ -64,6 +64,7 @@ def test_the_list_equals_a_plain_filter_and_sort(
             )
             source = r.choice((None, None, 1, 2, 3))
             inactive = r.random() < 0.2
+            segment, asked = ask(r)
             size, page = r.choice((1, 3, 25)), r.choice((1, 1, 2, 5, 12))
             whole = expected(
                 rows,
@@ -74,10 +75,16 @@ def test_the_list_equals_a_plain_filter_and_sort(
                 source=source,
                 inactive=inactive,
                 sources=sources,
+                segment=segment,
+                asked=asked,
             )
             label = None if source is None else sources[source].label
-            found = listing(db, view, search=query, page=page, size=size, source=label, inactive=inactive)
-            where = f"{query!r} by {sort} ({view.totals}, {view.include}) of {label}, page {page} of {size}"
+            found = listing(
+                db, view, search=query, page=page, size=size, source=label, inactive=inactive, segment=segment,
+                filters=asked,
+            )  # fmt: skip
+            where = f"{query!r} by {sort} ({view.totals}, {view.include}) of {label}, page {page} of {size}, {inactive}"
+            where += f", {segment}, {asked}"
             shown = [row["id"] for row in found.rows]
             wanted = whole[(page - 1) * size : page * size]
             assert shown == [ids.text(public[number].pub) for number in wanted], where

@@ -6,14 +6,16 @@ and who came last finds the others. The only figure they move is the last scan o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from klientela.model.records import Booking, Letter, RecordRef
-from klientela.store import facts, locate, things
+from klientela.store import bitmaps, facts, locate, things
 from klientela.store import tables as t
 from klientela.store.database import Step
 from klientela.store.facts import Loaded
+from klientela.store.filters import segments_of
 
 Key = tuple[int, int, str]
 """Source, entity and external id."""
@@ -136,9 +138,13 @@ class _Hang:
             return
         customers = locate.customers_of(self.db, owners)
         packed = self.db.pack(set(customers.values()))
-        standing: dict[int, int | None] = dict(
-            self.db.rows(f"SELECT id, scanned FROM tally WHERE id {self.db.among}", (packed,))
-        )
+        kinds: dict[int, tuple[int, int, int, int, int | None]] = {
+            row[0]: row[1:]
+            for row in self.db.rows(
+                f"SELECT id, facet, inactive, orders, tests, scanned FROM tally WHERE id {self.db.among}", (packed,)
+            )
+        }
+        standing: dict[int, int | None] = {number: kind[-1] for number, kind in kinds.items()}
         now = dict(standing)
         again = set()
         for old, new in moved:
@@ -150,6 +156,18 @@ class _Hang:
         now |= {number: at for number, at in things.last_scans(self.db, again).items() if number in now}
         rows = [(at, number) for number, at in sorted(now.items()) if standing[number] != at]
         self.db.update(t.tally, ("scanned",), rows)
+        bitmaps.touch(self.db, (), (number for _, number in rows))
+        found: Counter[str] = Counter()
+        for at, number in rows:
+            found.subtract(segments_of(*kinds[number]))
+            found.update(segments_of(*kinds[number][:4], at))
+        self.db.upsert(
+            t.figure,
+            ("name", "part", "day", "value"),
+            [("segment", part, 0, value) for part, value in sorted(found.items()) if value],
+            ("name", "part", "day"),
+            add=("value",),
+        )
 
 
 def _when(fact: Any) -> int | None:

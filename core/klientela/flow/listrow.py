@@ -27,6 +27,8 @@ COLUMNS = (
 PUB, PUB8, STATUS, INACTIVE, JOINED, SOURCES, CONSENTS, HAY, FACET = (
     COLUMNS.index(c) for c in ("pub", "pub8", "status", "inactive", "joined", "sources", "consents", "hay", "facet")
 )
+TOLD = tuple(COLUMNS.index(c) for c in ("country", "status", "sources", "tags", "modules", "consents"))
+"""What a row counts by in the facets, as `store/filters.py` takes it."""
 LAST_OF_ALL = "\uffff"
 
 Row = tuple[Any, ...]

@@ -14,6 +14,7 @@ from klientela.flow.listrow import (
     PUB8,
     SOURCES,
     STATUS,
+    TOLD,
     Row,
     answers_of,
     sources_of,
@@ -24,10 +25,12 @@ from klientela.rules.identity import Handle
 from klientela.rules.precedence import Summary, merge
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.totals import OTHER_CARRIER, Settled
-from klientela.store import bitmaps, locate, search, things
+from klientela.store import bitmaps, filters, locate, search, things
 from klientela.store import tables as t
 from klientela.store.database import Step
 from klientela.store.identity import Realm, write_nodes
+
+FACETS = (filters.figure_of(False), filters.figure_of(True))
 
 
 class Projector:
@@ -184,6 +187,7 @@ class Projected:
         bitmaps.touch(db, rows, (*now, *added.customers))
         self._count_rows(gone, fresh_rows, changed_rows)
         self._count_tallies(gone, now, tallies, keys, added)
+        self._count_segments(gone, now, tallies, keys, born_tallies, added)
         self._count_orders(moved)
         if self.figures:
             db.upsert(
@@ -192,6 +196,17 @@ class Projected:
                 [(*key, value) for key, value in sorted(self.figures.items()) if value],
                 ("name", "part", "day"),
                 add=("value",),
+            )
+            self._forget()
+
+    def _forget(self) -> None:
+        """No text of a source stays behind as the name of a figure that nobody counts in any more."""
+        less = {part for (name, part, _), value in self.figures.items() if value < 0 and name in FACETS}
+        if less:
+            names = ", ".join(f"'{name}'" for name in FACETS)
+            self.db.run(
+                f"DELETE FROM figure WHERE name IN ({names}) AND value = 0 AND part {self.db.among_text}",
+                (self.db.pack(sorted(less)),),
             )
 
     def _born(self, change: Change, fresh: set[int], owners: set[int]) -> bool:
@@ -464,9 +479,12 @@ class Projected:
         """Customers in all, by status, by source, by the day they joined, by their answers; alike rows are counted
         together. Those marked inactive count nowhere else (R41)."""
         alike: dict[tuple[int, int, str, int | None], int] = {}
+        told: dict[Row, int] = {}
         day_of = self.projector.days.day
 
         def count(row: Row, sign: int) -> None:
+            values = (row[INACTIVE], *map(row.__getitem__, TOLD))
+            told[values] = told.get(values, 0) + sign
             kind = (row[INACTIVE], row[STATUS], row[SOURCES], day_of(row[JOINED]))
             alike[kind] = alike.get(kind, 0) + sign
             if row[CONSENTS] is not None and not row[INACTIVE]:
@@ -490,6 +508,9 @@ class Projected:
                 self._figure("customers", f"source:{source}", value)
             if joined is not None:
                 self._figure("joined", "", value, joined)
+        for (inactive, *values), count_ in told.items():
+            for part in filters.parts_of(*values) if count_ else ():
+                self._figure(filters.figure_of(inactive), part, count_)
 
     def _count_tallies(
         self,
@@ -511,6 +532,37 @@ class Projected:
                 ltv, once, again = ltv + figures.ltv, once + 1, again + (figures.orders > 1)
         for name, part, value in (("ltv", "", ltv), ("buyers", "1", once), ("buyers", "2", again)):
             self._figure(name, part, value)
+
+    def _count_segments(
+        self,
+        gone: list[int],
+        now: dict[int, Tally],
+        tallies: dict[int, Row],
+        keys: dict[int, Row],
+        born: list[Row],
+        added: tally.Added,
+    ) -> None:
+        """How many customers each tab of the list has."""
+        alike: dict[tuple[int, int, int, int, int | None], int] = {}
+        for number in (*gone, *now):
+            old = tallies.get(number)
+            if old is not None:
+                kind = tally.kind(old)
+                alike[kind] = alike.get(kind, 0) - 1
+        for number, figures in now.items():
+            bits, inactive = (keys[number] if number in keys else tallies[number])[tally.FACET : tally.FIRST]
+            facet = search.tally_facet(bits, figures.gross_orders)
+            kind = (facet, inactive, figures.orders, figures.tests, figures.scanned)
+            alike[kind] = alike.get(kind, 0) + 1
+        for row in born:
+            kind = (*row[1 + tally.FACET : 1 + tally.FIRST], 0, 0, None)
+            alike[kind] = alike.get(kind, 0) + 1
+        parts = dict(added.segments)
+        for kind, count in alike.items():
+            for part in filters.segments_of(*kind) if count else ():
+                parts[part] = parts.get(part, 0) + count
+        for part, value in parts.items():
+            self._figure("segment", part, value)
 
     def _count_orders(self, moved: list[Moved]) -> None:
         """Revenue and transactions per day, also of orders that make no row (R13b)."""

@@ -15,6 +15,7 @@ from klientela.rules.totals import Settled
 from klientela.store import search
 from klientela.store import tables as t
 from klientela.store.database import Db
+from klientela.store.filters import segments_of
 
 FIGURES = ("ltv", "orders", "last", "last_day", "gross", "gross_orders", "gross_last", "gross_day", "tests", "other",
            "scanned")  # fmt: skip
@@ -22,9 +23,10 @@ KEYS = ("pub8", "s_last", "facet", "inactive")
 COLUMNS = (*KEYS, *FIGURES)
 """The columns of `tally` after its id, as rows are read and written here: what it repeats of the row, then figures."""
 
-MARKED, FIRST = KEYS.index("inactive"), len(KEYS)
+FACET, MARKED, FIRST = KEYS.index("facet"), KEYS.index("inactive"), len(KEYS)
 LTV, ORDERS = FIRST + FIGURES.index("ltv"), FIRST + FIGURES.index("orders")
 """Places in such a row; `FIRST` is where the figures begin."""
+_TESTS, _SCANNED = FIRST + FIGURES.index("tests"), FIRST + FIGURES.index("scanned")
 
 _MANY_DAYS = 20_000
 
@@ -149,6 +151,11 @@ def _later(one: int | None, two: int | None) -> int | None:
     return max(one, two)
 
 
+def kind(row: tuple[Any, ...]) -> tuple[int, int, int, int, int | None]:
+    """What decides in which tabs of the list a customer stands, out of such a row (store/filters.py)."""
+    return row[FACET], row[MARKED], row[ORDERS], row[_TESTS], row[_SCANNED]
+
+
 class Added(NamedTuple):
     """What `add_up` did: the moved orders it left to the general way, and what the figures of all gained."""
 
@@ -158,6 +165,7 @@ class Added(NamedTuple):
     again: int  # customers who have several now and had one or none
     customers: list[int]  # whose figures it changed
     stirred: set[int]  # those marked inactive who ordered anew
+    segments: dict[str, int]  # how many customers each tab of the list gained
 
 
 def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, days: Days) -> Added:
@@ -182,7 +190,8 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
     all_ltv = once = again = 0
     customers = []
     stirred = set()
-    for number, facet, had, last, gross_last, inactive in _standing(db, sorted(plain)):
+    segments: dict[str, int] = {}
+    for number, facet, had, last, gross_last, inactive, tests, scanned in _standing(db, sorted(plain)):
         customers.append(number)
         ltv = orders = gross = gross_orders = 0
         items = plain.pop(number)
@@ -214,6 +223,12 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
         if orders and not inactive:
             once += not had
             again += had < 2 <= had + orders
+        before = segments_of(facet, inactive, had, tests, scanned)
+        after = segments_of(facet | search.LISTED if gross_orders else facet, inactive, had + orders, tests, scanned)
+        if before is not after:  # the same words are the same tuple
+            for parts, sign in ((before, -1), (after, 1)):
+                for part in parts:
+                    segments[part] = segments.get(part, 0) + sign
         last_day = days.day(last)
         gross_day = last_day if gross_last == last else days.day(gross_last)
         if gross_orders:
@@ -224,7 +239,7 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
     db.update(t.tally, ("ltv", "gross"), money, add=("ltv", "gross"))
     for items in plain.values():  # owners that are no customer by themselves
         left += items
-    return Added(left, all_ltv, once, again, customers, stirred)
+    return Added(left, all_ltv, once, again, customers, stirred, segments)
 
 
 def _only_adds(item: Moved, currency: str) -> bool:
@@ -245,5 +260,6 @@ def _standing(db: Db, owners: list[int]) -> list[tuple[Any, ...]]:
     if not owners:
         return []
     return db.rows(
-        f"SELECT id, facet, orders, last, gross_last, inactive FROM tally WHERE id {db.among}", (db.pack(owners),)
+        f"SELECT id, facet, orders, last, gross_last, inactive, tests, scanned FROM tally WHERE id {db.among}",
+        (db.pack(owners),),
     )

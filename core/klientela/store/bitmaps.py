@@ -4,7 +4,8 @@ A bitmap has a name, and the customer with id 7 is its bit 7. It is stored in pa
 absent is empty. There are bitmaps of
 
 - `live` and `inactive`: which list a customer stands in; `listed`: an orderer or manual (K6);
-- `source:N`, `country:DE`;
+- `source:N`, `country:DE`, and what else is filtered by: `registered`, `repeat`, `scanned`, `test`,
+  `consent:email:promotion:granted`, `tag#HASH`, `module#HASH`, `country#HASH` (store/filters.py);
 - `text:ber`: the searched text has these three characters, two blanks before every word. Kept are beginnings of words,
   and what many customers have: a term with other characters hits few, and the search index finds those at once;
 - `word:berlin`: the text has this between anything but letters and digits; the frequent ones;
@@ -21,13 +22,15 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
 from klientela.store import tables as t
 from klientela.store.database import Db
-from klientela.store.search import LISTED, country_bits
+from klientela.store.filters import bitmap_of, values_in
+from klientela.store.search import LISTED
 
 SPAN = 32_000
 """Ids in one part: 4,000 bytes fill a page of SQLite and half a page of PostgreSQL."""
@@ -207,11 +210,13 @@ def has_none(body: bytes, places: set[int]) -> bool:
 _COLUMNS = (
     "c.id", "c.inactive", "c.hay", "c.sources", "c.country", "t.facet", "c.pub8", "c.s_name", "c.s_email",
     "c.s_company", "c.s_city", "c.status", "c.since", "t.ltv", "t.last", "t.s_last", "t.orders", "t.gross_day",
-    "t.gross_orders",
+    "t.gross_orders", "c.tags", "c.modules", "c.consents", "t.tests", "t.scanned",
 )  # fmt: skip
 _AT = {name.partition(".")[2]: place for place, name in enumerate(_COLUMNS)}
 ID, INACTIVE, HAY, SOURCES, COUNTRY, FACET = range(6)
-_PUB8 = _AT["pub8"]
+_PUB8, STATUS, ORDERS, TAGS, MODULES, CONSENTS, TESTS, SCANNED = (
+    _AT[name] for name in ("pub8", "status", "orders", "tags", "modules", "consents", "tests", "scanned")
+)
 
 Values = tuple[Any, ...]
 
@@ -370,6 +375,26 @@ def bucket_names(axis: str, bucket: int) -> list[str]:
     return [f"{axis}/{bit}" for bit in range(BITS) if bucket >> bit & 1]
 
 
+_TOLD = (("tag", TAGS), ("module", MODULES), ("consent", CONSENTS))
+
+
+@lru_cache(maxsize=4096)
+def _bitmaps_in(facet: str, text: str) -> tuple[str, ...]:
+    return tuple(bitmap_of(facet, value) for value in values_in(facet, text))
+
+
+def _counted(row: Values) -> list[str]:
+    """What figures say, orders aside."""
+    found = ["listed"] if row[FACET] & LISTED else []
+    if row[ORDERS] > 1:
+        found.append("repeat")
+    if row[TESTS]:
+        found.append("test")
+    if row[SCANNED] is not None:
+        found.append("scanned")
+    return found
+
+
 class _Names(dict[str, str]):
     """The bitmap of three characters, or nothing; found out once for each."""
 
@@ -394,22 +419,25 @@ class Marker:
     def names(self, row: Values) -> list[str]:
         """The names of the bitmaps with this customer's bit."""
         found = ["inactive" if row[INACTIVE] else "live"]
-        if row[FACET] & LISTED:
-            found.append("listed")
-        if country_bits(row[COUNTRY]):
-            found.append(f"country:{row[COUNTRY]}")
+        if row[STATUS]:
+            found.append("registered")
+        if row[COUNTRY]:
+            found.append(bitmap_of("country", row[COUNTRY]))
+        for facet, place in _TOLD:
+            if row[place] is not None:
+                found += _bitmaps_in(facet, row[place])
         found += [f"source:{number}" for number in sources_of(row)]
         hay: str = row[HAY]
         found += filter(None, map(self._grams.__getitem__, grams(hay)))
         found += [f"word:{word}" for word in self._words & words_of(hay)]
+        found += _counted(row)
         found += self._placed(row, self._scales)
         return found
 
     def figures(self, row: Values) -> list[str]:
         """Those of them that figures alone decide."""
         found = self._placed(row, self._figures)
-        if row[FACET] & LISTED:
-            found.append("listed")
+        found += _counted(row)
         return found
 
     def _placed(self, row: Values, by: Iterable[Scale]) -> list[str]:
@@ -422,5 +450,11 @@ class Marker:
         return found
 
 
-FIGURES = ("listed", *(f"{axis}/{bit}" for axis in OF_FIGURES for bit in (*range(BITS), "null")))
+FIGURES = (
+    "listed",
+    "repeat",
+    "test",
+    "scanned",
+    *(f"{axis}/{bit}" for axis in OF_FIGURES for bit in (*range(BITS), "null")),
+)
 """The bitmaps that figures decide."""

@@ -16,7 +16,6 @@ from typing import Any
 
 from klientela.store.matches import FIND, LIMITS, SCAN, WALKING, Found
 from klientela.store.picker import Picker
-from klientela.store.search import LISTED
 from klientela.store.sorting import Sort
 
 
@@ -31,39 +30,23 @@ class Finder(Picker):
                 return found
         if self.wanted.terms:
             return self._searched(order, offset, size)
-        total = self._known()
+        total = self.known()
         if total is None:
             few = self.matching(LIMITS.few + 1)
             if len(few) <= LIMITS.few:
                 return Found(self._sorted(order, few, offset, size), len(few), capped=False)
             return Found(self._walked(order, offset, size, None), LIMITS.few, capped=True)
-        if total <= LIMITS.few and self.wanted.source is not None:
+        if total <= LIMITS.few and (self.wanted.source is not None or self.wanted.picks):
             return Found(self._sorted(order, self.matching(total), offset, size), total, capped=False)
         return Found(self._walked(order, offset, size, total), total, capped=False)
 
     def _near(self, offset: int) -> bool:
         """Whether a few entries of the order's index are the page."""
-        wanted = self.wanted
-        filtered = wanted.terms or wanted.listed or wanted.source is not None
-        return not filtered and min(offset, self.everybody - offset) <= LIMITS.near
+        return (
+            not self.wanted.terms and not self.wanted.filtered and min(offset, self.everybody - offset) <= LIMITS.near
+        )
 
     # -- not searched -------------------------------------------------------------------------------------------------
-
-    def _known(self) -> int | None:
-        """The exact number of rows, where the figures or one walk know it."""
-        wanted = self.wanted
-        if wanted.source is None and not wanted.listed:
-            return self.everybody
-        if wanted.inactive or (wanted.listed and wanted.source is not None):
-            return None
-        if wanted.source is not None:
-            return self.figures.get(f"source:{wanted.source}", 0)
-        counted = self.figures.get("listed")
-        if counted is None:
-            self._mode(WALKING)
-            row = self.db.one(f"SELECT count(*) FROM tally WHERE inactive = 0 AND (facet & {LISTED}) <> 0")
-            counted = row[0] if row else 0
-        return counted
 
     def _walked(self, order: Sort, offset: int, size: int, total: int | None) -> list[int]:
         """Walk the order's index with the facets it holds, from the nearer end where the total is known."""
@@ -86,12 +69,12 @@ class Finder(Picker):
         return ids[::-1] if backwards else ids
 
     def _facets(self, table: str) -> tuple[str, list[Any]]:
-        """Source and include as conditions on a row of a walked table."""
-        sql = self._listed(table, table)
-        params: list[Any] = []
+        """Source and filters as conditions on a row of a walked table."""
+        sql, params = self._filters(table, table)
         if self.wanted.source is not None:
-            found, params = self._of_sources((self.wanted.source,), table)
+            found, values = self._of_sources((self.wanted.source,), table)
             sql += f" AND {found}"
+            params += values
         return sql, params
 
     # -- searched -----------------------------------------------------------------------------------------------------
@@ -130,20 +113,21 @@ class Finder(Picker):
         wanted = self.wanted
         if self.db.sqlite:
             return False
-        if len(wanted.terms) == 1 and wanted.source is None and not wanted.listed and not wanted.inactive:
+        if len(wanted.terms) == 1 and not wanted.filtered and not wanted.inactive:
             (term,) = wanted.terms
             if not term.plain and self._about(term, LIMITS.few + 1) > LIMITS.few:
                 return True
-        return share > (1 / 3 if wanted.listed else 1 / 10) and self._many_at_once()
+        return share > (1 / 3 if wanted.listed or wanted.picks else 1 / 10) and self._many_at_once()
 
     def _many_at_once(self) -> bool:
         """PostgreSQL: whether more than `LIMITS.few` match among the first rows of the table."""
         where, params = self._terms("c", "c")
+        more, values = self._filters("c", "customer")
         self._mode(SCAN)
         row = self.db.one(
             f"SELECT count(*) FROM (SELECT 1 FROM (SELECT * FROM customer LIMIT ?) AS c WHERE c.inactive = ?"
-            f"{where}{self._listed('c', 'customer')} LIMIT ?) AS found",
-            (10 * LIMITS.few, self.inactive, *params, LIMITS.few + 1),
+            f"{where}{more} LIMIT ?) AS found",
+            (10 * LIMITS.few, self.inactive, *params, *values, LIMITS.few + 1),
         )
         return row is not None and row[0] > LIMITS.few
 
@@ -190,6 +174,7 @@ class Finder(Picker):
             return None
         rows, values = self._segments(order)
         facets, known = self._terms("u", "u", decided)
+        more, picked = self._filters("u", order.table, bare=True)
         join = where = ""
         params: list[Any] = []
         if texts:
@@ -198,8 +183,8 @@ class Finder(Picker):
         self._mode(WALKING)
         found = self.db.rows(
             f"SELECT w.id FROM (SELECT id, facet FROM ({rows}) AS u "
-            f"WHERE TRUE{self._listed('u', order.table)}{facets} LIMIT ?) AS w{join} WHERE TRUE{where} LIMIT ?",
-            (*values, *known, rows_read if texts else self._no_limit, *params, need),
+            f"WHERE TRUE{more}{facets} LIMIT ?) AS w{join} WHERE TRUE{where} LIMIT ?",
+            (*values, *picked, *known, rows_read if texts else self._no_limit, *params, need),
         )
         return [row[0] for row in found[offset:]] if not texts or len(found) == need else None
 
@@ -208,10 +193,11 @@ class Finder(Picker):
         if not self.db.sqlite or self.shared_slots:
             return None
         rows, values = self._segments(order)
+        more, picked = self._filters("w", order.table, bare=True)
         found = self.db.rows(
             f"SELECT w.id FROM (SELECT id, facet FROM ({rows}) AS u LIMIT ?) AS w "
             "WHERE w.id IN (SELECT rowid FROM search WHERE search MATCH ?)"
-            f"{self._listed('w', order.table)} LIMIT ?",
-            (*values, LIMITS.further, self._match(), offset + size),
+            f"{more} LIMIT ?",
+            (*values, LIMITS.further, self._match(), *picked, offset + size),
         )
         return [row[0] for row in found[offset:]] if len(found) == offset + size else None

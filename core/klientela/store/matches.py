@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from klientela.store import search as searching
 from klientela.store.database import Db
-from klientela.store.rows import Lens
-from klientela.store.search import COUNTRY, LISTED, SLOTS, Term
+from klientela.store.filters import STATUSES, Pick, figure_of, part_of, picks_of
+from klientela.store.rows import Lens, View, source_named
+from klientela.store.search import COUNTRY, LISTED, REGISTERED, SLOTS, Term, country_bits
 from klientela.store.sorting import Sort
 
 
@@ -43,6 +45,33 @@ class Wanted(NamedTuple):
     listed: bool  # only orderers and manual customers (K6)
     source: int | None
     terms: tuple[Term, ...]
+    picks: tuple[Pick, ...] = ()
+
+    @property
+    def filtered(self) -> bool:
+        """Whether anything but the search says who is meant."""
+        return self.listed or self.source is not None or bool(self.picks)
+
+
+def wanted_of(
+    by: Lens,
+    view: View,
+    *,
+    search: str | None,
+    segment: str,
+    filters: Mapping[str, Sequence[str]],
+    inactive: bool,
+    source: str | None = None,
+) -> Wanted:
+    """What is asked, of a view and in people's words. Misconfigured or UnknownThing for what cannot be asked."""
+    asked, picks = picks_of(by.sources, segment, filters, inactive)
+    return Wanted(
+        asked,
+        view.include == "orderers_and_manual",
+        None if source is None else source_named(by.sources, source).id,
+        tuple(searching.terms(search, by.sources)),
+        picks,
+    )
 
 
 class Found(NamedTuple):
@@ -61,6 +90,21 @@ class _Hits(NamedTuple):
     alias: str
 
 
+_OF_TALLY = {
+    "repeat": ("orders", "> 1"),
+    "test": ("tests", "> 0"),
+    "scanned": ("scanned", "IS NOT NULL"),
+    "scanned:yes": ("scanned", "IS NOT NULL"),
+    "scanned:no": ("scanned", "IS NULL"),
+}
+"""Filters that figures decide: the column, and what it must say."""
+
+
+def _column(of: str, column: str, alias: str, table: str) -> str:
+    """A column of `customer` or `tally`, by the row in hand or by its id."""
+    return f"{alias}.{column}" if of == table else f"(SELECT y.{column} FROM {of} y WHERE y.id = {alias}.id)"
+
+
 # PostgreSQL: plans that are no option. Its statistics know nothing of what hides where.
 WALKING = ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin")
 FIND = ("seqscan", "hashjoin", "mergejoin")
@@ -73,7 +117,7 @@ class Matches:
     def __init__(self, db: Db, wanted: Wanted, by: Lens) -> None:
         self.db = db
         self.figures: dict[str, int] = dict(
-            db.rows("SELECT part, value FROM figure WHERE name = 'customers' AND day = 0")
+            db.rows("SELECT part, value FROM figure WHERE name IN ('customers', 'segment') AND day = 0")
         )
         self.shared_slots = max(by.sources, default=0) > SLOTS
         self.wanted = wanted
@@ -91,6 +135,41 @@ class Matches:
         """How many rows the active or the inactive list has."""
         return self.figures.get("inactive" if self.wanted.inactive else "", 0)
 
+    def known(self) -> int | None:
+        """The exact number of rows, where a figure knows it: of a whole list, one source, one segment or one value."""
+        wanted = self.wanted
+        if wanted.terms:
+            return None
+        if wanted.source is not None:
+            alone = not wanted.inactive and not wanted.listed and not wanted.picks
+            return self.figures.get(f"source:{wanted.source}", 0) if alone else None
+        if not wanted.picks:
+            return self._segment("all") if wanted.listed else self.everybody
+        (pick, *others) = wanted.picks
+        if others or len(pick.values) > 1:
+            return None
+        if pick.facet in ("segment", "status"):
+            return self._segment(pick.values[0])
+        if pick.facet == "scanned":
+            scanned = self._segment("scanned")
+            return scanned if pick.values == ("yes",) else self._segment("all") - scanned
+        return None if wanted.listed else self._of_value(pick)
+
+    def _segment(self, name: str) -> int:
+        wanted = self.wanted
+        return self.figures.get(f"{'listed:' * wanted.listed}{'inactive:' * wanted.inactive}{name}", 0)
+
+    def _of_value(self, pick: Pick) -> int | None:
+        (value,) = pick.values
+        part = part_of(pick.facet, value)
+        if part is None or (pick.facet == "consent" and value.endswith(":unknown")):
+            return None
+        row = self.db.one(
+            "SELECT value FROM figure WHERE name = ? AND part = ? AND day = 0",
+            (figure_of(self.wanted.inactive), part),
+        )
+        return row[0] if row else 0
+
     def matching(self, limit: int | None = None) -> list[int]:
         """The ids of all that match, in no order; no more than `limit`."""
         count = self._no_limit if limit is None else limit
@@ -99,7 +178,7 @@ class Matches:
                 row[0]
                 for row in self.db.rows("SELECT rowid FROM search WHERE search MATCH ? LIMIT ?", (self._match(), count))
             ]
-        hits = self._hits("tally" if self.db.sqlite else "customer")
+        hits = self._hits("tally" if self.db.sqlite and not self._of_row else "customer")
         self._mode(FIND)
         return [row[0] for row in self.db.rows(f"SELECT {hits.alias}.id {hits.sql} LIMIT ?", (*hits.params, count))]
 
@@ -149,12 +228,64 @@ class Matches:
             params.append(self.db.pack(sources))
         return sql, params
 
-    def _listed(self, alias: str, table: str) -> str:
-        """The condition of a view of orderers."""
-        if not self.wanted.listed:
-            return ""
-        bits = f"{alias}.facet" if table == "tally" else f"(SELECT y.facet FROM tally y WHERE y.id = {alias}.id)"
-        return f" AND ({bits} & {LISTED}) <> 0"
+    def _filters(self, alias: str, table: str, *, bare: bool = False) -> tuple[str, list[Any]]:
+        """Who is meant beside search and source: the view's orderers, segments and facets, as conditions on a row of a
+        table. `bare`: of the row nothing is at hand but its id and its facets."""
+        sql: list[str] = []
+        params: list[Any] = []
+        if self.wanted.listed:
+            bits = f"{alias}.facet" if table == "tally" else f"(SELECT y.facet FROM tally y WHERE y.id = {alias}.id)"
+            sql.append(f" AND ({bits} & {LISTED}) <> 0")
+        for pick in self.wanted.picks:
+            found, values = self._pick(pick, alias, "" if bare else table)
+            sql.append(f" AND {found}")
+            params += values
+        return "".join(sql), params
+
+    def _pick(self, pick: Pick, alias: str, table: str) -> tuple[str, list[Any]]:
+        if pick.facet == "sources":
+            return self._of_sources(pick.values, alias)
+        ways: list[str] = []
+        params: list[Any] = []
+        for value in pick.values:
+            sql, values = self._value(pick.facet, value, alias, table)
+            ways.append(sql)
+            params += values
+        return f"({' OR '.join(ways)})", params
+
+    def _value(self, facet: str, value: str, alias: str, table: str) -> tuple[str, list[Any]]:
+        """One value of a filter as a condition."""
+        if facet in ("segment", "status") and value in STATUSES:
+            return f"({alias}.facet & {REGISTERED}) {'<>' if value == 'registered' else '='} 0", []
+        if facet == "segment" or facet == "scanned":
+            column, says = _OF_TALLY[value if facet == "segment" else f"scanned:{value}"]
+            return f"{_column('tally', column, alias, table)} {says}", []
+        if facet == "country" and country_bits(value):
+            return f"({alias}.facet & {COUNTRY}) = {country_bits(value)}", []
+        if facet == "country":
+            return f"{_column('customer', 'country', alias, table)} = ?", [value]
+        if facet == "consent":
+            return self._consent(value, _column("customer", "consents", alias, table))
+        text = json.dumps(value, ensure_ascii=False)
+        place = f"{'instr' if self.db.sqlite else 'strpos'}({_column('customer', facet + 's', alias, table)}, ?) > 0"
+        return f"({place} OR {place})", [f"[{text}", f" {text}"]  # within a value a quote has a backslash before it
+
+    def _consent(self, value: str, column: str) -> tuple[str, list[Any]]:
+        channel, purpose, state = value.split(":")
+        if self.db.sqlite:
+            said = f"json_extract({column}, '$.{channel}.{purpose}')"
+        else:
+            said = f"({column}::json #>> '{{{channel},{purpose}}}')"
+        return (f"{said} IS NULL", []) if state == "unknown" else (f"{said} = ?", [state])
+
+    @property
+    def _of_row(self) -> bool:
+        """Whether a filter is decided by the row of the list rather than by its figures."""
+        return any(
+            pick.facet in ("tag", "module", "consent")
+            or (pick.facet == "country" and not all(map(country_bits, pick.values)))
+            for pick in self.wanted.picks
+        )
 
     @property
     def _then(self) -> str:
@@ -165,18 +296,28 @@ class Matches:
     def _doubtful(self) -> bool:
         """SQLite: whether what the search index finds must be looked at once more."""
         wanted = self.wanted
-        return wanted.inactive or wanted.listed or self.shared_slots or self.figures.get("inactive", 0) > 0
+        return (
+            wanted.inactive
+            or wanted.listed
+            or bool(wanted.picks)
+            or self.shared_slots
+            or self.figures.get("inactive", 0) > 0
+        )
 
     def _hits(self, table: str) -> _Hits:
         """All matches, with their rows of a table."""
         wanted = self.wanted
         if not wanted.terms and wanted.source is not None and not wanted.inactive:
             sql = f"FROM posting p {self._then} {table} t ON t.id = p.customer WHERE p.source = ? AND t.inactive = ?"
-            return _Hits(sql + self._listed("t", table), [wanted.source, self.inactive], "t")
+            more, values = self._filters("t", table)
+            return _Hits(sql + more, [wanted.source, self.inactive, *values], "t")
         if not wanted.terms or (wanted.inactive and self.everybody <= LIMITS.few):
             where, params = self._terms("c", "c")
-            sql = f"FROM {table} t {self._then} customer c ON c.id = t.id WHERE t.inactive = ?"
-            return _Hits(sql + self._listed("t", table) + where, [self.inactive, *params], "t")
+            more, values = self._filters("t", table)
+            join = f" {self._then} customer c ON c.id = t.id" if where else ""
+            return _Hits(
+                f"FROM {table} t{join} WHERE t.inactive = ?{more}{where}", [self.inactive, *values, *params], "t"
+            )
         return self._hits_sqlite(table) if self.db.sqlite else self._hits_postgresql(table)
 
     def _match(self) -> str:
@@ -186,12 +327,13 @@ class Matches:
         return " AND ".join(parts)
 
     def _hits_sqlite(self, table: str) -> _Hits:
-        join, where = "", self._listed("t", table)
-        params: list[Any] = []
+        join = ""
+        where, params = self._filters("t", table)
         if self.shared_slots:
             join = " CROSS JOIN customer c ON c.id = t.id"
-            more, params = self._terms("c", "c")
+            more, values = self._terms("c", "c")
             where += more
+            params += values
         sql = (
             f"FROM search s CROSS JOIN {table} t ON t.id = s.rowid{join} WHERE search MATCH ? AND t.inactive = ?{where}"
         )
@@ -205,10 +347,12 @@ class Matches:
         term = min(mixed, key=self._about, default=None)
         if term is None or (plain and self._about(term) > LIMITS.few // 2):
             where, params = self._terms("c", "c", mixed)
+            more, picked = self._filters(alias, table)
             likes = "".join(" AND c.hay LIKE ?" for _ in plain)
-            sql = f"FROM customer c{join} WHERE c.inactive = ?{likes}{where}{self._listed(alias, table)}"
-            return _Hits(sql, [self.inactive, *(term.like for term in plain), *params], alias)
+            sql = f"FROM customer c{join} WHERE c.inactive = ?{likes}{where}{more}"
+            return _Hits(sql, [self.inactive, *(term.like for term in plain), *params, *picked], alias)
         where, params = self._terms("c", "c")
+        more, picked = self._filters(alias, table)
         ways = ["SELECT id FROM customer WHERE hay LIKE ?"]
         values: list[Any] = [term.like]
         if term.countries:
@@ -218,10 +362,9 @@ class Matches:
             ways.append(f"SELECT customer FROM posting WHERE source {self.db.among}")
             values.append(self.db.pack(term.sources))
         sql = (
-            f"FROM ({' UNION '.join(ways)}) AS d JOIN customer c ON c.id = d.id{join} "
-            f"WHERE c.inactive = ?{where}{self._listed(alias, table)}"
+            f"FROM ({' UNION '.join(ways)}) AS d JOIN customer c ON c.id = d.id{join} WHERE c.inactive = ?{where}{more}"
         )
-        return _Hits(sql, [*values, self.inactive, *params], alias)
+        return _Hits(sql, [*values, self.inactive, *params, *picked], alias)
 
     def _about(self, term: Term, enough: int = 10 * LIMITS.few) -> int:
         """How many rows one of the sources or countries that a term names has; no more than `enough` are counted."""

@@ -8,10 +8,10 @@ order the matches hide, nor how far down the page is.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from klientela.store import bitmaps
+from klientela.store import bitmaps, filters
 from klientela.store import search as searching
 from klientela.store.bitmaps import BITS, State
 from klientela.store.matches import FIND, LIMITS, Found, Matches
@@ -94,16 +94,9 @@ class Picker(Matches):
             read, ids = self._read(unsure, terms, need)
             sure, unsure = sure | self._bits(ids), unsure ^ (unsure & read)
             total += len(ids)
-        capped = total > LIMITS.few and not self._told
+        capped = total > LIMITS.few and self.known() is None
         ids = self._down(order, now, (sure, unsure, terms), late, offset, size) if offset < total or unsure else []
         return Found(ids, LIMITS.few if capped else total, capped=capped)
-
-    @property
-    def _told(self) -> bool:
-        """Whether any number of rows is told in full, as the figures or one walk know it."""
-        wanted = self.wanted
-        filters = wanted.listed + (wanted.source is not None)
-        return not wanted.terms and (not filters or (filters == 1 and not wanted.inactive))
 
     # -- what matches -------------------------------------------------------------------------------------------------
 
@@ -118,10 +111,16 @@ class Picker(Matches):
         texts = {term.text: bitmaps.grams_of_term(term.text) for term in wanted.terms}
         rare = self._rare([term for term in wanted.terms if not all(map(now.maps, texts[term.text]))])
         plans = [_plan(term, now, texts[term.text]) for term in wanted.terms]
-        stored = bitmaps.load(self.db, every.union(*(names for plan in plans for names in plan)), now.last)
+        picks = [filters.bitmaps_of(pick) for pick in wanted.picks]
+        asked = every.union(
+            *(names for plan in plans for names in plan), *(names for pick in picks for names, _ in pick)
+        )
+        stored = bitmaps.load(self.db, asked, now.last)
         may = stored[every.pop()]
         for name in every:
             may &= stored[name]
+        for pick in picks:
+            may = _passing(may, pick, stored)
         sure = may
         unsure = []
         for term, (needed, enough, others) in zip(wanted.terms, plans, strict=True):
@@ -172,12 +171,13 @@ class Picker(Matches):
         texts = "c" if self.wanted.terms and order.table != "customer" else "k"
         join = f" {self._then} customer c ON c.id = u.id" if texts == "c" else ""
         where, params = self._terms("k", texts)
+        more, picked = self._filters("k", order.table)
         self._mode(FIND)
         found = self.db.rows(
             f"SELECT k.id, {', '.join(f'k.{column}' for column in columns)} FROM (SELECT DISTINCT id FROM unmapped) AS u "
             f"{self._then} {order.table} k ON k.id = u.id{join} "
-            f"WHERE k.inactive = ?{self._listed('k', order.table)}{where}",
-            (self.inactive, *params),
+            f"WHERE k.inactive = ?{more}{where}",
+            (self.inactive, *picked, *params),
         )
         return [_Late(*scale.place(bitmaps.row_with(columns, row[1:])), row[0]) for row in found]
 
@@ -267,6 +267,18 @@ class Picker(Matches):
             else:
                 ids += found
         return ids, offset
+
+
+def _passing(may: int, pick: list[tuple[tuple[str, ...], bool]], stored: Mapping[str, int]) -> int:
+    """Those of some customers that a filter lets pass."""
+    passing = 0
+    for names, there in pick:
+        hits = 0
+        for name in names:
+            hits |= stored[name]
+        hits &= may
+        passing |= hits if there else may ^ hits
+    return passing
 
 
 def _plan(term: Term, now: State, grams: list[str]) -> tuple[list[str], list[str], list[str]]:
