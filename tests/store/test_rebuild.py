@@ -41,6 +41,7 @@ UNEQUAL = {
               "UPDATE tally SET scanned = 5 WHERE id = 1"],
     "alias": ["INSERT INTO alias (pub8, record) VALUES (5, 2)"],
     "posting": ["DELETE FROM posting WHERE customer = 1", "INSERT INTO posting (source, customer) VALUES (2, 1)"],
+    "objection": ["DELETE FROM objection", "INSERT INTO objection (key, record) VALUES (5, 2)"],
     "figure": ["UPDATE figure SET value = value + 1 WHERE name = 'customers' AND part = ''", "DELETE FROM figure"],
 }  # fmt: skip
 

@@ -400,7 +400,7 @@ def _at_once(records: Sequence[Record]) -> dict[int, list[Item]] | None:
     if entity == facts.ORDER:
         if not _CURRENCIES.issuperset([order.currency for order in found]):
             return None
-    elif any(person.pinned is not UNSET or person.inactive is not UNSET for person in found):
+    elif any(_for_operators(person) is not None for person in found):
         return None
     bodies = lines.split(b"\n")[:-1]
     return {
@@ -409,6 +409,15 @@ def _at_once(records: Sequence[Record]) -> dict[int, list[Item]] | None:
             for place, (fact, body) in enumerate(zip(found, bodies, strict=True))
         ]
     }
+
+
+def _for_operators(person: Person) -> str | None:
+    """Why a source cannot say this: only operators can."""
+    if person.pinned is not UNSET or person.inactive is not UNSET:
+        return "pinned and inactive are said by operators, not by sources"
+    if person.consents and any(event.basis in ("operator", "bulk") for event in person.consents):
+        return "consents on the word of an operator are written down by operators, not by sources"
+    return None
 
 
 def _one_by_one(
@@ -474,8 +483,8 @@ def _problem(fact: Any, body: bytes) -> str | None:
             return f"{currency!r} is no currency"
     if isinstance(fact, Person) and fact.entity == "guest_order":
         return "guest orders are made by the core, not by sources"
-    if isinstance(fact, Person) and not (fact.pinned is UNSET and fact.inactive is UNSET):
-        return "pinned and inactive are said by operators, not by sources"
+    if isinstance(fact, Person) and (reason := _for_operators(fact)) is not None:
+        return reason
     if isinstance(fact, Letter) and fact.file and fact.file.content is not None:
         return "the content of a file must be bytes"
     return _misled(fact) if isinstance(fact, Thing) else None

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from msgspec import UNSET, Struct
 
 from klientela.model.instants import Instant
-from klientela.model.records import Address, Person
+from klientela.model.records import Address, Consent, Person
 from klientela.rules import geo, keys
 from klientela.rules.publish import NEVER, Canon, is_account, is_guest
 from klientela.rules.ruleset import Ruleset
@@ -189,12 +189,19 @@ def _consents(made: Summary, person: Person) -> None:
         now: tuple[Instant | None, Instant | None, bool]
         if event.state == "denied":
             now = (event.at if event.at is not None else NEVER, None, False)
-        elif event.basis in ("import", "bulk"):
+        elif not explicit(event):
             now = (None, None, True)
         else:
             now = (None, event.at if event.at is not None else -NEVER, False)
         found[slot] = _join_consent(found[slot], now) if slot in found else now
     made.consents = found
+
+
+def explicit(event: Consent) -> bool:
+    """Whether a grant can lift an objection: the person's own at the shop, or an operator's with evidence (R45)."""
+    if event.basis == "operator":
+        return bool(event.evidence and event.evidence.strip())
+    return event.basis == "shop"
 
 
 def _join_consent(
