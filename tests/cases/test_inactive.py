@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from klientela.errors import Conflict, Misconfigured, UnknownThing
-from klientela.flow import decide
+from klientela.flow import decide, resolve
 from klientela.flow.crowd import Whom
 from klientela.flow.inactive import activate, deactivate
 from klientela.flow.rebuild import rebuild
-from klientela.kit import Order
+from klientela.kit import UNSET, Order
+from klientela.rules.precedence import Member, summary
+from klientela.rules.publish import Canon
+from klientela.rules.ruleset import Ruleset
 from klientela.store import Store, bitmaps, mapping
 from tests.cases.seen import Desk, account, contact, guest_order, order, view
 from tests.shops import bring, use
@@ -130,6 +133,17 @@ def test_records_that_share_a_node_lose_the_mark_of_one(store: Store) -> None:
     decide.undo(store, seq)
     assert names(store) == ["Anna"]
     whole(store)
+
+
+def test_a_node_takes_no_word_in_that_takes_a_mark_off() -> None:
+    """Whether a record's new word can be merged into the summary of its node: not if it may have been the marked one."""
+    canon = Canon(1, "L", "customer", "1")
+    before, after = (
+        summary(Member(canon, None, contact("1", "Anna", inactive=said)), Ruleset()) for said in (True, UNSET)
+    )
+    assert not resolve.absorbs(before, after, canon, 1)
+    assert resolve.absorbs(after, after, canon, 1)
+    assert resolve.absorbs(after, before, canon, 1)
 
 
 @pytest.mark.parametrize("source", ["S", "B"])

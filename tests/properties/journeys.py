@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from klientela.kit import Checkout, Letter, Order, Origin, Person, Record, Scan
+from klientela.kit import Checkout, Consent, Letter, Order, Origin, Person, Record, Scan
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.rules.whole import Decided, Worded
 from tests.properties.worlds import DAY, NOON, Plan, Turn, Way
@@ -15,6 +15,7 @@ BY_STATE = Ruleset(sources={"alfa": SourceRules(guests="per_order", guest_rule="
 ALL_ACCOUNTS = Ruleset(sources={"alfa": SourceRules(guests="per_order", guest_rule="customer_null")})
 ONE, TWO, THREE, FIVE = (("alfa", "customer", ext) for ext in "1235")
 GUEST = ("alfa", "guest_order", "1")
+DENIED = Consent(channel="email", purpose="promotion", state="denied", at=NOON)
 
 
 def _journey(start: Ruleset, *turns: list[Record] | Ruleset | Decided | Worded | Turn) -> Plan:
@@ -266,4 +267,40 @@ JOURNEYS = {
         Worded("pin", GUEST, {"field": "phone", "value": "030 998877"}),
         [_guest_order(2, customer=None, guest=True, email="max@example.org")],
     ),
+    "an inactive customer orders": _journey(
+        MERGE,
+        [_person("1"), _order("1", customer="1", placed_at=NOON - DAY)],
+        Worded("inactive", ONE, {}),
+        [_order("2", customer="1", placed_at=NOON), _order("3", customer="1", placed_at=NOON)],
+    ),
+    "a customer is marked, and one of the orders changes": _journey(
+        MERGE,
+        [_person("1"), _order("1", customer="1", placed_at=NOON), _order("2", customer="1", placed_at=NOON - DAY)],
+        Worded("inactive", ONE, {}),
+        [_order("1", 2, customer="1", placed_at=NOON, state="cancelled")],
+        Worded("active", ONE, {}),
+        [_order("2", 2, customer="1", placed_at=NOON - DAY, state="cancelled")],
+    ),
+    "the mark of one of two who are alike is taken back": _journey(
+        MERGE,
+        [_person("1", created_at=NOON - DAY), _person("2", created_at=NOON)],
+        Turn("say_for_now", word=Worded("inactive", TWO, {})),
+        Turn("unsay", word=Worded("inactive", TWO, {})),
+    ),
+    "somebody joins an inactive customer": _journey(
+        MERGE,
+        [_person("1", consents=[DENIED]), _order("1", customer="1", placed_at=NOON)],
+        [_person("2", email="eva@example.org", first_name="Eva", last_name="Lang", kind="account")],
+        Worded("inactive", TWO, {}),
+        Decided("must", ONE, TWO),
+    ),
+    "somebody joins an inactive customer and leaves again": _journey(
+        MERGE,
+        [_person("1", consents=[DENIED]), _order("1", customer="1", placed_at=NOON)],
+        [_person("2", email="eva@example.org", first_name="Eva", last_name="Lang", kind="account")],
+        Worded("inactive", TWO, {}),
+        Turn("for_now", decision=Decided("must", ONE, TWO)),
+        Turn("withdraw", decision=Decided("must", ONE, TWO)),
+    ),
+    "an objection is taken back": _journey(MERGE, [_person("1", consents=[DENIED])], [_person("1", 2, consents=[])]),
 }

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from functools import reduce
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from klientela.kit import Consent, Person
-from klientela.rules.precedence import Member, Summary, consent_states, merge, summary
+from klientela.rules import precedence
+from klientela.rules.precedence import Member, Summary, merge, summary
 from klientela.rules.publish import Canon
 from klientela.rules.ruleset import Ruleset
 
 EVENTS = st.builds(
     Consent,
-    channel=st.sampled_from(("email", "sms")),
-    purpose=st.sampled_from(("promotion", "system")),
+    channel=st.sampled_from(("email", "email", "email", "sms")),
+    purpose=st.sampled_from(("promotion", "promotion", "promotion", "system")),
     state=st.sampled_from(("granted", "denied")),
-    at=st.one_of(st.none(), st.integers(0, 4)),
+    at=st.one_of(st.none(), st.integers(0, 3)),
     basis=st.sampled_from(("shop", "import", "operator", "bulk")),
     evidence=st.sampled_from((None, " ", "a signed form")),
 )
 LEDGERS = st.lists(st.lists(EVENTS, max_size=4), min_size=1, max_size=4)
 """The events of some records."""
 Slot = tuple[str, str]
+always = settings(max_examples=300, derandomize=True, deadline=None, database=None)
+"""The same worlds each time: seeded faults must be found for certain."""
 
 
 def stands(ledgers: list[list[Consent]], slot: Slot) -> str:
@@ -53,12 +56,13 @@ def profiles(ledgers: list[list[Consent]]) -> list[Summary]:
 
 
 def said(made: Summary, slot: Slot) -> str:
-    return consent_states(made).get(slot[0], {}).get(slot[1], "unknown")
+    return precedence.consent_states(made).get(slot[0], {}).get(slot[1], "unknown")
 
 
 SLOTS: list[Slot] = [(channel, purpose) for channel in ("email", "sms") for purpose in ("promotion", "system")]
 
 
+@always
 @given(LEDGERS, st.randoms(use_true_random=False))
 def test_a_profile_says_what_the_rule_says_in_whatever_order_records_join(
     ledgers: list[list[Consent]], by: object
@@ -69,12 +73,14 @@ def test_a_profile_says_what_the_rule_says_in_whatever_order_records_join(
     assert {slot: said(joined, slot) for slot in SLOTS} == {slot: stands(ledgers, slot) for slot in SLOTS}
 
 
+@always
 @given(LEDGERS)
 def test_each_record_has_its_own_back_after_a_split(ledgers: list[list[Consent]]) -> None:
     for ledger, made in zip(ledgers, profiles(ledgers), strict=True):
         assert {slot: said(made, slot) for slot in SLOTS} == {slot: stands([ledger], slot) for slot in SLOTS}
 
 
+@always
 @given(LEDGERS, EVENTS.filter(lambda one: one.state == "granted" and one.basis in ("import", "bulk")))
 def test_no_import_and_no_bulk_update_lifts_an_objection(ledgers: list[list[Consent]], grant: Consent) -> None:
     slot = (grant.channel, grant.purpose)
@@ -84,6 +90,7 @@ def test_no_import_and_no_bulk_update_lifts_an_objection(ledgers: list[list[Cons
         assert after == ("denied" if before == "denied" else "granted")
 
 
+@always
 @given(LEDGERS, LEDGERS)
 def test_joining_grants_nobody_who_objected_by_a_later_word(one: list[list[Consent]], two: list[list[Consent]]) -> None:
     """Where both sides object they still do, unless one of them lifts the other's objection by a later word."""

@@ -26,6 +26,7 @@ from klientela.flow import (
     edits,
     hands,
     hang,
+    oppose,
     project,
     resolve,
     rules,
@@ -39,11 +40,14 @@ from klientela.flow.resolve import Resolver
 from klientela.rules import hand, identity, keys, names, precedence, publish, rights
 from klientela.store import changes, claims, facts, provenance
 from klientela.store import identity as realm
+from tests.cases import test_consents as consent_cases
 from tests.cases import test_edits as edit_cases
 from tests.cases import test_guests as guest_cases
 from tests.cases import test_hand as hand_cases
+from tests.cases import test_inactive as inactive_cases
 from tests.cases import test_matching as matching_cases
 from tests.cases import test_pure as pure_cases
+from tests.properties import test_consents as consent_rules
 from tests.properties import test_rules as rule_tests
 from tests.properties.arena import Fresh, sqlite_arena
 from tests.properties.journeys import JOURNEYS
@@ -473,6 +477,103 @@ MUTANTS = [
         changes._Past, "by_operators",
         "for seq in (word.since, word.until):", "for seq in (word.since,):",
         by_cases(remark_tests.test_R39_an_edit_tells_what_stood_before_also_where_the_source_changed_meanwhile),
+    # what operators say
+    ),
+    Mutant(
+        "a customer is inactive only if all its records are",
+        precedence, "merge",
+        "inactive=one.inactive or two.inactive", "inactive=one.inactive and two.inactive",
+        by_journey("somebody joins an inactive customer"),
+    ),
+    Mutant(
+        "who is marked inactive stays a buyer",
+        project.Projected, "_count_tallies",
+        "if figures.orders and not inactive:", "if figures.orders:",
+        by_journey("a customer is marked, and one of the orders changes"),
+    ),
+    Mutant(
+        "who was inactive is taken off the buyers",
+        project.Projected, "_count_tallies",
+        "and not old[tally.MARKED] ", "",
+        by_journey("a customer is marked, and one of the orders changes"),
+    ),
+    Mutant(
+        "what the inactive buy counts on the short road",
+        tally, "add_up",
+        "0 if inactive else ltv", "ltv",
+        by_journey("an inactive customer orders"),
+    ),
+    Mutant(
+        "the inactive become repeat buyers on the short road",
+        tally, "add_up",
+        "if orders and not inactive:", "if orders:",
+        by_journey("an inactive customer orders"),
+    ),
+    Mutant(
+        "the figures do not know who is inactive",
+        project.Projected, "_list",
+        "row[FACET], row[INACTIVE])", "row[FACET], 0)",
+        by_journey("an inactive customer orders"),
+    ),
+    Mutant(
+        "a mark that one of several alike had stays on all",
+        resolve, "absorbs",
+        "(whole.inactive and not one.inactive)", "False",
+        by_cases(inactive_cases.test_a_node_takes_no_word_in_that_takes_a_mark_off),
+    ),
+    Mutant(
+        "a mark is never taken off",
+        hand, "fold",
+        "inactive = kind == INACTIVE", "inactive = True",
+        by_journey("a customer is marked, and one of the orders changes"),
+    ),
+    Mutant(
+        "the answers of the inactive are counted",
+        project.Projected, "_count_rows",
+        " and not row[INACTIVE]:", ":",
+        by_journey("somebody joins an inactive customer"),
+    ),
+    Mutant(
+        "what a customer answered before is not taken off the figures",
+        project.Projected, "_count_rows",
+        'self._figure("consents", part, sign)', 'self._figure("consents", part, max(sign, 0))',
+        by_journey("an objection is taken back"),
+    ),
+    Mutant(
+        "an objection is found after it was taken back",
+        oppose, "oppose",
+        "sorted(stood - now)", "[]",
+        by_journey("an objection is taken back"),
+    ),
+    Mutant(
+        "a grant of the same time lifts an objection",
+        precedence, "consent_states",
+        "granted > denied", "granted >= denied",
+        by_cases(consent_rules.test_a_profile_says_what_the_rule_says_in_whatever_order_records_join),
+    ),
+    Mutant(
+        "a denial without a time is an old one",
+        precedence, "_consents",
+        "event.at if event.at is not None else NEVER", "event.at if event.at is not None else -NEVER",
+        by_cases(consent_rules.test_a_profile_says_what_the_rule_says_in_whatever_order_records_join),
+    ),
+    Mutant(
+        "a bulk update lifts objections",
+        precedence, "explicit",
+        'return event.basis == "shop"', 'return event.basis != "import"',
+        by_cases(consent_cases.test_a_bulk_update_grants_the_silent_and_lifts_no_objection),
+    ),
+    Mutant(
+        "an import lifts objections",
+        precedence, "explicit",
+        'return event.basis == "shop"', 'return event.basis != "bulk"',
+        by_cases(consent_cases.test_T45_an_objection_outlives_an_import_with_auto_subscribe),
+    ),
+    Mutant(
+        "an operator needs no evidence",
+        precedence, "explicit",
+        "return bool(event.evidence and event.evidence.strip())", "return True",
+        by_cases(consent_rules.test_a_profile_says_what_the_rule_says_in_whatever_order_records_join),
     ),
     # other rules
     Mutant(

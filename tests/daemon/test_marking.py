@@ -1,0 +1,139 @@
+"""`inactive`, `active`, `consent` and `may-contact` as an operator types them: JSON, sentences, exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.daemon.conftest import configure
+
+ROWS = (
+    "Email,First Name,Last Name,City\n"
+    "a@x.example,Anna,Alt,Berlin\nb@x.example,Bernd,Neu,Wien\nc@x.example,Cora,Neu,Wien\n"
+)
+ANNA, BERND, CORA = (f"list/customer/mail:{letter}@x.example" for letter in "abc")
+
+
+@pytest.fixture
+def house(run: Any, here: Path) -> Path:
+    (here / "people.csv").write_text(ROWS, "utf-8")
+    configure('[sources.list]\ntype = "csv"\npath = "people.csv"\n')
+    assert run("sync")[0] == 0
+    return here
+
+
+def document(run: Any, *args: str, code: int = 0) -> Any:
+    done, out, err = run(*args, "--json")
+    assert done == code, out + err
+    return json.loads(out)
+
+
+def total(run: Any, *args: str) -> int:
+    return int(document(run, "customers", *args)["total"])
+
+
+def test_a_mark_and_its_undo(run: Any, house: Path) -> None:
+    made = document(run, "inactive", ANNA)
+    assert (set(made), len(made["customers"]), made["already"]) == ({"seq", "customers", "already"}, 1, 0)
+    assert (total(run), total(run, "--inactive")) == (2, 1)
+    assert document(run, "customer", ANNA)["inactive"] is True
+    assert document(run, "undo", str(made["seq"]))["seq"] > made["seq"]
+    assert (total(run), total(run, "--inactive")) == (3, 0)
+
+
+def test_many_at_once_by_a_search(run: Any, house: Path) -> None:
+    tried = document(run, "inactive", "--search", "wien", "--dry-run")
+    assert ("seq" in tried, len(tried["customers"]), total(run)) == (False, 2, 3)
+    code, out, _ = run("inactive", "--search", "wien")
+    assert (code, "take" in out, BERND in out, CORA in out) == (0, True, True, True)
+    code, out, _ = run("active", "--search", "bernd", "--dry-run")
+    assert (code, "Nothing was written." in out) == (0, True)
+    assert document(run, "active", BERND, CORA)["already"] == 0
+    assert total(run) == 3
+
+
+def test_of_very_many_the_first_are_shown(run: Any, here: Path) -> None:
+    rows = "".join(f"n{n}@x.example,N{n},Viel,Berlin\n" for n in range(25))
+    (here / "people.csv").write_text(ROWS.splitlines(keepends=True)[0] + rows, "utf-8")
+    configure('[sources.list]\ntype = "csv"\npath = "people.csv"\n')
+    assert run("sync")[0] == 0
+    code, out, _ = run("inactive", "--search", "viel")
+    assert (code, "… and 5 more: 25 customers in all." in out) == (0, True)
+    assert (total(run), total(run, "--inactive")) == (0, 25)
+
+
+def test_a_consent_and_what_it_allows(run: Any, house: Path) -> None:
+    made = document(run, "consent", ANNA, "email", "promotion", "denied", "--evidence", "called us")
+    assert made["basis"] == "operator"
+    assert document(run, "customer", ANNA)["consents"]["email"]["promotion"] == "denied"
+    bulk = document(run, "consent", ANNA, BERND, "email", "promotion", "granted", "--evidence", "fair")
+    assert (bulk["basis"], bulk["objections"]) == ("bulk", 1)
+    code, out, _ = run("consent", "--search", "x.example", "email", "promotion", "granted", "--evidence", "fair")
+    assert (code, "1 objection still stands" in out) == (0, True)
+    answer = document(run, "may-contact", ANNA, "email", "promotion", code=1)
+    assert (set(answer), answer["allowed"]) == ({"id", "channel", "purpose", "order", "allowed", "reason"}, False)
+    assert run("may-contact", BERND, "email", "promotion")[:2][0] == 0
+    document(run, "consent", ANNA, "email", "promotion", "granted", "--evidence", "signed form")
+    code, out, _ = run("may-contact", ANNA, "email", "promotion")
+    assert (code, out.startswith("yes: the customer allowed promotion by email since ")) == (0, True)
+
+
+def test_a_merge_asks_what_becomes_of_the_mark(run: Any, house: Path) -> None:
+    document(run, "inactive", CORA)
+    refused = document(run, "merge", BERND, CORA, "--reason", "x", code=1)["error"]
+    assert (refused["kind"], "--active" in refused["hint"]) == ("conflict", True)
+    assert document(run, "merge", BERND, CORA, "--reason", "x", "--inactive", "--active", code=2)["error"]
+    tried = document(run, "merge", BERND, CORA, "--reason", "x", "--inactive", "--dry-run")
+    assert len(tried["customers"]) == 1
+    made = document(run, "merge", BERND, CORA, "--reason", "x", "--active")
+    assert (total(run), total(run, "--inactive")) == (2, 0)
+    document(run, "undo", str(made["seq"]))
+    assert (total(run), total(run, "--inactive")) == (2, 1)
+
+
+BAD = [
+    (("inactive",), 2, "nobody is named"),
+    (("inactive", "list/customer/none"), 1, "there is no record list/customer/none"),
+    (("inactive", "list/customer/mail:a@x.example", "--search", "anna"), 2, "named and searched for"),
+    (("inactive", "--search", " "), 2, "would mean everybody"),
+    (("inactive", "--search", "zzz"), 1, "nobody in the list is found by 'zzz'"),
+    (("inactive", "--search", "anna", "--view", "nope"), 2, "there is no view 'nope'"),
+    (("active", ANNA), 1, "this customer is not marked inactive"),
+    (("active", "--search", "anna"), 1, "nobody in the inactive list"),
+    (("consent", ANNA, "email", "promotion", "granted"), 2, "--evidence"),
+    (("consent", ANNA, "email", "promotion", "granted", "--evidence", " "), 2, "needs evidence"),
+    (("consent", ANNA, "fax", "promotion", "granted", "--evidence", "x"), 2, "'fax'"),
+    (("consent", ANNA, "email", "fun", "granted", "--evidence", "x"), 2, "'fun'"),
+    (("consent", ANNA, "email", "promotion", "perhaps", "--evidence", "x"), 2, "'perhaps'"),
+    (("consent", "email", "promotion", "granted", "--evidence", "x"), 2, "nobody is named"),
+    (("consent", "nobody", "email", "promotion", "granted", "--evidence", "x"), 1, "neither the id of a customer"),
+    (("may-contact", "list/customer/none", "email", "promotion"), 1, "there is no record"),
+    (("may-contact", ANNA, "email", "contract"), 2, "tied to an order"),
+    (("may-contact", ANNA, "email", "promotion", "--order", "1"), 2, "only what the contract needs"),
+]
+
+
+@pytest.mark.parametrize(("args", "code", "said"), BAD)
+def test_a_bad_use_is_one_sentence_and_writes_nothing(
+    run: Any, house: Path, args: tuple[str, ...], code: int, said: str
+) -> None:
+    before = run("audit")[1]
+    error = document(run, *args, code=code)["error"]
+    assert said in error["message"], error
+    assert error["hint"]
+    assert run("audit")[1] == before
+
+
+def test_an_undone_decision_is_told_by_its_number(run: Any, house: Path) -> None:
+    seq = str(document(run, "inactive", ANNA)["seq"])
+    document(run, "undo", seq)
+    error = document(run, "undo", seq, code=1)["error"]
+    assert "was taken back already" in error["message"]
+    again = document(run, "inactive", ANNA, BERND)
+    assert (
+        document(run, "inactive", ANNA, BERND, code=1)["error"]["message"] == "all of them are marked inactive already"
+    )
+    assert again["already"] == 0
