@@ -16,6 +16,7 @@ from klientela.rules.rates import Rates
 from klientela.source import Shop
 from klientela.store import facts, operation, tokens
 from klientela.store.database import Store
+from klientela.store.notes import without_internal
 from klientela.store.profile import profile, resolve_id
 from klientela.store.tokens import Token
 from klientela_daemon import lists, logs
@@ -118,13 +119,14 @@ class HouseDoor:
         return document
 
     def customer(self, caller: Caller, id_: str, view: str | None = None) -> Mapping[str, Any]:
-        """A profile; any id ever shown."""
+        """A profile; any id ever shown. What operators wrote for themselves alone is not in it (R40)."""
         house = self._house()
         name, chosen = lists.view_named(house, view)
         with self._store.reading() as db:
-            found = profile(
+            whole = profile(
                 db, resolve_id(db, self._store.key, id_), chosen, key=self._store.key, rates=self._rates(house)
             )
+            found = without_internal(whole)
             found["left"] = work.left(db)
         log.info("a customer was read", token=caller.name, view=name, customer=found["id"])
         return found

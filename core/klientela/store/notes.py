@@ -44,6 +44,20 @@ def files(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**file, "record": note["record"]} for note in found for file in note["files"]]
 
 
+def without_internal(profile: dict[str, Any]) -> dict[str, Any]:
+    """A profile as others may read it: without the remark, operators' notes and their files, and what the history says of
+    these."""
+    ours = [one for one in profile["notes"] if one["source"] is None]
+    kept = files(ours)
+    return {
+        **profile,
+        "remark": None,
+        "notes": [one for one in profile["notes"] if one["source"] is not None],
+        "files": [one for one in profile["files"] if one not in kept],
+        "history": [one for one in profile["history"] if one["field"] not in (REMARK, NOTE) or not one["decision"]],
+    }
+
+
 def internal(db: Db, records: Sequence[int]) -> dict[str, Any]:
     """All remarks and notes that stand on some records, for the person's own export: `{"remarks", "notes", "files"}`.
 
@@ -71,4 +85,4 @@ def _when(word: Spoken, changes: Mapping[int, Change]) -> dict[str, Any]:
     }
 
 
-__all__ = ["files", "internal", "notes", "remark"]
+__all__ = ["files", "internal", "notes", "remark", "without_internal"]

@@ -166,3 +166,28 @@ def test_rates_are_read_again_and_a_wrong_file_harms_no_reader(tmp_path: Path) -
         told = [one["reason"] for one in logs if one["event"] == "the rates stay as they were"]
         assert len(told) == 1, "one line, not one for each reader"
         assert "its first line is no header" in told[0]
+
+
+def test_R40_what_operators_wrote_for_themselves_is_read_by_no_other_system(
+    shop: Till, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.statuses("customers", customer("1", first_name="Anna", email="a@x.example", note="from the till"))
+    number = shop.rows()[0]["id"]
+    (tmp_path / "scan.pdf").write_bytes(b"%PDF-1.4 x")
+    config = ("--json", "--config", str(tmp_path / "klientela.toml"))
+    for words in (
+        ("remark", number, "S3QUOIA remark"),
+        ("note", number, "S3QUOIA note", "--file", str(tmp_path / "scan.pdf")),
+        ("tag", number, "stamm"),
+    ):
+        assert main([*words, *config]) == 0
+    capsys.readouterr()
+    assert main(["customer", number, *config]) == 0
+    said = json.loads(capsys.readouterr().out)
+    told = shop.client.get(f"/customers/{number}").json()
+    assert said["remark"]["text"] == "S3QUOIA remark"
+    assert len(said["files"]) == 1
+    assert "S3QUOIA" not in json.dumps(told)
+    assert (told["remark"], told["files"], [one["text"] for one in told["notes"]]) == (None, [], ["from the till"])
+    assert [one["field"] for one in told["history"]] == ["tags"]
+    assert {name for name in said if said[name] != told[name]} == {"remark", "notes", "files", "history"}
