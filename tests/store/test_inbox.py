@@ -223,6 +223,21 @@ def test_the_plugin_recalls_what_earlier_messages_said(store: Store) -> None:
     assert states(store) == {"a": "done", "b": "done"}
 
 
+def test_recalling_somebody_else_does_not_divide_a_step(store: Store) -> None:
+    def of(ext: str) -> Said:
+        return lambda recall: [
+            Person(external_id=ext, version=1 + len(recall("customer", [ext])), email=f"{ext}@x.example")
+        ]
+
+    crier = Crier(a=of("1"), b=of("2"), c=of("3"), d=of("1"))
+    assert arrive(store, crier, "a", "b", "c", "d").done == 4
+    with store.reading() as db:
+        steps = db.rows("SELECT count(*) FROM txn WHERE cause LIKE 'webhooks%'")
+    assert steps == [(2,)], "stored together until one asks for somebody whom an earlier one spoke of"
+    assert fact(store).version == 2, "and that one was told"
+    whole(store)
+
+
 # -- gone --------------------------------------------------------------------------------------------------------
 
 

@@ -230,7 +230,9 @@ class _Desk:
         """Let the plugin ask what is known; it is told everything that messages before its own have said."""
 
         def recall(entity: str, exts: Sequence[str]) -> Mapping[str, Record]:
-            self._flush()
+            asked = set(exts)
+            if any(getattr(one, "external_id", None) in asked for read in self.pending for one in read.records):
+                self._flush()  # only then: storing each by itself would cost as much as all of them together
             return look_up(self.store, self.row, entity, exts)
 
         before, self.source.recall = self.source.recall, recall

@@ -78,12 +78,20 @@ class EmailNode(Struct, rename="camel", gc=False):
     marketing_updated_at: str | None = None
 
 
+class AnswerNode(Struct, rename="camel", gc=False):
+    """CustomerWhatsAppMarketingConsent."""
+
+    state: Text = UNSET
+    updated_at: str | None = None
+
+
 class PhoneNode(Struct, rename="camel", gc=False):
-    """CustomerPhoneNumber."""
+    """CustomerPhoneNumber; what is said of the number itself is about SMS. Webhooks tell nothing of WhatsApp."""
 
     phone_number: str | None
     marketing_state: Text = UNSET
     marketing_updated_at: str | None = None
+    whats_app_marketing_consent: AnswerNode | UnsetType | None = UNSET
 
 
 class CustomerNode(Struct, rename="camel"):

@@ -21,7 +21,9 @@ _CHECKOUT_LINE = f"{_LINE} discountedTotalSet: discountedTotalPriceSet {_MONEY}"
 
 _CUSTOMER = f"""id createdAt updatedAt state verifiedEmail firstName lastName locale note tags
       defaultEmailAddress {{ emailAddress marketingState marketingUpdatedAt }}
-      defaultPhoneNumber {{ phoneNumber marketingState marketingUpdatedAt }}
+      defaultPhoneNumber {{
+        phoneNumber marketingState marketingUpdatedAt whatsAppMarketingConsent {{ state updatedAt }}
+      }}
       defaultAddress {{ id {_ADDRESS} }}"""
 _ORDER = f"""id name test updatedAt processedAt cancelledAt displayFinancialStatus email phone tags checkoutToken
       customer {{ id }}

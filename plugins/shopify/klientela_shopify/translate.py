@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -36,6 +36,8 @@ _order = msgspec.json.Decoder(OrderNode)
 _checkout = msgspec.json.Decoder(CheckoutNode)
 _ref = msgspec.json.Decoder(Ref)
 
+Channel = Literal["email", "sms", "whatsapp"]
+WHATSAPP: Final = "whatsapp"
 CONSENT: dict[str, Literal["granted", "denied"]] = {"SUBSCRIBED": "granted", "UNSUBSCRIBED": "denied"}  # R45
 _STATES: dict[str, OrderState] = {
     "PAID": "paid",
@@ -195,15 +197,21 @@ def _consents(mail: EmailNode | UnsetType | None, phone: PhoneNode | UnsetType |
     for node in (mail, phone):
         if node is UNSET or (node is not None and node.marketing_state is UNSET):
             return UNSET  # half an answer must not take back the other half
-        if node is None:
-            continue
-        state = CONSENT.get(str(node.marketing_state))
-        address = node.email_address if isinstance(node, EmailNode) else node.phone_number
-        if state is not None and address:
-            at = None if node.marketing_updated_at is None else instant(node.marketing_updated_at)
-            channel: Literal["email", "sms"] = "email" if isinstance(node, EmailNode) else "sms"
-            found.append(Consent(channel=channel, purpose="promotion", state=state, at=at, address=address))
+    if isinstance(mail, EmailNode):
+        found += _answer("email", mail.marketing_state, mail.marketing_updated_at, mail.email_address)
+    if isinstance(phone, PhoneNode):
+        found += _answer("sms", phone.marketing_state, phone.marketing_updated_at, phone.phone_number)
+        if chat := phone.whats_app_marketing_consent:
+            found += _answer(WHATSAPP, chat.state, chat.updated_at, phone.phone_number)
     return found
+
+
+def _answer(channel: Channel, state: object, at: str | None, address: str | None) -> list[Consent]:
+    said = CONSENT.get(str(state))
+    if said is None or not address:
+        return []
+    when = None if at is None else instant(at)
+    return [Consent(channel=channel, purpose="promotion", state=said, at=when, address=address)]
 
 
 # -- orders ------------------------------------------------------------------------------------------------------

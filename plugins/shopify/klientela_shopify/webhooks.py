@@ -72,6 +72,7 @@ _SAID_ELSEWHERE = frozenset(  # what they change comes with orders/updated and c
         "orders/shopify_protect_eligibility_changed",
         "refunds/create",
         "customers/purchasing_summary",
+        "customers_whats_app_marketing_consent/update",  # whose shape nobody has written down
     }
 )
 _MERGED = frozenset({"completed", "complete", "success", "succeeded"})
@@ -140,7 +141,7 @@ def apply(notice: Notice, rule: GuestRule, recall: Recall) -> Said:
 
 def _said(topic: str, body: Body, rule: GuestRule, recall: Recall) -> Said:
     if topic in _CUSTOMERS:
-        return [translate.person_of(rest.customer(body), rule)]
+        return [_person(translate.person_of(rest.customer(body), rule), recall)]
     if topic in _ORDERS:
         return [translate.order_of(rest.order(body), rule)]
     if topic in _CHECKOUTS:
@@ -157,6 +158,17 @@ def _said(topic: str, body: Body, rule: GuestRule, recall: Recall) -> Said:
     if topic in _REQUESTS:
         return [_request(topic, body)]
     raise RecordRejected(f"the message is about {_short(topic)}, which is not read here")
+
+
+def _person(made: Person, recall: Recall) -> Person:
+    """A whole customer, but for what he answered about WhatsApp, which messages do not tell: that stays as it is known
+    for the number he has."""
+    if made.consents is not UNSET and made.phone:
+        known = _known(recall, made.external_id)
+        standing = known.consents if known is not None and known.consents is not UNSET else []
+        kept = [one for one in standing if one.channel == translate.WHATSAPP and one.address == made.phone]
+        made.consents = [*made.consents, *kept]
+    return made
 
 
 def _checkout(body: Body) -> Record:

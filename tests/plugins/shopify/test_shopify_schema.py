@@ -41,6 +41,7 @@ _NOT_IN_THE_CUT = (
     "'edges' on type 'LineItemConnection'",
     "'edges' on type 'AbandonedCheckout",
     "'bulkOperationCancel'",
+    "'whatsAppMarketingConsent'",
     "'customersCount'",
     "'ordersCount'",
     "'abandonedCheckoutsCount'",

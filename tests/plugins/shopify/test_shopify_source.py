@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 
 import pytest
 from shopify_helpers import Connect, Mirror, pages, records, truth
 
+from klientela.flow import inbox as flow
+from klientela.flow.sync import sync
 from klientela.kit import (
     HOUR,
     UNSET,
     Checkout,
     Interrupted,
+    Notice,
     Order,
     Person,
     Rejected,
@@ -22,7 +26,10 @@ from klientela.kit import (
     instant,
 )
 from klientela.plugins import find
-from klientela_shopify.sandbox import Sandbox
+from klientela.settings import Settings
+from klientela.store import Store, facts, inbox
+from klientela.store.overview import listing
+from klientela_shopify.sandbox import Sandbox, news
 from klientela_shopify.source import ShopifySource
 
 
@@ -369,3 +376,31 @@ def test_a_bad_line_is_endured(connect: Connect, waits: list[float], fault: str)
             continue
     assert mirror.summary() == truth(box)
     assert box.faults.injected[fault] > 0
+
+
+def test_answers_about_every_channel_arrive(connect: Connect, store: Store) -> None:
+    """E-mail, SMS and WhatsApp, each by itself; a message about the whole customer takes none of them back."""
+    box = Sandbox()
+    box.listen()
+    anna = box.customer(first_name="Anna", last_name="Lang", state="ENABLED", email="anna@x.example",
+                        phone="+493023125001", email_consent="UNSUBSCRIBED", sms_consent="SUBSCRIBED",
+                        whatsapp_consent="SUBSCRIBED", consent_at="2026-05-01T00:00:00Z")  # fmt: skip
+    source = connect(box, webhook_secret="hush")
+    assert sync(store, source).status == "ok"
+
+    def answers() -> dict[str, str]:
+        with store.reading() as db:
+            (row,) = listing(db, Settings().views["default"]).rows
+        return {channel: states["promotion"] for channel, states in row["consents"].items()}
+
+    told = {"email": "denied", "sms": "granted", "whatsapp": "granted"}
+    assert answers() == told
+    box.customer(anna.id, note="called", updated_at="2026-06-01T00:00:00Z")
+    body = news.customer(box, anna)
+    with store.step("inbox") as step:
+        row = facts.ensure_source(step, source.name, source.type)
+        inbox.keep(step.db, [(row.id, Notice("1", "customers/update", json.dumps(body)))], step.at)
+    assert flow.apply(store, source, row).done == 1
+    with store.reading() as db:
+        assert db.one("SELECT count(*) FROM record WHERE more = 1") == (1,), "the message counts"
+    assert answers() == told

@@ -202,6 +202,21 @@ def test_only_explicit_answers_are_consents_r45(state: str | None, event: str | 
     assert [(one.channel, one.state, one.at, one.address) for one in found] == expected
 
 
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [("SUBSCRIBED", "granted"), ("UNSUBSCRIBED", "denied"), ("NEVER_SUBSCRIBED", None), ("PENDING", None),
+     ("REDACTED", None), ("BRAND_NEW", None)],
+)  # fmt: skip
+def test_whatsapp_is_a_channel_of_its_own(state: str, event: str | None) -> None:
+    chat = {"state": state, "updatedAt": AT}
+    phone = {"phoneNumber": "+493023125000", "marketingState": "UNSUBSCRIBED", "whatsAppMarketingConsent": chat}
+    found = person(defaultEmailAddress=None, defaultPhoneNumber=phone).consents
+    assert found is not UNSET
+    expected = [("sms", "denied", None)] + ([("whatsapp", event, instant(AT))] if event else [])
+    assert [(one.channel, one.state, one.at) for one in found] == expected
+    assert {one.address for one in found} == {"+493023125000"}
+
+
 def test_a_customer_with_a_telephone_alone() -> None:
     phone = {"phoneNumber": "+493023125000", "marketingState": "NOT_SUBSCRIBED", "marketingUpdatedAt": None}
     made = person(

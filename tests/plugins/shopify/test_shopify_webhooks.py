@@ -222,6 +222,44 @@ def test_T70_an_answer_about_mail_leaves_that_about_sms() -> None:
     assert made.version == instant("2026-05-15T00:00:00Z")
 
 
+CHAT = Consent(channel="whatsapp", purpose="promotion", state="denied", at=instant(AT), address="+49301")
+
+
+def _whole(phone: str | None = "+49301", **more: Any) -> dict[str, Any]:
+    answer = {"state": "subscribed", "consent_updated_at": AT}
+    told: dict[str, Any] = {"id": 1, "updated_at": AT, "email": None, "phone": phone, "sms_marketing_consent": answer}
+    return {**told, "email_marketing_consent": None, **more}
+
+
+def test_T70_a_whole_customer_leaves_what_was_said_of_whatsapp() -> None:
+    """Messages do not tell it, and consents are stored whole."""
+    known = msgspec.structs.replace(FULL, consents=[*(FULL.consents or []), CHAT])
+    made = one("customers/update", _whole(), {"1": known})
+    assert [(c.channel, c.state) for c in made.consents] == [("sms", "granted"), ("whatsapp", "denied")]
+    assert CHAT in made.consents
+    made = one("customers/update", _whole("+49302"), {"1": known})
+    assert [c.channel for c in made.consents] == ["sms"], "it was said of another number"
+    assert [c.channel for c in one("customers/create", _whole()).consents] == ["sms"], "of somebody unknown"
+    silent = _whole()
+    del silent["sms_marketing_consent"]
+    assert one("customers/update", silent, {"1": known}).consents is UNSET
+
+
+def test_T70_an_answer_about_sms_leaves_that_about_whatsapp() -> None:
+    known = msgspec.structs.replace(FULL, consents=[*(FULL.consents or []), CHAT])
+    answer = {"state": "unsubscribed", "consent_updated_at": "2026-05-15T00:00:00Z"}
+    made = one(
+        "customers_marketing_consent/update",
+        {"id": 1, "phone": "+49301", "sms_marketing_consent": answer},
+        {"1": known},
+    )
+    assert [(c.channel, c.state) for c in made.consents] == [
+        ("email", "granted"),
+        ("sms", "denied"),
+        ("whatsapp", "denied"),
+    ]
+
+
 def test_an_older_answer_changes_nothing() -> None:
     answer = {"state": "unsubscribed", "consent_updated_at": "2026-05-13T00:00:00Z"}
     body = {"id": 1, "phone": "+49301", "sms_marketing_consent": answer}
@@ -260,6 +298,8 @@ def same(fact: Any) -> dict[str, Any]:
         del found["email"]  # the interface does not tell it
     if isinstance(fact, Order) and not found["customer"]:
         found["customer"] = None
+    if found.get("consents"):  # messages tell nothing of WhatsApp
+        found["consents"] = [one for one in found["consents"] if one.channel != "whatsapp"]
     return {name: None if value is UNSET else value for name, value in found.items()}
 
 

@@ -58,6 +58,7 @@ GOODS = (
 )
 MAILS = ("mail.example", "post.example", "web.example")
 TAGS = ("VIP", "newsletter", "Großhandel", "Messe")
+_CHATS = {4: "SUBSCRIBED", 9: "UNSUBSCRIBED", 13: "PENDING"}  # of each sixteen customers, what they said of WhatsApp
 ROAMING, LARGE = 2, 3  # which customer has a dozen homes, which one a purchase of many lines and returns
 # numbers that German regulators reserve for fiction: never anybody's
 PREFIXES = ("+493023125", "+496990009", "+494066969", "+498999998")
@@ -160,6 +161,7 @@ def _move_in(shop: Shop, town: Town, count: int, neighbour: Customer | None, ope
             ("SUBSCRIBED", "UNSUBSCRIBED", "NOT_SUBSCRIBED", "PENDING", "INVALID"), (40, 10, 42, 5, 3)
         )[0],
         sms_consent=dice.choices(("SUBSCRIBED", "UNSUBSCRIBED", "NOT_SUBSCRIBED"), (10, 5, 85))[0],
+        whatsapp_consent=_CHATS.get(count % 16, "NEVER_SUBSCRIBED"),
         consent_at=born + dice.randint(0, 30) * MINUTE,
         phone=phone,
         addresses=addresses,

@@ -96,7 +96,7 @@ class Shop:
         consent_at: When | None = None,
         **fields: Any,
     ) -> Customer:
-        """Make or change a customer. Fields as in `things.Customer`; `consent_at` is the time of either consent."""
+        """Make or change a customer. Fields as in `things.Customer`; `consent_at` is the time of each consent."""
         with self.lock:
             now = self.clock.now()
             one = self.customers.get(id) if id is not None else None
@@ -111,7 +111,7 @@ class Shop:
                 one.addresses = [self._address(address) for address in addresses]
                 one.default_address = 0
             if consent_at is not None:
-                one.email_consent_at = one.sms_consent_at = _when(consent_at)
+                one.email_consent_at = one.sms_consent_at = one.whatsapp_consent_at = _when(consent_at)
             _set(one, fields)
             self._touch(one, _when(updated_at, now))
             self._tell_of_customer(one, before)

@@ -79,6 +79,8 @@ class Customer(Thing):
     phone: str | None = None
     sms_consent: str = "NOT_SUBSCRIBED"
     sms_consent_at: Instant | None = None
+    whatsapp_consent: str = "NEVER_SUBSCRIBED"
+    whatsapp_consent_at: Instant | None = None
     addresses: list[Address] = field(default_factory=list)
     default_address: int = 0  # which of the addresses; the shop does not always list it first
     locale: str = "de"

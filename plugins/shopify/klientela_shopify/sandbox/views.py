@@ -84,6 +84,12 @@ def customer(shop: Shop, one: Customer) -> Node:
         "marketingOptInLevel": "SINGLE_OPT_IN" if one.sms_consent == "SUBSCRIBED" else None,
         "marketingUpdatedAt": _moment(one.sms_consent_at),
         "marketingCollectedFrom": "SHOPIFY" if one.sms_consent == "SUBSCRIBED" else None,
+        "whatsAppMarketingConsent": {
+            "state": one.whatsapp_consent,
+            "optInLevel": "SINGLE_OPT_IN" if one.whatsapp_consent == "SUBSCRIBED" else None,
+            "updatedAt": _moment(one.whatsapp_consent_at),
+            "collectedFrom": "SHOPIFY" if one.whatsapp_consent == "SUBSCRIBED" else None,
+        },
     }
     return {
         "__typename": "Customer",
