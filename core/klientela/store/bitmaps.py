@@ -131,9 +131,31 @@ def load(db: Db, names: Iterable[str], last: int) -> dict[str, int]:
     return {name: int.from_bytes(b"".join(there), "little") for name, there in parts.items()}
 
 
+def counts(db: Db, names: Iterable[str], bits: int) -> dict[str, int]:
+    """How many of some customers each of some bitmaps has, each part read once."""
+    data = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+    size = SPAN // 8
+    of = {part: some for part in range(-(-len(data) // size)) if any(some := data[part * size : (part + 1) * size])}
+    whole = {part: int.from_bytes(some, "little") for part, some in of.items()}
+    flags: dict[int, bytes] = {}
+    found = dict.fromkeys(names, 0)
+    for name, part, body in db.blobs(
+        f"SELECT name, part, body FROM bitmap WHERE part {db.among} AND name {db.among_text}",
+        (db.pack(of), db.pack(found)),
+    ):
+        if len(body) == size:
+            found[name] += (whole[part] & int.from_bytes(body, "little")).bit_count()
+            continue
+        if part not in flags:  # a byte for each, so that a place is one look
+            flags[part] = b"".join(map(_FLAGS.__getitem__, of[part])).ljust(SPAN, b"\0")
+        found[name] += sum(map(flags[part].__getitem__, array("H", body)))
+    return found
+
+
 # -- numbers and bits -----------------------------------------------------------------------------------------------
 
 _SOME = re.compile(rb"[^\0]", re.DOTALL)
+_FLAGS = tuple(bytes(byte >> bit & 1 for bit in range(8)) for byte in range(256))
 _PLACES = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 
 

@@ -120,6 +120,7 @@ class Matches:
             db.rows("SELECT part, value FROM figure WHERE name IN ('customers', 'segment') AND day = 0")
         )
         self.shared_slots = max(by.sources, default=0) > SLOTS
+        self.sources = by.sources
         self.wanted = wanted
         self.inactive = int(wanted.inactive)
         self.named: dict[str, list[int]] = {}

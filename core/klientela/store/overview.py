@@ -1,4 +1,4 @@
-"""The list: one page of customers by view, search, filter and order."""
+"""The list: one page of customers by view, search, filter and order, and how many there are of each kind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from klientela.errors import Misconfigured
 from klientela.rules.rates import Rates
 from klientela.store import rows as customer_rows
 from klientela.store.database import Db
-from klientela.store.filters import SEGMENTS
+from klientela.store.facets import counted
+from klientela.store.filters import FACETS, SEGMENTS
 from klientela.store.finder import Finder
 from klientela.store.matches import wanted_of
 from klientela.store.rows import View, lens
@@ -62,6 +63,27 @@ def listing(
     return Listing(found.total, found.capped, made)
 
 
+def facets(
+    db: Db,
+    view: View,
+    *,
+    search: str | None = None,
+    segment: str = "all",
+    filters: Mapping[str, Sequence[str]] = NO_FILTERS,
+    inactive: bool = False,
+    source: str | None = None,
+    top: int = 20,
+) -> dict[str, list[dict[str, Any]]]:
+    """For each of FACETS its `top` values under the same question as `listing` asks, as `{"value", "label", "count"}`,
+    most frequent first; chosen values are always among them, with 0 where nobody has them. What is chosen of a facet
+    does not narrow its own values, for they are alternatives. `value` is what `filters` takes; values longer than 200
+    characters are not offered. Misconfigured or UnknownThing for what cannot be asked.
+    """
+    by = lens(db, view)
+    wanted = wanted_of(by, view, search=search, segment=segment, filters=filters, inactive=inactive, source=source)
+    return counted(db, by, wanted, top)
+
+
 def segments(db: Db, view: View | None = None) -> dict[str, int]:
     """How many customers each segment of the list has, by the names of SEGMENTS; of a view that shows orderers only,
     those it shows. Kept by every sync, never counted here."""
@@ -72,4 +94,4 @@ def segments(db: Db, view: View | None = None) -> dict[str, int]:
     }
 
 
-__all__ = ["NO_FILTERS", "Listing", "listing", "segments"]
+__all__ = ["FACETS", "NO_FILTERS", "SEGMENTS", "Listing", "facets", "listing", "segments"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from klientela.store import bitmaps, filters
 from klientela.store import search as searching
@@ -74,14 +74,10 @@ class Picker(Matches):
 
     def picked(self, order: Sort, offset: int, size: int) -> Found | None:
         """The ids at `offset` of an order, and the total; None where bitmaps cannot tell."""
-        now = bitmaps.state(self.db)
-        if now is None or now.upto is not None:
+        usable = self._usable()
+        if usable is None:
             return None
-        changed = [
-            row[0] for row in self.db.rows("SELECT DISTINCT id FROM unmapped LIMIT ?", (bitmaps.LIMITS.most + 1,))
-        ]
-        if len(changed) > bitmaps.LIMITS.most:
-            return None
+        now, changed = usable
         sure, unsure, terms = self._candidates(now)
         late: list[_Late] = []
         if changed:
@@ -97,6 +93,33 @@ class Picker(Matches):
         capped = total > LIMITS.few and self.known() is None
         ids = self._down(order, now, (sure, unsure, terms), late, offset, size) if offset < total or unsure else []
         return Found(ids, LIMITS.few if capped else total, capped=capped)
+
+    def whole(self) -> tuple[State, int, list[int]] | None:
+        """The bits of all that match, and the ids of those among them that changed since; None where bitmaps cannot
+        tell."""
+        usable = self._usable()
+        if usable is None:
+            return None
+        now, changed = usable
+        sure, unsure, terms = self._candidates(now)
+        late: list[int] = []
+        if changed:
+            mask = self._bits(changed)
+            sure, unsure = sure ^ (sure & mask), unsure ^ (unsure & mask)
+            late = [row[0] for row in self._of_changed("tally", ())]
+        if unsure:
+            sure |= self._bits(self._read(unsure, terms, unsure.bit_count())[1])
+        return now, sure, late
+
+    def _usable(self) -> tuple[State, list[int]] | None:
+        """The state of the bitmaps and who changed since; None where there are none, or too many changed."""
+        now = bitmaps.state(self.db)
+        if now is None or now.upto is not None:
+            return None
+        changed = [
+            row[0] for row in self.db.rows("SELECT DISTINCT id FROM unmapped LIMIT ?", (bitmaps.LIMITS.most + 1,))
+        ]
+        return None if len(changed) > bitmaps.LIMITS.most else (now, changed)
 
     # -- what matches -------------------------------------------------------------------------------------------------
 
@@ -167,19 +190,22 @@ class Picker(Matches):
     def _late(self, order: Sort) -> list[_Late]:
         """The matches among the customers that changed since, row by row."""
         scale = bitmaps.scales(self.db, [order.axis])[order.axis]
-        columns = bitmaps.columns_of(order.axis)
-        texts = "c" if self.wanted.terms and order.table != "customer" else "k"
+        found = self._of_changed(order.table, bitmaps.columns_of(order.axis))
+        return [_Late(*scale.place(bitmaps.row_with(bitmaps.columns_of(order.axis), row[1:])), row[0]) for row in found]
+
+    def _of_changed(self, table: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Id and columns of a table, of the matches among the customers that changed since."""
+        texts = "c" if self.wanted.terms and table != "customer" else "k"
         join = f" {self._then} customer c ON c.id = u.id" if texts == "c" else ""
         where, params = self._terms("k", texts)
-        more, picked = self._filters("k", order.table)
+        more, picked = self._filters("k", table)
         self._mode(FIND)
-        found = self.db.rows(
-            f"SELECT k.id, {', '.join(f'k.{column}' for column in columns)} FROM (SELECT DISTINCT id FROM unmapped) AS u "
-            f"{self._then} {order.table} k ON k.id = u.id{join} "
+        return self.db.rows(
+            f"SELECT {', '.join(f'k.{column}' for column in ('id', *columns))} "
+            f"FROM (SELECT DISTINCT id FROM unmapped) AS u {self._then} {table} k ON k.id = u.id{join} "
             f"WHERE k.inactive = ?{more}{where}",
             (self.inactive, *picked, *params),
         )
-        return [_Late(*scale.place(bitmaps.row_with(columns, row[1:])), row[0]) for row in found]
 
     def _read(self, bits: int, terms: list[Term], need: int) -> tuple[int, list[int]]:
         """Ask customers until so many are sure to match: which were asked, and who matches."""
