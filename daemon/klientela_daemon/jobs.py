@@ -32,6 +32,10 @@ from klientela_daemon.house import Plan
 log = logs.logger("klientela.jobs")
 
 
+_NOW = "now "
+"""What the job of a run that somebody asked for is called, before the source's name."""
+
+
 class Jobs:
     """The plan of all sources. `sync` runs one source by name; whatever it raises is told and goes no further."""
 
@@ -102,11 +106,30 @@ class Jobs:
                 self._add(plan, plan.schedule.latest(now) if new else plan.schedule.after(now))
         self._plans = dict(plans)
 
+    def ask(self, name: str, sync: Callable[[], object]) -> bool:
+        """Run a source now, beside its plan; False when it is at it already or nothing runs any more."""
+        asked = f"{_NOW}{name}"
+        if not self.alive or name in self.running or asked in self.running:
+            return False
+        self._scheduler.add_job(
+            self._at_once, args=[name, sync], id=asked, replace_existing=True, misfire_grace_time=None
+        )
+        return True
+
     def nudge(self) -> None:
         """Look at the clock again. The scheduler sleeps by a clock that stands still while a machine is suspended and
         knows nothing of a clock that was set; this lets it notice both within seconds."""
         if self._scheduler.running:
             self._scheduler.wakeup()
+
+    def _at_once(self, name: str, sync: Callable[[], object], slot: Instant = 0) -> None:
+        """A run that somebody asked for. Nothing gets out of here."""
+        try:
+            sync()
+        except KlientelaError as error:
+            log.error("sync failed", source=name, kind=error.kind, reason=sentence(error))  # noqa: TRY400
+        except (Exception, SystemExit):  # a stranger's plugin must not take the daemon down
+            log.exception("sync failed unexpectedly", source=name)
 
     def stop(self, timeout: float) -> list[str]:
         """No more runs; wait for those in progress. The sources that did not end in time."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Mount
 
 from klientela.errors import KlientelaError
 from klientela.flow import work
@@ -27,6 +27,7 @@ from klientela_daemon.http import Health, Listener, application
 from klientela_daemon.jobs import Jobs, stale
 from klientela_daemon.metrics import Metrics
 from klientela_daemon.opening import opened, settle
+from klientela_daemon.page import door, first_steps, page
 from klientela_daemon.street import Street
 from klientela_daemon.webhooks import Webhooks
 
@@ -39,14 +40,19 @@ _ROUND = 5.0  # seconds between two looks at stale sources and the watchdog
 class Daemon:
     """A running klientela. `read` reads the configuration again, for SIGHUP."""
 
-    def __init__(self, house: House, read: Callable[[], House]) -> None:
+    def __init__(
+        self, house: House, read: Callable[[], House], *, welcome: Callable[[str], None] | None = None
+    ) -> None:
+        """`welcome` is given an address of the page that signs in once; no log ever shows it."""
         self._house = house
+        self._welcome = welcome
         self._read = read
         self._stop = threading.Event()
         self._asked: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._metrics = Metrics()
         self._began = operation.now()
         self._stale: set[str] = set()
+        self._progress: dict[str, dict[str, Any]] = {}  # of the runs under way, by source
         self._checked: dict[str, tuple[SourceSettings, float]] = {}  # when shops were last asked who they are
         self._worklist = threading.Thread(target=self._drain, name="worklist", daemon=True)
         self._store: Store
@@ -115,6 +121,10 @@ class Daemon:
             planned=sorted(plans),
         )
         systemd.notify("READY=1", f"STATUS=listening on {self._listener.url}")
+        if self._welcome is not None:
+            self._welcome(door(self._store, self._listener.url))
+        elif (said := first_steps(self._store, self._listener.url)) is not None:
+            log.warning(said)
         if not plans:
             log.warning("no source has every or cron, so nothing will run by itself")
 
@@ -198,7 +208,7 @@ class Daemon:
 
     # Running ------------------------------------------------------------------------------------------------------
 
-    def sync(self, name: str) -> None:
+    def sync(self, name: str, full: bool = False) -> None:
         """Run one source in a process of its own; the thread of its job watches over it."""
         house = self._house
         one = house.config.settings.sources.get(name)
@@ -208,13 +218,21 @@ class Daemon:
         known = self._checked.pop(name, None)
         asked = known[1] if known is not None and known[0] == one else None
         try:
-            done = apart.run(self._store, apart.job(house, name, checked_at=asked), stop=self._stop)
+            task = apart.job(house, name, full=full, checked_at=asked)
+            done = apart.run(self._store, task, stop=self._stop, progress=self._note)
         finally:
+            self._progress.pop(name, None)
             self._webhooks.nudge(name)
         if done.report.error is None and done.checked_at is not None:
             self._checked[name] = (one, done.checked_at)  # after a failure the shop is asked afresh
         self._metrics.count(done.report.as_dict())
         self._tell(done.report)
+
+    def _note(self, report: Report) -> None:
+        self._progress[report.source] = {**report.as_dict(), "stream": report.stream}
+
+    def _ask(self, name: str, full: bool) -> bool:
+        return self._jobs.ask(name, lambda: self.sync(name, full))
 
     def _tell(self, report: Report) -> None:
         said = report.as_dict()
@@ -243,7 +261,8 @@ class Daemon:
 
     def _routes(self) -> list[BaseRoute]:
         """What is served beside health and metrics."""
-        return [*self._webhooks.routes, *self._street.routes()]
+        shown = page(self._store, lambda: self._house, self._ask, lambda: dict(self._progress))
+        return [*self._webhooks.routes, *self._street.routes(), Mount("/", shown)]
 
     # Health -------------------------------------------------------------------------------------------------------
 

@@ -413,6 +413,26 @@ inbox = _table(  # webhooks, kept as they were proven until they are applied
 )
 
 # G. operation: not compared
+user = _table(  # people who sign in to the page
+    "account",
+    _id(),
+    Column("name", Key, nullable=False, unique=True),
+    Column("hash", Text, nullable=False),  # argon2id, with its salt and cost
+    Column("role", Key, nullable=False),  # viewer, editor, operator, admin
+    Column("language", Key),
+    Column("created", Big, nullable=False),
+    Column("disabled", Big),
+)
+session = _table(  # who is signed in; the secret itself is only in the browser
+    "session",
+    Column("hash", LargeBinary, primary_key=True),
+    Column("account", Big),  # null: a link of the demo
+    Column("role", Key, nullable=False),
+    Column("form", Text, nullable=False),  # what every form must bring back
+    Column("once", Flag, nullable=False),  # a link that signs in one time
+    Column("seen", Big, nullable=False),
+    Column("until", Big, nullable=False),
+)
 token = _table(  # who may push or read; the secret itself is shown once and never kept
     "token",
     _id(),

@@ -73,6 +73,7 @@ VERBS: dict[str, Verb] = {
     "plugins": Verb("plugins", "What is installed and how good it is; new begins a plugin.", _CARE),
     "sync": Verb("sync", "Run sources once, now.", _START),
     "token": Verb("token", "Tokens of the push API: who may push and read over HTTP.", _CARE),
+    "user": Verb("user", "Who may use the page, and what they may do there.", _CARE),
     "run": Verb("run", "The daemon: sources by their schedule, health and metrics.", _START),
     "import": Verb("importing", "A file or addresses once, as a batch; list shows those, undo takes one back.", _START),
     "sandbox": Verb("sandbox", "Serve a plugin's pretend shop on loopback.", _START),

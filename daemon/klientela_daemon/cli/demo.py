@@ -64,7 +64,7 @@ def verb(
         render.say(f"Going on as daemon; Ctrl-C ends it. In another window: klientela customers --config {config}\n")
         logs.set_up()
         with demo.life(shops):
-            return Daemon(here, lambda: read(config)).run()
+            return Daemon(here, lambda: read(config), welcome=_welcome).run()
 
 
 def _show(here: House, store: Store) -> None:
@@ -86,6 +86,10 @@ def _show(here: House, store: Store) -> None:
         render.say(f"\nWhy is {both[0]['name']} one customer? (klientela why {both[0]['id']})")
         why.show(explain(store, both[0]["id"]))
     render.say("")
+
+
+def _welcome(address: str) -> None:
+    render.say(f"The page is at {address}\n(the address works once; the page then knows this browser)\n")
 
 
 def _free_port(first: int = 8000) -> int:

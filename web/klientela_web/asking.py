@@ -1,0 +1,130 @@
+"""One request as the pages see it: who asks, for what, in which language; and how it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from klientela.errors import Misconfigured
+from klientela.settings import View
+from klientela.settings.problems import near
+from klientela.store import Store
+from klientela.store.users import Person
+from klientela_web.house import House
+from klientela_web.words import Words
+
+
+@dataclass
+class Asking:
+    """A request. Everything here may be asked in a worker thread; nothing of it waits for the network."""
+
+    request: Request
+    house: House
+    templates: Environment
+    words: Words
+    person: Person | None = None
+    secret: str | None = None  # of the session, to end or touch it
+    form: FormData = field(default_factory=FormData)
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+        return self.house.store
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        """What stands in the path."""
+        return self.request.path_params
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The shop's time zone: all dates of the page are its dates (R53)."""
+        return ZoneInfo(self.house.config.settings.shop.timezone)
+
+    @property
+    def actor(self) -> str:
+        """Who decides, as the log names it."""
+        return "operator" if self.person is None else f"operator {self.person.name}"
+
+    @property
+    def fragment(self) -> str | None:
+        """The part of the page that is wanted alone (`X-Fragment`)."""
+        return self.request.headers.get("x-fragment")
+
+    # -- what is asked ----------------------------------------------------------------
+
+    def text(self, name: str, default: str = "") -> str:
+        """A value of the query."""
+        return self.request.query_params.get(name, default)
+
+    def texts(self, name: str) -> list[str]:
+        """All values of a name in the query."""
+        return self.request.query_params.getlist(name)
+
+    def number(self, name: str, default: int) -> int:
+        """A whole number of the query; the default for anything else."""
+        text = self.text(name)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
+
+    def field(self, name: str, default: str = "") -> str:
+        """A field of the form."""
+        value = self.form.get(name, default)
+        return value if isinstance(value, str) else default
+
+    def fields(self, name: str) -> list[str]:
+        """All fields of a name."""
+        return [value for value in self.form.getlist(name) if isinstance(value, str)]
+
+    def view(self) -> tuple[str, View]:
+        """The view that is asked for, or the default one."""
+        views = self.house.config.settings.views
+        name = self.text("view") or "default"
+        if name not in views:
+            meant = near(name, views)
+            raise Misconfigured(f"there is no view {name!r}", hint=f"Did you mean {meant}?" if meant else None)
+        return name, views[name]
+
+    def link(self, path: str, **values: Any) -> str:
+        """An address of the page; empty values are left out, lists are repeated."""
+        given = [
+            (name, str(one))
+            for name, value in values.items()
+            for one in (value if isinstance(value, Sequence) and not isinstance(value, str) else [value])
+            if one not in (None, "", False)
+        ]
+        return f"{path}?{urlencode(given)}" if given else path
+
+    # -- how it is answered ---------------------------------------------------------------
+
+    def show(self, template: str, *, status: int = 200, **values: Any) -> Response:
+        """A page, or one fragment of it."""
+        body = self.templates.get_template(template).render(
+            asking=self, words=self.words, person=self.person, w=self.words, **values
+        )
+        return HTMLResponse(body, status, headers={"Vary": "X-Fragment, Cookie, Accept-Language"})
+
+    def go(self, path: str, said: str | None = None, *, undo: int | None = None) -> Response:
+        """To another page, with one sentence that it shows once; `undo`: the decision that its button takes back."""
+        answer = RedirectResponse(path, 303)
+        if said is not None:
+            answer.set_cookie(
+                "said",
+                urlencode({"text": said, **({"undo": str(undo)} if undo is not None else {})}),
+                max_age=60,
+                httponly=True,
+                samesite="lax",
+                path="/",
+            )
+        return answer
+
+
+__all__ = ["Asking"]

@@ -1,0 +1,29 @@
+"""The rooms of the page; each says which ways lead to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from klientela_web.pages import customers, signin
+from klientela_web.ways import Nav, Way
+
+ROOMS = (signin, customers)
+
+
+def every_way() -> Iterator[Way]:
+    """All ways, each once."""
+    seen: set[tuple[str, str]] = set()
+    for room in ROOMS:
+        for way in room.WAYS:
+            if (way.method, way.path) in seen:
+                raise ValueError(f"two rooms answer {way.method} {way.path}")
+            seen.add((way.method, way.path))
+            yield way
+
+
+def at_the_side() -> list[Nav]:
+    """What stands at the side of every page."""
+    return [nav for room in ROOMS for nav in getattr(room, "NAV", ())]
+
+
+__all__ = ["ROOMS", "at_the_side", "every_way"]

@@ -1,0 +1,112 @@
+// What the page does by itself: everything works without it. Fragments are swapped in place; every state is an address.
+const root = document.documentElement;
+const theme = localStorage.getItem("theme");
+if (theme) root.dataset.theme = theme;
+
+const here = () => document.querySelector("[data-fragment]");
+let asked = null;
+
+/** Fetch a page's fragment and put it in place; focus and caret stay where they are. */
+async function load(url, how) {
+  const place = here();
+  if (!place) return location.assign(url);
+  asked?.abort();
+  const mine = (asked = new AbortController());
+  place.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(url, { headers: { "X-Fragment": place.dataset.fragment }, signal: mine.signal });
+    if (answer.redirected && new URL(answer.url).pathname !== new URL(url, location.href).pathname) return location.assign(answer.url);
+    if (!answer.ok) throw new Error(String(answer.status));
+    const text = await answer.text();
+    if (mine !== asked) return; // a newer question was asked meanwhile
+    const focus = document.activeElement;
+    const [id, start, end] = [focus?.id, focus?.selectionStart, focus?.selectionEnd];
+    const typed = focus?.matches?.("[data-live-input]") ? focus.value : null;
+    place.innerHTML = text; // our own template, escaped there
+    if (how === "replace") history.replaceState(null, "", answer.url);
+    if (how === "push") history.pushState(null, "", answer.url);
+    const again = id && document.getElementById(id);
+    if (again) {
+      again.focus({ preventScroll: true });
+      if (typed !== null) { again.value = typed; again.setSelectionRange(start, end); }
+    }
+    const live = document.getElementById("live");
+    if (live) live.textContent = place.querySelector("[data-say]")?.textContent ?? "";
+    place.removeAttribute("aria-busy");
+  } catch (error) {
+    if (error.name !== "AbortError") location.assign(url);
+  }
+}
+
+const query = (form) => {
+  const given = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+  const text = given.toString();
+  return form.getAttribute("action") + (text ? `?${text}` : "");
+};
+
+let waiting = 0;
+document.addEventListener("input", (event) => {
+  const field = event.target.closest("[data-live-input]");
+  if (!field) return;
+  clearTimeout(waiting);
+  waiting = setTimeout(() => load(query(field.form), "replace"), Number(field.dataset.liveInput));
+});
+document.addEventListener("change", (event) => {
+  const field = event.target.closest("[data-live-change]");
+  if (field) load(query(field.form), "push");
+});
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-live]")) return;
+  event.preventDefault();
+  clearTimeout(waiting);
+  load(query(event.target), "push");
+});
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-live]");
+  if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey && event.button === 0) {
+    event.preventDefault();
+    load(link.href, "push");
+  }
+  if (event.target.closest("[data-theme-switch]")) {
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    localStorage.setItem("theme", (root.dataset.theme = dark ? "light" : "dark"));
+  }
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+addEventListener("popstate", () => load(location.href));
+
+// keys: / searches, j and k walk the rows, x selects, Enter opens
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+  if (event.target.matches?.("input, select, textarea")) return;
+  const rows = [...document.querySelectorAll("table.list tbody tr")];
+  const now = rows.findIndex((row) => row.classList.contains("cur"));
+  if (event.key === "/") { event.preventDefault(); (document.getElementById("q") ?? document.getElementById("find"))?.focus(); }
+  if ((event.key === "j" || event.key === "k") && rows.length) {
+    const next = rows[Math.min(rows.length - 1, Math.max(0, now + (event.key === "j" ? 1 : -1)))];
+    rows[now]?.classList.remove("cur");
+    next.classList.add("cur");
+    next.querySelector("a.stretch")?.focus();
+  }
+  if (event.key === "x" && now >= 0) rows[now].querySelector("td.ck input")?.click();
+});
+
+// charts: what the pointer or the arrow keys are at
+document.addEventListener("pointermove", (event) => {
+  const plot = event.target.closest?.(".c-plot");
+  for (const one of document.querySelectorAll(".c-plot")) if (one !== plot) show(one, null);
+  if (!plot) return;
+  const box = plot.getBoundingClientRect();
+  show(plot, (100 * (event.clientX - box.left)) / box.width);
+});
+function show(plot, at) {
+  const [tip, line, dot] = [".ctip", ".c-x-line", ".c-dot"].map((name) => plot.querySelector(name));
+  for (const part of [tip, line, dot]) part.toggleAttribute("hidden", at === null);
+  if (at === null) return;
+  const points = JSON.parse(plot.closest(".chart").dataset.chart);
+  const [x, y, label, value, before] = points.reduce((a, b) => (Math.abs(b[0] - at) < Math.abs(a[0] - at) ? b : a));
+  line.setAttribute("x1", `${x}%`); line.setAttribute("x2", `${x}%`);
+  dot.setAttribute("cx", `${x}%`); dot.setAttribute("cy", `${y}%`);
+  tip.textContent = before ? `${label}\n${value} (${before})` : `${label}\n${value}`;
+}

@@ -1,0 +1,130 @@
+"""What is said, in the reader's language: gettext catalogues, and dates, numbers and money as that language writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from gettext import NullTranslations
+from importlib import resources
+from io import BytesIO
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency, format_decimal, format_percent
+from babel.support import Translations
+
+from klientela.model.instants import instant, to_datetime
+
+LANGUAGES = {"de": "Deutsch", "en": "English", "pl": "Polski"}
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def catalogue(language: str) -> NullTranslations:
+    """The sentences of a language; those of the templates themselves are English."""
+    if language == "en":
+        return NullTranslations()
+    place = resources.files("klientela_web") / "locale" / language / "LC_MESSAGES" / "klientela.po"
+    with place.open("rb") as file:
+        read = read_po(file, locale=language)
+    made = BytesIO()
+    write_mo(made, read)
+    made.seek(0)
+    return Translations(made)
+
+
+def chosen(asked: str | None, header: str | None) -> str:
+    """The language to speak: what was chosen, else the first of the browser's that there is, else English."""
+    if asked in LANGUAGES:
+        return asked
+    for one in (header or "").split(","):
+        code = one.partition(";")[0].strip().lower().partition("-")[0]
+        if code in LANGUAGES:
+            return code
+    return "en"
+
+
+class Words:
+    """One language and the shop's time zone."""
+
+    def __init__(self, language: str, zone: ZoneInfo) -> None:
+        self.language = language
+        self.locale = Locale.parse({"de": "de_DE", "en": "en_GB", "pl": "pl_PL"}[language])
+        self.zone = zone
+        self._said = catalogue(language)
+
+    # -- sentences ------------------------------------------------------------------
+
+    def __call__(self, text: str, **values: Any) -> str:
+        """A sentence; `%(name)s` stands for a value."""
+        said = self._said.gettext(text)
+        return said % values if values else said
+
+    def several(self, one: str, many: str, count: int, **values: Any) -> str:
+        """A sentence about a number of things; `%(count)s` is the number as it is written."""
+        said = self._said.ngettext(one, many, count)
+        return said % {"count": self.number(count), **values}
+
+    # -- figures ----------------------------------------------------------------------
+
+    def number(self, value: float | Decimal | None) -> str:
+        """1.234"""
+        return "–" if value is None else str(format_decimal(value, locale=self.locale))
+
+    def percent(self, value: float | None, places: int = 1) -> str:
+        """35,9 %"""
+        if value is None:
+            return "–"
+        pattern = self.locale.percent_formats[None].pattern
+        return str(format_percent(value, format=pattern.replace("#,##0", "#,##0." + "0" * places), locale=self.locale))
+
+    def money(self, amount: str | Decimal | None, currency: str) -> str:
+        """1.234,50 €, out of the decimal amount of the JSON."""
+        return "–" if amount is None else str(format_currency(Decimal(amount), currency, locale=self.locale))
+
+    def amounts(self, several: Sequence[Mapping[str, str]] | None) -> str:
+        """10 € + 10 CHF: currencies are never added up (R34)."""
+        return " + ".join(self.money(one["amount"], one["currency"]) for one in several or ()) or "–"
+
+    # -- times -----------------------------------------------------------------------------
+
+    def _moment(self, moment: str) -> datetime:
+        return to_datetime(instant(moment)).astimezone(self.zone)
+
+    def day(self, moment: str | date | None) -> str:
+        """18.06.2026, in the shop's zone."""
+        if moment is None:
+            return ""
+        value = moment if isinstance(moment, date) else self._moment(moment).date()
+        form = {"de": "dd.MM.yyyy", "pl": "dd.MM.yyyy", "en": "d MMM yyyy"}[self.language]
+        return str(format_date(value, form, locale=self.locale))
+
+    def short_day(self, day: date) -> str:
+        """18. Juni"""
+        form = {"de": "d. MMM", "pl": "d MMM", "en": "d MMM"}[self.language]
+        return str(format_date(day, form, locale=self.locale))
+
+    def time(self, moment: str | None) -> str:
+        """18.06.2026, 14:05"""
+        return "" if moment is None else str(format_datetime(self._moment(moment), "short", locale=self.locale))
+
+    def ago(self, moment: str | None, today: date | None = None) -> str:
+        """vor 5 Monaten"""
+        if moment is None:
+            return ""
+        now = today or datetime.now(self.zone).date()
+        return str(format_timedelta(self._moment(moment).date() - now, "day", add_direction=True, locale=self.locale))
+
+    # -- names ---------------------------------------------------------------------------
+
+    def country(self, code: str | None) -> str:
+        """Deutschland, of DE; any other text as it is."""
+        return "" if not code else str(self.locale.territories.get(code, code))
+
+
+__all__ = ["LANGUAGES", "Words", "catalogue", "chosen"]
