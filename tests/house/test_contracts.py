@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = (
     "core",
     "daemon",
+    "web",
     "plugins/shopify",
     "plugins/csv",
     "plugins/billbee",
@@ -33,6 +34,8 @@ BREAKS = {
     "wire": ("core/klientela/flow/work.py", "import httpx"),
     "scheduler": ("core/klientela/flow/work.py", "import apscheduler"),
     "front-door": ("plugins/csv/klientela_csv/rows.py", "import klientela.store"),
+    "page": ("web/klientela_web/words.py", "import klientela_daemon.render"),
+    "one-spot": ("daemon/klientela_daemon/render.py", "import klientela_web"),
 }
 
 

@@ -28,6 +28,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     assert {t for t in tops if not t.endswith(".dist-info")} == {
         "klientela",
         "klientela_daemon",
+        "klientela_web",
         "klientela_shopify",
         "klientela_csv",
         "klientela_billbee",
