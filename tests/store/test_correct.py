@@ -102,6 +102,14 @@ def test_what_is_so_already_is_no_edit_and_needs_no_right(store: Store, mixed: D
     assert (made.seq, made.customers, tables(store)) == (None, [], before)
 
 
+def test_a_country_is_the_same_by_any_of_its_names(store: Store) -> None:
+    use(store)
+    bring(store, "S", [account("1", "Anna", addresses=[Address(city="Ulm", country="Germany")])])
+    assert correct.edit(store, "S/customer/1", {"country": "Deutschland"}).seq is None
+    with pytest.raises(Conflict, match="the country comes from"):
+        correct.edit(store, "S/customer/1", {"country": "Polen"})
+
+
 def test_an_empty_field_is_editable_where_any_record_is(store: Store, mixed: Desk) -> None:
     correct.edit(store, "S/customer/1", {"birthday": "1980-12-31"})
     told = mixed.profile("1")["provenance"]["birthday"]

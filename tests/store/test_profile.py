@@ -227,6 +227,8 @@ def test_every_value_names_the_record_it_comes_from(store: Store) -> None:
         "city": {"value": "Berlin", **depot},
         "country": {"value": "DE", **depot},
         "address": {"value": "Lindenstr. 5, 10969 Berlin, Germany", **depot},
+        "status": {"value": "registered", **main},
+        "joined": {"value": "1970-01-01T00:00:00.000001Z", **main},
     }
     assert made["emails"] == [
         {"value": "max@example.com", "primary": True, "former": False},

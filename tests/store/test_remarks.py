@@ -165,6 +165,21 @@ def test_a_tag_is_put_on_many_at_once_and_taken_back_at_once(store: Store, desk:
     whole(store)
 
 
+def test_each_tag_names_whose_it_is(store: Store, desk: Desk) -> None:
+    told = desk.profile("1")["provenance"]["tags"]
+    assert (told["value"], told["record"], [part["by"] for part in told["parts"]]) == (["shop"], "S/customer/1", [None])
+    remarks.tag(store, ["S/customer/1"], "stamm", actor="ada")
+    bring(store, "T", [account("9", "Anna", "Ahorn", email="anna@x.de", created_at=9, version=1, tags=["shop", "neu"])])
+    told = desk.profile("1")["provenance"]["tags"]
+    assert (told["value"], told["record"]) == (["neu", "shop", "stamm"], None)
+    assert [(part["value"], part["source"], part["by"]) for part in told["parts"]] == [
+        ("shop", "S", None),
+        ("stamm", "S", "ada"),
+        ("neu", "T", None),
+        ("shop", "T", None),
+    ]
+
+
 def test_a_tag_of_a_source_is_locked_and_nothing_is_taken_off(store: Store, desk: Desk) -> None:
     remarks.tag(store, ["S/customer/1", "S/customer/2"], "stamm")
     before = tables(store)

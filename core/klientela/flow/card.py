@@ -12,7 +12,7 @@ from klientela.errors import Conflict, UnknownThing
 from klientela.flow import history
 from klientela.flow.hands import Word
 from klientela.model.records import Address
-from klientela.rules import hand, keys, rights
+from klientela.rules import geo, hand, keys, rights
 from klientela.rules.entered import PLACE
 from klientela.rules.rights import CALLED, Holder, Refused
 from klientela.store import changes, facts
@@ -92,7 +92,8 @@ class Card:
         refused: list[Refused] = []
         parts: dict[str, str | None] = {}
         for field, value in wanted.items():
-            if value == self.value(field):
+            shown = self.value(field)
+            if value == shown or (field == "country" and value is not None and value == geo.country(shown)):
                 continue
             found = rights.edit(field, self.holder(field), self.spare(), self.titles)
             if isinstance(found, Refused):

@@ -14,6 +14,7 @@ from klientela.model.instants import iso
 from klientela.model.records import Address, Person
 from klientela.rules import hand, precedence
 from klientela.rules.precedence import Member, Summary, merge, summary
+from klientela.rules.publish import is_account, is_guest
 from klientela.rules.ruleset import Ruleset
 from klientela.store import facts, rows
 from klientela.store.database import Db
@@ -123,7 +124,51 @@ def provenance(
             made[field]["by"] = None if change is None else change.actor
             under = beneath.of(field, one)
             made[field]["beneath"] = None if under is None else _entry(under, members.sources)
+    for field, one in _decided(members).items():
+        made[field] = {**_entry(one, members.sources), "pinned": False}
+    if members.summary.tags:
+        made["tags"] = _tags(db, members, said, changes)
     return made
+
+
+def _decided(members: Members) -> dict[str, Origin]:
+    """The records that decide the status (R4) and since when somebody is a customer (R55b)."""
+    status = precedence.status(members.summary)
+    items = [members.facts[number] for number in members.oldest()]
+
+    def says(item: Loaded) -> bool:
+        rules = members.ruleset.of(members.sources[item.source].uid)
+        if members.summary.registered:
+            return item.fact.entity == "manual" or is_account(item.fact, rules)
+        return is_guest(item.fact, rules) or not members.summary.guest
+
+    found = {"status": Origin(status, next((item for item in items if says(item)), items[0]), False, True)}
+    joined = members.summary.created
+    if joined is not None:  # the oldest record is the one that was made first
+        found["joined"] = Origin(iso(joined), items[0], False, True)
+    return found
+
+
+def _tags(db: Db, members: Members, said: Sequence[Spoken], changes: Mapping[int, Change]) -> dict[str, Any]:
+    """All tags, and in `parts` whose each is: a source's, or an operator's (`by`). `record` where one says them all."""
+    put_on = [word for word in said if word.kind == hand.TAG and word.holds and word.record in members.facts]
+    told = facts.load(db, {word.record for word in put_on}, hands=False)
+    parts: list[dict[str, Any]] = []
+    for number in members.oldest():
+        item = told.get(number, members.facts[number])
+        for tag in sorted(set(item.fact.tags or ())):
+            parts.append({**_entry(Origin(tag, item, False, True), members.sources), "by": None})
+        for word in put_on:
+            if word.record == number:
+                change = changes.get(word.since)
+                parts.append({
+                    **_entry(Origin(word.detail["tag"], item, False, True), members.sources),
+                    "since": None if change is None or change.at is None else iso(change.at),
+                    "by": None if change is None else change.actor,
+                })  # fmt: skip
+    first = parts[0] if len({part["record"] for part in parts}) == 1 else dict.fromkeys(parts[0])
+    whole = {name: first[name] for name in ("source", "record", "since")}
+    return {"value": members.summary.tags, **whole, "pinned": False, "parts": parts}
 
 
 def _entry(one: Origin, sources: Mapping[int, SourceRow]) -> dict[str, Any]:
