@@ -238,3 +238,25 @@ def test_who_cannot_be_added(run: Any, house: Path, words: tuple[str, ...], said
     error = document(run, "customer", "add", *words, code=2)["error"]
     assert said in error["message"]
     assert (exported(run), len(document(run, "audit")["lines"])) == before
+
+
+def test_of_an_erased_person_nothing_is_said_any_more(run: Any, house: Path) -> None:
+    anna = document(run, "customer", ANNA)["id"]
+    edited = document(run, "edit", ANNA, "company=Neu GmbH")["seq"]
+    document(run, "remark", ANNA, "S3QUOIA")
+    document(run, "person", "erase", anna, "--reason", "asked for it", "--yes")
+    before = exported(run)
+    for words in (
+        ("edit", anna, "company=X"),
+        ("pin", anna, "company", "X"),
+        ("unpin", anna, "company"),
+        ("tag", anna, "x"),
+        ("remark", anna, "x"),
+        ("note", anna, "x"),
+        ("undo", str(edited)),
+    ):
+        code, out, err = run(*words)
+        assert code == 1, (words, out)
+        assert "S3QUOIA" not in out + err
+        assert "Neu GmbH" not in out + err
+    assert exported(run) == before
