@@ -282,8 +282,10 @@ def test_an_objection_names_the_address_it_is_about(store: Store) -> None:
 
 
 def test_an_order_is_no_reason_to_write_to_whom_another_objected(store: Store) -> None:
-    bring(store, "S", [anna(), order("o1", customer="1"), account("2", "Bea", "Birke", email="anna@x.de",
-                       consents=[said("denied", "2021-04-01 12:00", purpose="system")])])  # fmt: skip
+    other = account(
+        "2", "Bea", "Birke", email="anna@x.de", consents=[said("denied", "2021-04-01 12:00", purpose="system")]
+    )
+    bring(store, "S", [anna(), order("o1", customer="1", placed_at=at("2021-03-01 12:00")), other])
     answer = ask(store, "1", "contract", order="S/order/o1")
     assert not answer.allowed
     assert "another customer objects to system by email" in answer.reason
@@ -316,7 +318,7 @@ def test_an_objection_that_only_an_undone_import_brought_was_never_said(store: S
         "i1", "Anna", "Ahorn", email="anna@x.de", consents=[said("denied", "2021-01-01 12:00", basis="import")]
     )
     made = import_records(store, Into("M", "csv"), [person], name="list.csv", digest="1")
-    bring(store, "S", [anna(said("granted", "2025-01-01 12:00"))])
+    bring(store, "S", [anna(said("granted", "2020-01-01 12:00"))])
     assert not ask(store, "1").allowed
     assert made.batch is not None
     undo_import(store, made.batch)

@@ -477,8 +477,8 @@ MUTANTS = [
         changes._Past, "by_operators",
         "for seq in (word.since, word.until):", "for seq in (word.since,):",
         by_cases(remark_tests.test_R39_an_edit_tells_what_stood_before_also_where_the_source_changed_meanwhile),
-    # what operators say
     ),
+    # what operators say
     Mutant(
         "a customer is inactive only if all its records are",
         precedence, "merge",
