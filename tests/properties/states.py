@@ -12,7 +12,7 @@ from klientela.rules.objections import objected
 from klientela.rules.publish import LINK, Key
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.text import search_text, sort_key
-from klientela.rules.whole import RecordKey, World
+from klientela.rules.whole import Customer, RecordKey, World
 from klientela.store import Store, facts, ids, search
 from klientela.store import tables as t
 from klientela.store.database import Db
@@ -143,8 +143,8 @@ def _customer(names: _Names) -> dict[str, Callable[[Any], Any]]:
 
 
 def _part(names: _Names, part: str) -> str:
-    head, _, number = part.partition("source:")
-    return f"{head}source:{names.sources[int(number)]}" if number.isdigit() else part
+    head, colon, number = part.rpartition(":")
+    return f"{head}:{names.sources[int(number)]}" if head in ("source", "sources") and colon else part
 
 
 def _only(names: _Names, handle: int) -> RecordKey:
@@ -378,6 +378,10 @@ def _figures(world: World, ruleset: Ruleset) -> dict[tuple[str, str, int], int]:
         found[name, part, number] = found.get((name, part, number), 0) + value
 
     for one in world.customers:
+        for part in _tabs(one):
+            add("segment", part, 1)
+        for part in _values(one):
+            add("facet:inactive" if one.inactive else "facet", part, 1)
         if one.inactive:
             add("customers", "inactive", 1)
             continue
@@ -403,6 +407,28 @@ def _figures(world: World, ruleset: Ruleset) -> dict[tuple[str, str, int], int]:
             add("revenue", order.settled.currency, order.settled.ltv, number)
             add("orders", "", 1, number)
     return {key: value for key, value in found.items() if value}
+
+
+def _tabs(one: Customer) -> list[str]:
+    """The tabs of the list that a customer stands in; of a view of orderers again."""
+    tabs = ["all", one.status]
+    tabs += ["repeat"] if one.totals.orders > 1 else []
+    tabs += ["scanned"] if one.scanned is not None else []
+    tabs += ["test"] if one.totals.tests else []
+    tabs = [f"inactive:{tab}" if one.inactive else tab for tab in tabs]
+    return [*tabs, *(f"listed:{tab}" for tab in tabs if one.manual or one.totals.gross_orders)]
+
+
+def _values(one: Customer) -> list[str]:
+    """What a customer may be filtered by."""
+    return [
+        f"status:{one.status}",
+        *(f"sources:{uid}" for uid in one.sources),
+        *([f"country:{one.country}"] if one.country else []),
+        *(f"tag:{tag}" for tag in one.tags),
+        *(f"module:{module}" for module in one.modules),
+        *(f"consent:{by}:{purpose}:{state}" for by, said in one.consents.items() for purpose, state in said.items()),
+    ]
 
 
 def differences(says: State, must: State) -> list[str]:
