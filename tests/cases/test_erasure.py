@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 
 from klientela.errors import Conflict, Misconfigured, UnknownThing
-from klientela.flow import decide
+from klientela.flow import decide, inbox
 from klientela.flow.erase import carry_out, erase, release
 from klientela.flow.importing import Into, import_records
 from klientela.flow.rebuild import rebuild
-from klientela.kit import Address, Gone, Letter, RecordRef, Rejected, Scan
+from klientela.flow.requests import answer, requests
+from klientela.kit import Address, Gone, Letter, RecordRef, Redact, Rejected, Scan
+from klientela.notices import Notice
 from klientela.store import Store, ledger, open_store
 from klientela.store.backup import backup, restore
 from tests.cases.seen import Desk, account, contact, guest_order, order
 from tests.shops import bring, use
+from tests.store.test_inbox import Crier, kept
 
 HOME = Address(street="Ahornweg", house_number="3", zip="01099", city="Dresden", country="DE")
 ANNA = account("1", "Anna", "Ahorn", email="anna@x.de", phone="+49 351 4712345", addresses=[HOME], created_at=1)
@@ -253,3 +256,70 @@ def test_R56_without_the_files_that_belong_to_it_a_store_does_not_open(
     assert not key.exists(), "no other key is made"
     key.write_text(secret)
     open_store(store_url, key_file=key, tombstones=tombstones).close()
+
+
+# What shops are asked (R57) -----------------------------------------------------------------------------------------
+
+
+def _asked(store: Store, **said: Any) -> Crier:
+    """A shop that passes on what it was asked; the messages wait."""
+    crier = Crier(**said)
+    kept(store, *(Notice(name, "customers/redact", name) for name in said))
+    return crier
+
+
+def test_R57_what_a_shop_was_asked_to_erase_is_erased_there_alone(store: Store) -> None:
+    bring(store, "shop", SHOP)
+    bring(store, "B", [AGAIN, contact("5", "Emil", "Erle", email="emil@x.de")])
+    before = revenue(store)
+    assert Desk(store).people() >= {frozenset(("shop/1", "B/9"))}
+    crier = _asked(store, a=[Redact(customer="1", orders=["o1", "o77"])])
+    told = inbox.apply(store, crier, kept(store))
+    assert (told.done, told.held, told.erased) == (1, 0, 1)
+    assert Desk(store).people() == {frozenset(("B/9",)), frozenset(("shop/3",)), frozenset(("B/5",))}
+    assert "4712345" not in repr(Desk(store).everything())
+    assert revenue(store) == before
+    assert bring(store, "shop", [*SHOP, order("o77", 100, email="anna@x.de")]).suppressed == 1
+    assert bring(store, "B", [AGAIN]).suppressed == 0
+    assert Desk(store).row("9", "B")["orders"] in (0, None)
+    assert Desk(store).count("inbox WHERE state = 'done' AND body = ''") == 1
+    whole(store)
+
+
+def test_R57_a_request_for_a_copy_and_one_for_everybody_wait(store: Store) -> None:
+    bring(store, "shop", SHOP)
+    crier = _asked(store, a=[Redact(customer="1", wants="disclosure")], b=[Redact(customer=None)])
+    told = inbox.apply(store, crier, kept(store))
+    assert (told.done, told.held, told.erased) == (0, 2, 0)
+    assert (inbox.apply(store, crier, kept(store)).held, len(Desk(store).people())) == (0, 2)
+
+
+def test_R57_a_request_that_was_kept_before_is_carried_out(store: Store) -> None:
+    bring(store, "shop", SHOP)
+    crier = _asked(store, a=[Redact(customer="1")])
+    with store.step("as it was") as step:
+        step.db.run("UPDATE inbox SET state = 'held'")
+    assert inbox.apply(store, crier, kept(store)).erased == 1
+    assert Desk(store).people() == {frozenset(("shop/3",))}
+
+
+def test_R57_an_operator_answers_what_waits(store: Store) -> None:
+    bring(store, "shop", SHOP)
+    bring(store, "B", [contact("5", "Emil", "Erle", email="emil@x.de")])
+    before = revenue(store)
+    crier = _asked(store, a=[Redact(customer="1", orders=["o1"], wants="disclosure")], b=[Redact(customer=None)])
+    inbox.apply(store, crier, kept(store))
+    copy, end = requests(store, {"shop": crier})
+    assert (copy.as_dict()["customer"], copy.as_dict()["wants"]) == ("shop/customer/1", "disclosure")
+    assert (end.as_dict()["customer"], end.as_dict()["wants"]) == (None, "erasure")
+    for number, sources, said in ((10_000, {"shop": crier}, "no request"), (end.entry.id, {}, "nobody can read")):
+        with pytest.raises((UnknownThing, Conflict), match=said):
+            answer(store, sources, number, reason="done")
+    assert answer(store, {"shop": crier}, copy.entry.id, reason="sent by mail")["erased"] == 0
+    assert len(Desk(store).people()) == 3
+    assert answer(store, {"shop": crier}, end.entry.id, reason="we left the shop")["erased"] == 2
+    assert Desk(store).people() == {frozenset(("B/5",))}
+    assert revenue(store) == before
+    assert requests(store, {"shop": crier}) == []
+    assert bring(store, "shop", SHOP).suppressed == 2
+    whole(store)

@@ -189,7 +189,7 @@ def test_a_run_applies_what_waits_and_tells_what_it_could_not(store: Store) -> N
     crier = Crier(
         [person(10, email="old@x.example")],
         a=[person(20, email="new@x.example")],
-        b=[Redact(customer="1")],
+        b=[Redact(customer="1", wants="disclosure")],
         c=RecordRejected("it is illegible"),
         d=SourceBroken("the shop is away"),
     )
@@ -371,9 +371,10 @@ def test_a_stop_leaves_the_rest_as_it_is(store: Store) -> None:
 # -- requests, and what is told ------------------------------------------------------------------------------------
 
 
-def test_a_request_to_erase_is_kept_and_told(store: Store) -> None:
-    crier = Crier(a=[Redact(customer="1"), Gone(entity="customer", external_id="1")], b=[person(email="m@x.example")])
-    told = arrive(store, crier, "a", topic="customers/redact")
+def test_a_request_to_erase_a_shop_is_kept_and_told(store: Store) -> None:
+    shop = [Redact(customer=None), Gone(entity="customer", external_id="1")]
+    crier = Crier(a=shop, b=[person(email="m@x.example")])
+    told = arrive(store, crier, "a", topic="shop/redact")
     assert (told.held, told.done) == (1, 0)
     arrive(store, crier, "b")
     with store.reading() as db:
@@ -381,7 +382,7 @@ def test_a_request_to_erase_is_kept_and_told(store: Store) -> None:
     assert fact(store).gone == 1
     (finding,) = [one for one in examine(store) if one.check == "inbox"]
     assert finding.level == "warning"
-    assert "1 request of shop about customers/redact waits" in finding.message
+    assert "1 request of shop about shop/redact waits" in finding.message
 
 
 def test_doctor_tells_of_what_waits_for_long(store: Store) -> None:
@@ -397,7 +398,7 @@ def test_doctor_tells_of_what_waits_for_long(store: Store) -> None:
 
 
 def test_finished_messages_are_forgotten_and_requests_never(store: Store) -> None:
-    crier = Crier(a=[person(email="max@x.example")], b=[Redact(customer="1")], c=[])
+    crier = Crier(a=[person(email="max@x.example")], b=[Redact(customer=None)], c=[])
     arrive(store, crier, "a", "b")
     with store.step("time passes") as step:
         step.db.run("UPDATE inbox SET received = ?", (operation.now() - inbox.KEEP - 1,))

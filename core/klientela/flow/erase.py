@@ -14,7 +14,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from klientela.errors import Conflict, Misconfigured, UnknownThing
 from klientela.failpoints import failpoint
@@ -23,10 +23,12 @@ from klientela.flow.derive import Deriver
 from klientela.flow.reach import Bearer, Others, Reach
 from klientela.flow.traces import Finder, Traces
 from klientela.model.instants import iso
+from klientela.model.records import Redact
 from klientela.rules.keys import mailbox_blocked
 from klientela.rules.ruleset import Ruleset
 from klientela.store import cleaning, facts, ids, ledger, tombstones
 from klientela.store.database import Db, Step, Store
+from klientela.store.facts import SourceRow
 from klientela.store.locate import locate, record_keys
 from klientela.store.rows import records_of
 from klientela.store.tombstones import Graves, Line, Tombstones, of_named, of_record, of_value
@@ -117,7 +119,7 @@ def erase(
                 hint="Say why without name, address or number.",
             )
         made = _told(step.db, store, plan, customers)
-        line = tombstone(step, plan, values=True)
+        line = tombstone(step, plan, values="all")
         carry_through(step, plan, {"reason": reason, "tombstone": line.id})
         tombstones.remember(step.db, file.append(line))
         failpoint("erasure.tombstoned")
@@ -137,17 +139,52 @@ def carry_out(store: Store) -> Again:
         return Again(0, 0)
     with store.reading() as db:
         lines, known = file.pending(db)
-        owed = cleaning.owed(db)
     records = 0
     if lines:
         with store.step("erase", actor="tombstones") as step:
             lines, known = file.pending(step.db)
             records = _erase_again(step, lines, {line.id for line in file.erasures()})
             tombstones.remember(step.db, known)
-            owed = owed or records > 0
-    if owed:
-        cleaning.clean(store)
+    cleaning.clean_up(store)
     return Again(sum(bool(line.id) for line in lines), records)
+
+
+def redact(step: Step, source: SourceRow, asked: Sequence[Redact]) -> int:
+    """Erase what a shop was asked to erase, of that source alone, in the step that ticks its messages off (R57); how many
+    records of people there were. `cleaning.clean` comes after it.
+
+    Each names a customer and orders by the source's own ids, or everything (`customer` None).
+    """
+    db, file = step.db, _file(step.store)
+    people, orders = _asked(db, source, asked)
+    reached = reach.of_records(db, source.id, people, orders)
+    rules = step.store.ruleset(db)
+    traces = reach.traces_of(db, reached, rules.country, step.store.key)
+    traces.names.clear()  # other sources may know the same person, who stays there
+    plan = Plan(reached, traces, reach.others(db, reached, traces, rules))
+    also = [(source, "customer", one.customer) for one in asked if one.customer is not None]
+    also += [(source, "order", ext) for one in asked for ext in one.orders]
+    line = tombstone(step, plan, values="alone", also=also)
+    if reached.everything():
+        carry_through(step, plan, {"reason": "asked at the shop", "tombstone": line.id})
+    tombstones.remember(db, file.append(line))
+    return len(reached.persons)
+
+
+def _asked(db: Db, source: SourceRow, asked: Sequence[Redact]) -> tuple[set[int], set[int]]:
+    """The person records and orders that are meant, as far as they are known."""
+    if any(one.customer is None for one in asked):
+        among = ", ".join(map(str, sorted(facts.PERSONS)))
+        every = f"SELECT id FROM record WHERE source = ? AND ext NOT LIKE '{emptying.ERASED}%' AND entity "
+        people = {row[0] for row in db.rows(f"{every} IN ({among})", (source.id,))}
+        return people, {row[0] for row in db.rows(f"{every} = {facts.ORDER}", (source.id,))}
+    people = {
+        row.id
+        for entity in (facts.CUSTOMER, facts.CONTACT)
+        for row in facts.known(db, source.id, entity, [one.customer for one in asked if one.customer]).values()
+    }
+    orders = facts.known(db, source.id, facts.ORDER, [ext for one in asked for ext in one.orders])
+    return people, {row.id for row in orders.values()}
 
 
 def release(store: Store, text: str, *, reason: str, actor: str = "operator") -> dict[str, Any]:
@@ -276,9 +313,13 @@ def _told(db: Db, store: Store, plan: Plan, customers: set[int]) -> Erased:
 # -- carrying it out --------------------------------------------------------------------------------------------------
 
 
-def tombstone(step: Step, plan: Plan, *, values: bool) -> Line:
-    """The tombstone of an erasure. `values`: also of e-mails and phones; without them who comes back under another key
-    is welcome (R59)."""
+Values = Literal["all", "alone", "none"]
+"""Which e-mails and phones a tombstone is of: also those that others have, then with the name; those of nobody else; none,
+so that who comes back under another key is welcome."""
+
+
+def tombstone(step: Step, plan: Plan, *, values: Values, also: Iterable[tuple[SourceRow, str, str]] = ()) -> Line:
+    """The tombstone of an erasure. `also`: source, entity and external id of what is not known yet."""
     db, file = step.db, _file(step.store)
     key, rules = file.key, step.store.ruleset(step.db)
     line = Line(at=iso(step.at), id=secrets.token_hex(4))
@@ -289,13 +330,15 @@ def tombstone(step: Step, plan: Plan, *, values: bool) -> Line:
         hashed = of_record(key, uids[source], facts.entity_name(entity), ext).hex()
         (line.orders if number in plan.reach.bought else line.records).append(hashed)
     line.records += [_of_public(key, public) for public in plan.traces.publics]
-    if values:
+    for source, name, ext in also:
+        (line.orders if name == "order" else line.records).append(of_record(key, source.uid, name, ext).hex())
+    if values != "none":
         alone = {one for one in plan.traces.values - plan.others.shared if not _anybodys(one, rules)}
         line.values = [of_value(key, *value).hex() for value in alone]
-        names = plan.traces.folded_names()
+        names = plan.traces.folded_names() if values == "all" else ()
         line.named = [of_named(key, *value, name).hex() for value in plan.traces.values - alone for name in names]
-    for hashes in (line.records, line.orders, line.values, line.named):
-        hashes.sort()  # keyed hashes in their own order say nothing of which is whose
+    for name in ("records", "orders", "values", "named"):
+        setattr(line, name, sorted(set(getattr(line, name))))  # in their own order hashes say nothing of which is whose
     return line
 
 
@@ -361,7 +404,7 @@ __all__ = [
     "carry_out",
     "carry_through",
     "erase",
-    "plan_of",
+    "redact",
     "release",
     "tombstone",
 ]

@@ -18,7 +18,7 @@ from operator import attrgetter
 
 from klientela.errors import Interrupted, KlientelaError, RecordRejected, SourceBroken, SourceBusy, StoreError
 from klientela.failpoints import failpoint
-from klientela.flow import answers
+from klientela.flow import answers, erase
 from klientela.flow.derive import Deriver
 from klientela.flow.fetch import asking
 from klientela.flow.stage import News, Stage, clear_quarantine, quarantine
@@ -26,7 +26,7 @@ from klientela.model.instants import Instant
 from klientela.model.records import Record, Redact, Rejected
 from klientela.notices import Notice
 from klientela.source import Page, Source
-from klientela.store import facts, inbox, operation
+from klientela.store import cleaning, facts, inbox, operation
 from klientela.store.database import Db, Step, Store
 from klientela.store.facts import Loaded, SourceRow
 
@@ -62,6 +62,7 @@ class Applied:
     postponed: int = 0
     changed: int = 0  # records that are new or said something new
     suppressed: int = 0  # of erased people (R56)
+    erased: int = 0  # records of people whom the shop was asked to erase (R57)
     later: Instant | None = None
     error: dict[str, str | None] | None = None  # why the latest was postponed
     remarks: list[str] = field(default_factory=list)
@@ -71,8 +72,10 @@ class Applied:
         told = []
         if self.held:
             told.append(
-                f"{self.held} webhooks ask for somebody's data to be erased or shown; `klientela doctor` tells more."
+                f"{self.held} webhooks ask for data to be erased or shown; `klientela person requests` lists them."
             )
+        if self.erased:
+            told.append(f"{self.erased} records were erased, as the shop was asked to (R57).")
         if self.failed:
             told.append(f"{self.failed} webhooks could not be taken; `klientela quarantine` lists them.")
         if self.postponed:
@@ -130,6 +133,7 @@ class _Read:
     entry: inbox.Entry
     records: list[Record] = field(default_factory=list)
     asks: bool = False  # it asks for something that an operator must decide
+    redacts: list[Redact] = field(default_factory=list)  # it asks to erase somebody, which is done at once (R57)
     refused: RecordRejected | None = None
     error: KlientelaError | None = None
 
@@ -153,6 +157,7 @@ class _Desk:
 
     def work(self) -> Applied:
         last = 0
+        self._look_again()
         with self.store.reading() as db:
             idle = not inbox.waiting(db, self.row.id, 0, 1)
         if idle:
@@ -173,6 +178,15 @@ class _Desk:
         if self.deriver is not None:
             self.applied.remarks += self.deriver.again()
         return self.applied
+
+    def _look_again(self) -> None:
+        """Requests to erase that were kept before there was any erasure: once, they are looked at anew."""
+        with self.store.reading() as db:
+            due = self.store.tombstones is not None and inbox.never_again(db, self.row.id)
+        if due:
+            with self.store.step("inbox") as step:
+                self.guard(step.db)
+                inbox.again(step.db, self.row.id)
 
     def _enough(self) -> bool:
         return self.stop.is_set() or self.strikes >= _PATIENCE
@@ -256,10 +270,17 @@ class _Desk:
             self.strikes += 1
             return read
         else:
-            read.asks = any(isinstance(one, Redact) for one in made)
+            asked = [one for one in made if isinstance(one, Redact)]
+            read.redacts = [one for one in asked if self._at_once(one)]
+            read.asks = len(read.redacts) < len(asked)
             read.records = [one for one in made if not isinstance(one, Redact)]
         self.strikes = 0
         return read
+
+    def _at_once(self, asked: Redact) -> bool:
+        """Whether a request is carried out as it comes: to erase one person. Everything of a shop, or a copy for somebody,
+        is an operator's to give."""
+        return asked.wants == "erasure" and asked.customer is not None and self.store.tombstones is not None
 
     # -- one step ----------------------------------------------------------------------
 
@@ -294,7 +315,10 @@ class _Desk:
             self._write(step, [one for one in reads if one.entry.id in standing], told)
             inbox.ended(step.db, self.row.id, [one.entry.id for one in reads])
         self.open -= {one.entry.id for one in reads}
-        for name in ("done", "held", "failed", "postponed", "changed", "suppressed"):
+        if any(one.redacts for one in reads):
+            with suppress(StoreError):  # somebody reads: whoever opens the store next does it
+                cleaning.clean_up(self.store)
+        for name in ("done", "held", "failed", "postponed", "changed", "suppressed", "erased"):
             setattr(self.applied, name, getattr(self.applied, name) + getattr(told, name))
         self.applied.error = told.error or self.applied.error
         if told.later is not None:
@@ -324,8 +348,13 @@ class _Desk:
                 (held if one.asks else done).append(one.entry.id)
         failpoint("step.staged")
         self._derive(step, all_news)
+        asked = [redact for one in reads for redact in one.redacts]
+        if asked:
+            told.erased = erase.redact(step, self.row, asked)
         inbox.close(step.db, "done", done)
-        inbox.close(step.db, "held", held)
+        if held:
+            inbox.close(step.db, "held", held)
+            inbox.looked(step.db, self.row.id)
         told.done, told.held = len(done), len(held)
 
     def _refuse(self, step: Step, read: _Read, error: RecordRejected) -> None:

@@ -323,7 +323,8 @@ class Redact(Struct, frozen=True, kw_only=True):
     """The shop passes on what a person asked for (R57): to be erased with the orders named, or to be given a copy of
     what is known (`disclosure`). External ids of the source; `customer` None: everything of the shop.
 
-    The request is kept and reported; what follows is an operator's decision.
+    A person's erasure is carried out when the message is applied; a copy, and the end of a whole shop, wait for an
+    operator.
     """
 
     customer: str | None

@@ -11,7 +11,7 @@ from klientela.model.words import agree
 from klientela.rules.publish import EMAIL, held_back, policy_for
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.values import Value, values, warning
-from klientela.store import facts, inbox, ledger, mapping, search
+from klientela.store import cleaning, facts, inbox, ledger, mapping, search
 from klientela.store.database import Db, Store
 from klientela.store.finding import Finding, Level
 from klientela.store.identity import unpack_keys
@@ -34,6 +34,7 @@ def examine(store: Store) -> Iterator[Finding]:
         yield from invariants(db, store.key, rules.currency)
         yield from _left(db)
         yield from _messages(db)
+        yield _erased(store, db)
         yield from _orders(db)
         yield from _people(db)
         yield from _blocked(db, rules)
@@ -86,7 +87,12 @@ def _messages(db: Db) -> Iterator[Finding]:
         about, wait = f"of {one.source} about {one.topic}", agree(one.entries, "[waits|wait]")
         if one.state == "held":
             asked = agree(one.entries, "{} [request|requests]")
-            yield Finding("inbox", "warning", f"{asked} {about} {wait} for your decision {since} (R57)", one.entries)
+            yield Finding(
+                "inbox",
+                "warning",
+                f"{asked} {about} {wait} for your decision {since}; `klientela person requests` lists them (R57)",
+                one.entries,
+            )
         elif one.state == "new" and one.attempts >= _TRIED:
             sent = agree(one.entries, "{} [message|messages]")
             yield Finding("inbox", "warning", f"{sent} {about} {wait} {since} and could not be applied in {one.attempts} "
@@ -101,6 +107,20 @@ def _messages(db: Db) -> Iterator[Finding]:
         )
     elif not found:
         yield Finding("inbox", "ok", "no webhook waits")
+
+
+def _erased(store: Store, db: Db) -> Finding:
+    """How many erasures hold, and whether the files were cleaned after the last one."""
+    if cleaning.owed(db):
+        return Finding(
+            "erasures", "warning", "the files are not cleaned yet after an erasure; the next command does it", 1
+        )
+    graves = store.graves()
+    if graves is None:
+        return Finding("erasures", "ok", "nobody was erased")
+    return Finding(
+        "erasures", "ok", agree(graves.erasures, "{} [erasure holds|erasures hold]: nobody of them comes back")
+    )
 
 
 def _orders(db: Db) -> Iterator[Finding]:

@@ -32,6 +32,14 @@ def owed(db: Db) -> bool:
     return db.one("SELECT 1 FROM meta WHERE name = ?", (_META,)) is not None
 
 
+def clean_up(store: Store) -> None:
+    """Clean where it is owed."""
+    with store.reading() as db:
+        due = owed(db)
+    if due:
+        clean(store)
+
+
 def clean(store: Store) -> None:
     """Clean, and note that it is done. StoreError while somebody reads for long: then it is still owed."""
     mapping.merge(store)
@@ -77,4 +85,4 @@ def _postgresql(db: Db) -> None:
         db.connection.autocommit = False
 
 
-__all__ = ["begin", "clean", "owed"]
+__all__ = ["begin", "clean", "clean_up", "owed"]

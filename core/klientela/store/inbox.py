@@ -14,6 +14,7 @@ from klientela.store.database import Db
 KEEP = 14 * DAY
 """How long done entries are remembered: a shop repeats a message for hours, some for days."""
 
+_AGAIN = "inbox again {}"  # in `meta`, by source: requests kept before there was any erasure were looked at anew
 _BEGUN = "inbox begun {}"  # in `meta`, by source: messages that may have brought down the process that read them
 _LONGEST = 200  # of keys and topics, in characters
 _BODY = 10 * 2**20  # of a body; what is larger never came through the door
@@ -78,6 +79,35 @@ def close(db: Db, state: str, ids: Sequence[int]) -> None:
 def fail(db: Db, number: int, error: dict[str, str | None]) -> None:
     """A message that can never be applied as it is; the quarantine holds it."""
     db.run("UPDATE inbox SET state = 'failed', error = ? WHERE id = ?", (json.dumps(error), number))
+
+
+def never_again(db: Db, source: int) -> bool:
+    """Whether requests of a source are held that were never looked at anew."""
+    held = db.one("SELECT 1 FROM inbox WHERE state = 'held' AND source = ? LIMIT 1", (source,))
+    return held is not None and db.one("SELECT 1 FROM meta WHERE name = ?", (_AGAIN.format(source),)) is None
+
+
+def again(db: Db, source: int) -> None:
+    """Look at the requests of a source anew, for the one time."""
+    db.run("UPDATE inbox SET state = 'new' WHERE state = 'held' AND source = ?", (source,))
+    looked(db, source)
+
+
+def looked(db: Db, source: int) -> None:
+    """Whatever is held of a source was looked at by who can erase."""
+    db.run("INSERT INTO meta (name, value) VALUES (?, '1') ON CONFLICT (name) DO NOTHING", (_AGAIN.format(source),))
+
+
+def held(db: Db) -> list[tuple[int, str, Entry, Instant]]:
+    """Requests that wait for an operator, oldest first: the id and label of their source, they themselves, since when."""
+    rows = db.rows(
+        "SELECT s.id, s.label, i.id, i.topic, i.body, i.key, i.attempts, i.error, i.received FROM inbox i "
+        "JOIN source s ON s.id = i.source WHERE i.state = 'held' ORDER BY i.id"
+    )
+    return [
+        (source, label, Entry(number, topic, body, key, attempts, _again(error)), received)
+        for source, label, number, topic, body, key, attempts, error, received in rows
+    ]
 
 
 def begin(db: Db, source: int, ids: Iterable[int]) -> None:

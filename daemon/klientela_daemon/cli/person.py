@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,15 @@ from klientela.errors import Interrupted
 from klientela.flow import erase as erasing
 from klientela.flow.disclose import disclose, files_of, note_export
 from klientela.flow.erase import Candidate, Erased
+from klientela.flow.requests import answer, requests
 from klientela.model.words import agree
+from klientela.source import Source
+from klientela.store import Store
 from klientela_daemon import disclosure, logs, render
 from klientela_daemon.cli.common import house, whoever
 from klientela_daemon.cli.deciding import DryRun, Yes
 from klientela_daemon.cli.options import Config, Json
+from klientela_daemon.house import House
 from klientela_daemon.lists import view_named
 from klientela_daemon.opening import opened
 
@@ -132,3 +137,58 @@ def release(
     else:
         render.say(f"The tombstone {made['tombstone']} is lifted; `klientela sync --full` reads everything again.")
     return 0
+
+
+@app.command("requests")
+def requests_verb(config: Config = None, as_json: Json = False) -> int:
+    """What people asked their shops and waits for you: a copy of their data, or the end of a whole shop."""
+    here = house(config)
+    logs.set_up(level="error")
+    with _sources(here) as (store, sources):
+        found = [one.as_dict() for one in requests(store, sources)]
+    if as_json:
+        render.emit({"requests": found})
+    elif not found:
+        render.say("No request waits.")
+    else:
+        columns = ("number", "source", "topic", "since", "wants", "customer")
+        render.table(columns, [[one[name] for name in columns] for one in found], right=["number"])
+        render.say("`klientela person export` makes the copy; `klientela person answer NUMBER` says that it was given, and "
+                   "erases everybody of a shop where that is asked.")  # fmt: skip
+    return 0
+
+
+@app.command("answer")
+def answer_verb(
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Of `klientela person requests`.")],
+    reason: Reason,
+    yes: Yes = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> int:
+    """A request is answered: the copy was given, or everybody of that shop is erased now, which cannot be undone."""
+    here = house(config)
+    logs.set_up(level="error")
+    with _sources(here) as (store, sources):
+        asked = not (yes or as_json) and sys.stdin.isatty() and sys.stdout.isatty()
+        if asked and not typer.confirm("Was it answered? A request to erase a shop erases everybody of it now."):
+            raise Interrupted("nothing was written")
+        made = answer(store, sources, number, reason=reason)
+    if as_json:
+        render.emit(made)
+    else:
+        render.say(f"Request {number} is answered" + (f"; {agree(made['erased'], '{} [record was|records were] erased')}."
+                                                     if made["erased"] else "."))  # fmt: skip
+    return 0
+
+
+@contextmanager
+def _sources(here: House) -> Iterator[tuple[Store, dict[str, Source]]]:
+    """The store and the configured sources, whose plugins can read what came."""
+    shop, settings = here.config.shop(), here.config.settings.sources
+    with ExitStack() as stack:
+        store = stack.enter_context(opened(here))
+        sources = {name: here.plugins.make(name, one, shop=shop) for name, one in settings.items()}
+        for source in sources.values():
+            stack.callback(source.close)
+        yield store, sources
