@@ -118,9 +118,8 @@ def _erased(store: Store, db: Db) -> Finding:
     graves = store.graves()
     if graves is None:
         return Finding("erasures", "ok", "nobody was erased")
-    return Finding(
-        "erasures", "ok", agree(graves.erasures, "{} [erasure holds|erasures hold]: nobody of them comes back")
-    )
+    said = agree(graves.erasures, "{} [erasure holds|erasures hold]: nobody of them comes back")
+    return Finding("erasures", "ok", said, graves.erasures)
 
 
 def _orders(db: Db) -> Iterator[Finding]:
