@@ -13,7 +13,7 @@ from klientela.rules.rates import Rates
 from klientela.settings import View
 from klientela.settings.problems import near
 from klientela.store.database import Db
-from klientela.store.overview import listing
+from klientela.store.overview import NO_FILTERS, listing
 from klientela_daemon import render
 from klientela_daemon.house import House
 
@@ -42,6 +42,17 @@ def view_named(here: House, name: str | None) -> tuple[str, View]:
     return wanted, views[wanted]
 
 
+def filters_named(given: Sequence[str]) -> dict[str, list[str]]:
+    """`FACET=VALUE` of the command line by their facets. Misconfigured for what is not written like that."""
+    found: dict[str, list[str]] = {}
+    for text in given:
+        facet, equals, value = text.partition("=")
+        if not equals or not facet:
+            raise Misconfigured(f"{text!r} is no filter", hint="Write FACET=VALUE, such as tag=vip or country=DE.")
+        found.setdefault(facet.strip(), []).append(value)
+    return found
+
+
 def document(
     db: Db,
     name: str,
@@ -53,13 +64,25 @@ def document(
     size: int | None = None,
     source: str | None = None,
     inactive: bool = False,
+    segment: str = "all",
+    filters: Mapping[str, Sequence[str]] = NO_FILTERS,
     rates: Rates | None = None,
 ) -> dict[str, Any]:
     """One page of the list in the shape of the contract: view, total, page, size, rows, total_capped; and `left`, so
     many records wait to be looked at under the rules in force: while there are any, rows may be as they were."""
     rows = size or view.page_size
     found = listing(
-        db, view, search=search, sort=sort, page=page, size=rows, source=source, inactive=inactive, rates=rates
+        db,
+        view,
+        search=search,
+        sort=sort,
+        page=page,
+        size=rows,
+        source=source,
+        inactive=inactive,
+        segment=segment,
+        filters=filters,
+        rates=rates,
     )
     told = {"view": name, "total": found.total, "page": page, "size": rows, "rows": found.rows}
     return {**told, "total_capped": found.total_capped, "left": work.left(db)}

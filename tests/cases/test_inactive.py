@@ -296,3 +296,20 @@ def test_nobody_to_take_a_mark_off_is_a_sentence(store: Store) -> None:
     with pytest.raises(UnknownThing, match="in the inactive list"):
         activate(store, found("anna"))
     assert Desk(store).count("decision") == 0
+
+
+def test_whom_filters_find_are_marked_as_those_whom_a_search_finds(store: Store) -> None:
+    bring(store, "S", [ANNA, BEA, CORA, order("1", customer="1"), order("2", customer="1"), order("3", customer="2")])
+    bring(store, "T", [account("9", "Dora", "Eiche", email="dora@y.de", created_at=4)])
+    deactivate(store, Whom(view=view(), segment="repeat"))
+    assert names(store, inactive=True) == ["Anna"]
+    deactivate(store, Whom(search="birke", view=view(), filters={"sources": ["S"], "scanned": ["no"]}))
+    assert names(store, inactive=True) == ["Anna", "Bea", "Cora"]
+    whole(store)
+    with pytest.raises(UnknownThing, match="nobody in the list is found by these filters"):
+        deactivate(store, Whom(view=view(), segment="repeat"))
+    with pytest.raises(Misconfigured, match="would mean everybody"):
+        deactivate(store, Whom(view=view(), segment="inactive"))
+    activate(store, Whom(view=view(), segment="repeat"))
+    assert names(store) == ["Anna", "Dora"]
+    whole(store)

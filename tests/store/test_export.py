@@ -8,6 +8,7 @@ import json
 import random
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from klientela.kit import Address, Order, Person, Record
 from klientela.settings.views import PRESETS, View
 from klientela.store import Store, export, ids
 from klientela.store.database import late_indexes
+from klientela.store.overview import listing
 from klientela_csv.cells import unquote
 from tests.shops import bring, use
 from tests.store.lists import invent, put
@@ -167,3 +169,26 @@ def test_an_export_needs_the_memory_of_a_batch_only(store: Store) -> None:
             tracemalloc.stop()
             made.close()  # type: ignore[attr-defined]
     assert peaks[1] < peaks[0] * 1.5
+
+
+def test_an_export_holds_exactly_who_the_question_of_the_list_finds(store: Store) -> None:
+    rows = invent(60, seed=21)
+    put(store, rows)
+    late_indexes(store)
+    questions: list[dict[str, Any]] = [
+        {"segment": "repeat"},
+        {"segment": "inactive"},
+        {"filters": {"tag": ["vip", "best"]}},
+        {"filters": {"tag": ["vip"], "country": ["DE"]}, "search": "an"},
+        {"source": "news"},
+        {"inactive": True, "filters": {"status": ["guest"]}},
+    ]
+    with store.reading() as db:
+        for question in questions:
+            listed = listing(db, VIEW, size=1000, **question)
+            pieces = export.export(db, VIEW, "jsonl", key=store.key, **question)
+            found = [json.loads(line)["id"] for line in "".join(pieces).splitlines()]
+            assert found
+            assert (len(found), found) == (listed.total, sorted(row["id"] for row in listed.rows)), question
+        with pytest.raises(Misconfigured, match="no segment"):
+            export.export(db, VIEW, "csv", key=store.key, segment="vips")

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from klientela.errors import Misconfigured, UnknownThing
 from klientela.flow.desk import anchor, found
 from klientela.store import rows
-from klientela.store import search as searching
 from klientela.store.database import Db, Step
+from klientela.store.filters import NO_FILTERS
 from klientela.store.finder import Finder
-from klientela.store.matches import SCAN, Wanted
+from klientela.store.matches import SCAN, wanted_of
 
 
 class Whom(NamedTuple):
-    """Customers by ids or record keys, or everybody whom `search` finds in a view."""
+    """Customers by ids or record keys, or everybody whom a search, segment and filters find in a view, as the list does."""
 
     ids: Sequence[str] = ()
     search: str | None = None
     view: rows.View | None = None
+    segment: str = "all"
+    filters: Mapping[str, Sequence[str]] = NO_FILTERS
+
+    @property
+    def sought(self) -> bool:
+        """Whether they are found by what they are rather than named."""
+        return self.search is not None or self.segment != "all" or bool(self.filters)
 
     @property
     def one(self) -> bool:
         """Whether an operator has looked at a single customer; else it is a bulk operation."""
-        return self.search is None and len(self.ids) == 1
+        return not self.sought and len(self.ids) == 1
 
 
 def customers(step: Step, whom: Whom, *, inactive: bool = False) -> list[int]:
@@ -32,7 +39,7 @@ def customers(step: Step, whom: Whom, *, inactive: bool = False) -> list[int]:
 
     Misconfigured for nobody or for both ways at once, UnknownThing for an id nobody has or a search that finds none.
     """
-    if whom.search is None:
+    if not whom.sought:
         if not whom.ids:
             raise Misconfigured(
                 "nobody is named", hint="Name customers by their ids, or find them with --search TERMS."
@@ -45,17 +52,16 @@ def customers(step: Step, whom: Whom, *, inactive: bool = False) -> list[int]:
     assert whom.view is not None  # noqa: S101 - who searches does so in a view
     db = step.db
     by = rows.lens(db, whom.view)
-    terms = tuple(searching.terms(whom.search, by.sources))
-    if not terms:
+    asked = wanted_of(by, whom.view, search=whom.search, segment=whom.segment, filters=whom.filters, inactive=inactive)
+    if not asked.terms and not asked.picks:
         raise Misconfigured("the search is empty, which would mean everybody", hint="Say whom to look for.")
-    finder = Finder(db, Wanted(inactive, whom.view.include == "orderers_and_manual", None, terms), by)
+    finder = Finder(db, asked, by)
     numbers = finder.matching()
     finder.plan(SCAN)
     if not numbers:
-        where = "the inactive list" if inactive else "the list"
-        raise UnknownThing(
-            f"nobody in {where} is found by {whom.search!r}", hint="`klientela customers --search` shows who is"
-        )
+        where = "the inactive list" if asked.inactive else "the list"
+        what = repr(whom.search) if whom.search is not None else "these filters"
+        raise UnknownThing(f"nobody in {where} is found by {what}", hint="`klientela customers --search` shows who is")
     return sorted(numbers)
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from itertools import islice
 from typing import Any, Protocol
 
 from klientela.errors import Misconfigured
 from klientela.rules.rates import Rates
 from klientela.store import rows
-from klientela.store import search as searching
 from klientela.store.database import Db
+from klientela.store.filters import NO_FILTERS
 from klientela.store.finder import Finder
-from klientela.store.matches import Wanted
+from klientela.store.matches import Wanted, wanted_of
+from klientela.store.search import LISTED
 
 FORMATS = ("csv", "json", "jsonl")
 _BATCH = 500
@@ -29,22 +30,33 @@ class View(rows.View, Protocol):
 
 
 def export(
-    db: Db, view: View, form: str, *, search: str | None = None, key: bytes, rates: Rates | None = None
+    db: Db,
+    view: View,
+    form: str,
+    *,
+    search: str | None = None,
+    key: bytes,
+    rates: Rates | None = None,
+    segment: str = "all",
+    filters: Mapping[str, Sequence[str]] = NO_FILTERS,
+    inactive: bool = False,
+    source: str | None = None,
 ) -> Iterator[str]:
-    """The text of an export, piece by piece: who a view lists and a search finds, sorted by id.
+    """The text of an export, piece by piece: who a view lists and the question of `listing` finds, sorted by id.
 
     `json` and `jsonl` hold whole rows with their records and sorted keys; `csv` the view's columns, with the id as
     `klientela_id` so that it can be imported again (R51), and a BOM for the programs that need one. `key` is the
     instance's. What is about, by `rates`, stands in an export only where its view has that column, for it changes with
-    every day's rates. Misconfigured for another format.
+    every day's rates. Misconfigured for another format, and for what the list cannot be asked, before the first piece.
     """
     if form not in FORMATS:
         raise Misconfigured(f"there is no export format {form!r}", hint=f"Known are {', '.join(FORMATS)}")
     about = {"ltv_approx", "gross_approx"}.intersection(view.columns)
-    used = rates if about else None
+    by = rows.lens(db, view, rates if about else None)
+    wanted = wanted_of(by, view, search=search, segment=segment, filters=filters, inactive=inactive, source=source)
     if form == "csv":
-        return _csv(customers(db, view, search=search, key=key, records=False, rates=used), view.columns)
-    made = map(_keep(about), customers(db, view, search=search, key=key, records=True, rates=used))
+        return _csv(_found(db, by, wanted, key, records=False), view.columns)
+    made = map(_keep(about), _found(db, by, wanted, key, records=True))
     return _jsonl(made) if form == "jsonl" else _json(made)
 
 
@@ -53,18 +65,18 @@ def customers(
 ) -> Iterator[dict[str, Any]]:
     """The rows of an export one by one: constant memory, but for the ids that a search finds."""
     by = rows.lens(db, view, rates)
-    terms = tuple(searching.terms(search, by.sources))
-    listed = view.include == "orderers_and_manual"
+    wanted = wanted_of(by, view, search=search, segment="all", filters=NO_FILTERS, inactive=False)
+    return _found(db, by, wanted, key, records=records)
+
+
+def _found(db: Db, by: rows.Lens, wanted: Wanted, key: bytes, *, records: bool) -> Iterator[dict[str, Any]]:
     ids: Iterator[int]
-    if terms:
-        found = Finder(db, Wanted(False, listed, None, terms), by).matching()
-        ids = _by_public_id(db, found)
+    if wanted.terms or wanted.picks or wanted.source is not None:
+        ids = _by_public_id(db, Finder(db, wanted, by).matching())
     else:
-        which = f" AND (SELECT facet FROM tally WHERE tally.id = c.id) & {searching.LISTED} <> 0" if listed else ""
-        ids = (
-            row[0]
-            for row in db.stream(f"SELECT c.id FROM customer c WHERE c.inactive = 0{which} ORDER BY c.pub8, c.pub")
-        )
+        listed = f" AND (SELECT facet FROM tally WHERE tally.id = c.id) & {LISTED} <> 0" if wanted.listed else ""
+        sql = f"SELECT c.id FROM customer c WHERE c.inactive = ?{listed} ORDER BY c.pub8, c.pub"
+        ids = (row[0] for row in db.stream(sql, (int(wanted.inactive),)))
     while batch := list(islice(ids, _BATCH)):
         yield from rows.rows(db, batch, by, records=records, key=key)
 

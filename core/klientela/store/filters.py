@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 
 from klientela.errors import Misconfigured
@@ -27,6 +28,8 @@ FACETS = ("country", "status", "tag", "consent", "module", "scanned", "sources")
 """What can be filtered by, in the order it is offered."""
 OPEN = ("country", "tag", "module")
 """Facets whose values are texts of the sources."""
+
+NO_FILTERS: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 STATUSES = ("registered", "guest")
 YES_NO = ("yes", "no")
@@ -206,6 +209,6 @@ def _decides(facet: str, value: Any) -> tuple[tuple[str, ...], bool]:
 
 
 __all__ = [
-    "CHANNELS", "FACETS", "LONGEST", "OPEN", "PURPOSES", "SEGMENTS", "STATES", "STATUSES", "YES_NO", "Pick", "bitmap_of",
-    "bitmaps_of", "figure_of", "part_of", "parts_of", "picks_of", "segments_of", "values_in",
+    "CHANNELS", "FACETS", "LONGEST", "NO_FILTERS", "OPEN", "PURPOSES", "SEGMENTS", "STATES", "STATUSES", "YES_NO",
+    "Pick", "bitmap_of", "bitmaps_of", "figure_of", "part_of", "parts_of", "picks_of", "segments_of", "values_in",
 ]  # fmt: skip

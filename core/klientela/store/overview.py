@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from klientela.errors import Misconfigured
@@ -11,13 +10,11 @@ from klientela.rules.rates import Rates
 from klientela.store import rows as customer_rows
 from klientela.store.database import Db
 from klientela.store.facets import counted
-from klientela.store.filters import FACETS, SEGMENTS
+from klientela.store.filters import FACETS, NO_FILTERS, SEGMENTS
 from klientela.store.finder import Finder
 from klientela.store.matches import wanted_of
 from klientela.store.rows import View, lens
 from klientela.store.sorting import sort_of
-
-NO_FILTERS: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class Listing(NamedTuple):

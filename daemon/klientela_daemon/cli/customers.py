@@ -12,7 +12,7 @@ from klientela.flow import asof
 from klientela.model.words import agree
 from klientela_daemon import lists, render
 from klientela_daemon.cli.common import house, moment, tell_left
-from klientela_daemon.cli.options import AsOf, Config, Json, Search, Sort, ViewName
+from klientela_daemon.cli.options import AsOf, Config, Filters, Json, Search, Segment, Sort, ViewName
 from klientela_daemon.opening import opened
 
 
@@ -24,16 +24,19 @@ def verb(
         str | None, typer.Option("--source", metavar="NAME", help="Only customers of this source.")
     ] = None,
     inactive: Annotated[bool, typer.Option("--inactive", help="The inactive list instead.")] = False,
+    segment: Segment = "all",
+    filters: Filters = None,
     page: Annotated[int, typer.Option("--page", metavar="N", min=1, help="Which page.")] = 1,
     size: Annotated[int | None, typer.Option("--size", metavar="N", min=1, max=1000, help="Rows of a page.")] = None,
     as_of: AsOf = None,
     config: Config = None,
     as_json: Json = False,
 ) -> int:
-    """The list of customers: one page of a view, searched and sorted; with --as-of as it was at that time."""
+    """The list of customers: one page of a view, searched, filtered and sorted; with --as-of as it was at that time."""
     here = house(config)
     name, chosen = lists.view_named(here, view)
     rates = here.config.rates()
+    chosen_filters = lists.filters_named(filters or ())
     at = None if as_of is None else moment(as_of, here)
     known: dict[str, Any] = {}
     with opened(here) as store, ExitStack() as stack:
@@ -54,6 +57,8 @@ def verb(
             size=size,
             source=source,
             inactive=inactive,
+            segment=segment,
+            filters=chosen_filters,
             rates=rates,
         )
     document.update(known)

@@ -17,14 +17,16 @@ from klientela.settings.views import APPROXIMATE
 from klientela.store.export import export
 from klientela.store.overview import listing
 from klientela_daemon.cli.common import house, tell_left, whoever
-from klientela_daemon.cli.options import Config, Search, ViewName
-from klientela_daemon.lists import view_named
+from klientela_daemon.cli.options import Config, Filters, Search, Segment, ViewName
+from klientela_daemon.lists import filters_named, view_named
 from klientela_daemon.opening import opened
 
 
 def verb(
     view: ViewName = None,
     search: Search = None,
+    segment: Segment = "all",
+    filters: Filters = None,
     form: Annotated[Literal["csv", "json", "jsonl"], typer.Option("--format", help="jsonl: a row a line.")] = "csv",
     out: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: stdout.")] = None,
     config: Config = None,
@@ -33,15 +35,16 @@ def verb(
     log tells who exported which view and how many."""
     here = house(config)
     name, chosen = view_named(here, view)
+    only = filters_named(filters or ())
     rates = here.config.rates() if APPROXIMATE.intersection(chosen.columns) else None
     with opened(here) as store:
         with store.reading() as db:
             tell_left(work.left(db))
-            count = listing(db, chosen, search=search, size=1).total
+            count = listing(db, chosen, search=search, segment=segment, filters=only, size=1).total
         with store.step("export", actor=whoever()) as step:  # told before the first byte leaves
             note_export(step, view=name, count=count, form=form)
         with store.reading() as db:
-            pieces = export(db, chosen, form, search=search, key=store.key, rates=rates)
+            pieces = export(db, chosen, form, search=search, key=store.key, rates=rates, segment=segment, filters=only)
             if out is None:
                 sys.stdout.flush()
                 for piece in pieces:

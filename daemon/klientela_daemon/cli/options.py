@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from klientela.store.filters import FACETS, SEGMENTS
+
 Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="The configuration; default ./klientela.toml or $KLIENTELA_CONFIG."),
@@ -16,6 +18,18 @@ ViewName = Annotated[str | None, typer.Option("--view", metavar="NAME", help="A 
 Search = Annotated[
     str | None,
     typer.Option("--search", metavar="TERMS", help="Name, e-mail, company, city, country, source; all must hit."),
+]
+Segment = Annotated[
+    str,
+    typer.Option("--segment", metavar="NAME", help=f"A tab of the list: {', '.join(SEGMENTS)}."),
+]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter",
+        metavar="FACET=VALUE",
+        help=f"Only these; again for another value or facet. Facets: {', '.join(FACETS)}.",
+    ),
 ]
 Sort = Annotated[str | None, typer.Option("--sort", metavar="KEY[:asc|:desc]", help="Another order than the view's.")]
 AsOf = Annotated[
