@@ -20,7 +20,7 @@ class Street:
 
     def __init__(self, store: Store, house: Callable[[], House], stop: threading.Event) -> None:
         self._house = house
-        self._upkeep = Upkeep(store, stop)
+        self._upkeep = Upkeep(store, stop, retention=lambda: house().config.settings.privacy.guest_retention_months)
         self._feeds = Feeds(store)
         self._door = HouseDoor(store, house, stop=stop, wrote=self._upkeep.wrote)
 

@@ -1,12 +1,15 @@
-"""Upkeep after pushes: what a sync does for its store at its end, done now and then for those who push."""
+"""Upkeep: what a sync does for its store at its end, done now and then for those who push; and once a day what is too old."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from klientela.errors import KlientelaError
 from klientela.flow.loading import Loading
-from klientela.store import receipts
+from klientela.flow.retention import months_before, retain
+from klientela.model.instants import DAY, Instant
+from klientela.store import cleaning, operation, receipts
 from klientela.store.database import Store
 from klientela.store.housekeeping import settle
 from klientela_daemon import logs
@@ -20,12 +23,22 @@ _NOBODY = 0  # no source has this id
 
 
 class Upkeep:
-    """A thread that looks after the store when something was pushed; `wrote` tells it how much."""
+    """A thread that looks after the store when something was pushed; `wrote` tells it how much. `retention`: after so many
+    months guest rows are erased (R59); None: never."""
 
-    def __init__(self, store: Store, stop: threading.Event, *, every: float = _EVERY) -> None:
+    def __init__(
+        self,
+        store: Store,
+        stop: threading.Event,
+        *,
+        every: float = _EVERY,
+        retention: Callable[[], int | None] = lambda: None,
+    ) -> None:
         self._store = store
         self._stop = stop
         self._every = every
+        self._retention = retention
+        self._retained: Instant | None = None
         self._written = 0
         self._lock = threading.Lock()
         self.thread = threading.Thread(target=self._live, name="upkeep", daemon=True)
@@ -43,6 +56,7 @@ class Upkeep:
                 self.look()
                 if looks % _HOURLY == 0:
                     self._forget()
+                    self.retain(operation.now())
             except KlientelaError as error:
                 log.error("upkeep waits for its next turn", reason=sentence(error))  # noqa: TRY400
 
@@ -57,3 +71,14 @@ class Upkeep:
     def _forget(self) -> None:
         with self._store.step("receipts") as step:
             receipts.expire(step)
+        cleaning.clean_up(self._store)
+
+    def retain(self, now: Instant) -> None:
+        """Erase guest rows that are too old, where that is asked for; once a day."""
+        months = self._retention()
+        if months is None or (self._retained is not None and now - self._retained < DAY):
+            return
+        self._retained = now
+        count = retain(self._store, months_before(now, months))
+        if count:
+            log.info("guest rows erased, for their orders are too old", rows=count, months=months)

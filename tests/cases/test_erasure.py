@@ -13,11 +13,12 @@ from klientela.flow.erase import carry_out, erase, release
 from klientela.flow.importing import Into, import_records
 from klientela.flow.rebuild import rebuild
 from klientela.flow.requests import answer, requests
+from klientela.flow.retention import months_before, retain
 from klientela.kit import Address, Gone, Letter, RecordRef, Redact, Rejected, Scan
 from klientela.notices import Notice
 from klientela.store import Store, ledger, open_store
 from klientela.store.backup import backup, restore
-from tests.cases.seen import Desk, account, contact, guest_order, order
+from tests.cases.seen import Desk, account, at, contact, guest_order, order
 from tests.shops import bring, use
 from tests.store.test_inbox import Crier, kept
 
@@ -323,3 +324,43 @@ def test_R57_an_operator_answers_what_waits(store: Store) -> None:
     assert requests(store, {"shop": crier}) == []
     assert bring(store, "shop", SHOP).suppressed == 2
     whole(store)
+
+
+# Retention (R59) ----------------------------------------------------------------------------------------------------
+
+
+def test_R59_guest_rows_are_erased_when_their_newest_order_is_old_enough(store: Store) -> None:
+    use(store, sources={"G": "per_order", "H": "per_source"})
+    old, new = at("2024-01-31 10:00"), at("2026-01-10 10:00")
+    who = {"first_name": "Gustav", "last_name": "Ginster"}
+    rows = [
+        guest_order("g1", "gustav@x.de", placed_at=old, **who),
+        guest_order("g2", "gustav@x.de", placed_at=new, **who),
+    ]
+    again = [guest_order("h1", "hanna@x.de", placed_at=old), guest_order("h2", "hanna@x.de", placed_at=new)]
+    bring(
+        store, "G", [*rows, account("1", "Anna", "Ahorn", email="anna@x.de"), order("o1", customer="1", placed_at=old)]
+    )
+    bring(store, "H", again)
+    before = revenue(store)
+    assert retain(store, months_before(at("2026-01-30 10:00"), 24)) == 0, "a day too early"
+    assert retain(store, months_before(at("2026-02-01 10:00"), 24)) == 1
+    assert Desk(store).people() == {frozenset(("G/g2",)), frozenset(("G/1",)), frozenset(("H/h1", "H/h2"))}
+    assert revenue(store) == before
+    late = guest_order("g3", "gustav@x.de", placed_at=at("2026-02-02 10:00"), **who)
+    assert bring(store, "G", [*rows, late]).suppressed == 0
+    assert Desk(store).people() >= {frozenset(("G/g2",)), frozenset(("G/g3",))}, "who comes back is welcome"
+    assert frozenset(("G/g1",)) not in Desk(store).people()
+    (line,) = Desk(store).kinds("erased")
+    assert (line["actor"], line["detail"]["reason"], line["detail"]["people"]) == ("daemon", "retention", 1)
+    assert retain(store, months_before(at("2026-02-01 10:00"), 24)) == 0
+    whole(store)
+
+
+@pytest.mark.parametrize(
+    ("now", "months", "then"),
+    [("2026-03-31 12:00Z", 1, "2026-02-28 12:00Z"), ("2026-01-15 12:00Z", 13, "2024-12-15 12:00Z"),
+     ("2026-12-01 12:00Z", 12, "2025-12-01 12:00Z")],
+)  # fmt: skip
+def test_R59_months_are_those_of_the_calendar(now: str, months: int, then: str) -> None:
+    assert months_before(at(now), months) == at(then)

@@ -353,8 +353,6 @@ file = "rates.csv"
 host = "mail.example"
 port = 25
 password = "geheim-123"
-[privacy]
-guest_retention_months = 24
 [sources.main]
 guest_hints = true
 """
@@ -365,7 +363,6 @@ def test_keys_without_effect_are_told_one_sentence_for_each_table(write: Any) ->
     version = "not used by this version of klientela"
     assert sorted(made.unused) == [
         f"guest_hints of [sources.main] is {version}",
-        f"guest_retention_months of [privacy] is {version}",
         f"host, port and password of [mail] are {version}",
     ]
 

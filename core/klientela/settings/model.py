@@ -182,8 +182,7 @@ class Privacy(Section):
     guest_retention_months: int | None = Field(
         default=None,
         ge=1,
-        description="no effect in this version: guest rows stay as they are (R59)",
-        json_schema_extra=UNUSED,
+        description="the daemon erases guest rows whose newest order is older than so many months (R59)",
     )
 
 

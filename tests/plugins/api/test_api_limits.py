@@ -17,7 +17,8 @@ from tests.daemon.house import until
 from tests.plugins.api.till import Till, customer, order, till
 
 from klientela.flow.retry import retry
-from klientela.kit import RecordRejected
+from klientela.kit import RecordRejected, instant
+from klientela.model.instants import DAY
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.testing import serve
 from klientela_api import app as api
@@ -122,6 +123,24 @@ def test_upkeep_after_pushes_makes_the_indexes_of_the_list(shop: Till) -> None:
     upkeep.wrote(1)
     upkeep.look()
     assert shop.count("meta WHERE name = 'indexes'") == 1
+
+
+def test_upkeep_erases_old_guest_rows_once_a_day(shop: Till) -> None:
+    guest = {**order("g"), "guest": True, "email": "gustav@x.example", "placed_at": "2020-01-01T00:00:00Z"}
+    shop.statuses("orders", guest)
+    months: list[int | None] = [None]
+    upkeep = Upkeep(shop.store, threading.Event(), retention=lambda: months[0])
+    now = instant("2026-01-01T00:00:00Z")
+    upkeep.retain(now)
+    assert shop.count("customer") == 1, "nobody asked for it"
+    months[0] = 24
+    upkeep.retain(now)
+    assert shop.count("customer") == 0
+    shop.statuses("orders", {**guest, "external_id": "h"})
+    upkeep.retain(now + 1)
+    assert shop.count("customer") == 1, "not again today"
+    upkeep.retain(now + DAY)
+    assert shop.count("customer") == 0
 
 
 def test_how_the_source_is_shown(shop: Till, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
