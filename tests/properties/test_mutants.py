@@ -38,7 +38,7 @@ from klientela.flow import (
 )
 from klientela.flow.resolve import Resolver
 from klientela.rules import hand, identity, keys, names, precedence, publish, rights
-from klientela.store import changes, claims, facts, provenance
+from klientela.store import changes, claims, facts, handclaims, provenance
 from klientela.store import identity as realm
 from tests.cases import test_consents as consent_cases
 from tests.cases import test_edits as edit_cases
@@ -384,13 +384,13 @@ MUTANTS = [
     # by hand
     Mutant(
         "what was taken back goes on",
-        hands, "renew",
+        handclaims, "folded",
         "WHERE to_seq IS NULL AND kind IN", "WHERE kind IN",
         BY_HANDS,
     ),
     Mutant(
         "the oldest word of a field holds",
-        hands, "renew",
+        handclaims, "folded",
         '"ORDER BY id"', '"ORDER BY id DESC"',
         BY_HANDS,
     ),

@@ -11,6 +11,7 @@ from klientela.flow.hands import Word
 from klientela.flow.rebuild import rebuild
 from klientela.store import Store, facts
 from klientela.store.database import Step
+from klientela.store.invariants import invariants
 from klientela.store.profile import profile, resolve_id
 from tests.cases.seen import Desk, account, contact, guest_order, view
 from tests.shops import bring, use
@@ -113,3 +114,27 @@ def test_a_source_cannot_say_what_only_operators_say(store: Store) -> None:
         store, "S", [account("1", "A", pinned=["phone"]), account("2", "B", inactive=True), account("3", "C")]
     )
     assert (report.rejected, len(Desk(store).rows())) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE decision SET to_seq = 1",
+        'UPDATE decision SET detail = \'{"field": "phone", "value": "030 4242424"}\'',
+        "DELETE FROM claim WHERE to_seq IS NULL",
+    ],
+)
+def test_a_claim_that_is_not_what_was_decided_is_found_and_put_right(store: Store, damage: str) -> None:
+    bring(store, "S", [ANNA])
+    say(store, "edit", "1", field="phone", value="+49 30 222")
+    with store.reading() as db:
+        assert [one.level for one in invariants(db, store.key, "EUR") if one.check == "hands"] == ["ok"]
+    with store.step("damage") as step:
+        assert step.db.run(damage) == 1
+    with store.reading() as db:
+        assert [one.count for one in invariants(db, store.key, "EUR") if one.check == "hands"] == [1]
+    assert "1 record carries other values by hand than was decided" in rebuild(store, check=True).differences
+    assert not rebuild(store).equal
+    whole(store)
+    shown = {"UPDATE decision SET to_seq = 1": "+49 30 111", "DELETE FROM claim WHERE to_seq IS NULL": "+49 30 222"}
+    assert Desk(store).row("1")["phone"] == shown.get(damage, "030 4242424")

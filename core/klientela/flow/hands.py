@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
 
 from klientela.flow.desk import Decided, Desk
-from klientela.rules.hand import KINDS, Say, fold
+from klientela.rules.hand import KINDS
 from klientela.store import facts
 from klientela.store import tables as t
 from klientela.store.database import Step, Store
+from klientela.store.handclaims import folded
 from klientela.store.locate import customers_of
 from klientela.store.spoken import Spoken
-
-_AMONG_KINDS = ", ".join(f"'{kind}'" for kind in KINDS)
 
 
 class Word(NamedTuple):
@@ -130,19 +128,10 @@ def renew(step: Step, records: Iterable[int]) -> list[int]:
         return numbers
     db = step.db
     packed = db.pack(numbers)
-    says: dict[int, list[Say]] = {number: [] for number in numbers}
-    for record, kind, detail in db.rows(
-        f"SELECT a, kind, detail FROM decision WHERE to_seq IS NULL AND kind IN ({_AMONG_KINDS}) AND a {db.among} "
-        "ORDER BY id",
-        (packed,),
-    ):
-        says[record].append(Say(kind, json.loads(detail)))
-    keys = {
-        row[0]: row[1:] for row in db.rows(f"SELECT id, source, entity, ext FROM record WHERE id {db.among}", (packed,))
-    }
+    wanted = folded(db, numbers)
     channels = {
         source: facts.channel_id(step, source, facts.OPERATOR, facts.rank_of(facts.OPERATOR, 0))
-        for source in sorted({key[0] for key in keys.values()})
+        for source in sorted({one.source for one in wanted.values()})
     }
     standing = {
         (row[0], row[1]): row[2:]
@@ -151,12 +140,9 @@ def renew(step: Step, records: Iterable[int]) -> list[int]:
         )
     }
     fresh = []
-    for number, (source, entity, ext) in keys.items():
+    for number, (source, body, digest) in wanted.items():
         channel = channels[source]
         stood = standing.pop((number, channel), None)
-        made = fold(ext, facts.entity_name(entity), says[number])
-        body = None if made is None else facts.encode(made)
-        digest = None if body is None else sha256(body).digest()[:16]
         if (None if stood is None else bytes(stood[0])) == digest:
             if stood is not None:
                 standing[number, channel] = stood
@@ -168,7 +154,7 @@ def renew(step: Step, records: Iterable[int]) -> list[int]:
             standing[number, channel] = (digest, step.seq)
     db.insert(t.claim, ("record", "channel", "from_seq", "hash", "gone", "body"), fresh)
     several = {record for record, _ in standing}
-    db.update(t.record, ("more",), [(int(number in several), number) for number in keys])
+    db.update(t.record, ("more",), [(int(number in several), number) for number in wanted])
     return numbers
 
 

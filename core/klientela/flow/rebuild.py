@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 
-from klientela.flow import rules, work
+from klientela.flow import hands, rules, work
 from klientela.flow.derive import Deriver
 from klientela.model.words import agree
-from klientela.store import bitmaps, facts, ids, mapping, search
+from klientela.store import bitmaps, facts, handclaims, ids, mapping, search
 from klientela.store import tables as t
 from klientela.store.comparison import differences
 from klientela.store.database import Db, Step, Store
@@ -70,9 +70,16 @@ def _check(store: Store, progress: Progress | None) -> Rebuilt:
             with other.reading() as anew:
                 found = list(islice(differences(store, db, anew), MOST))
         found += mapping.check(db)
+        found += _by_hand(db)
     with store.step("rebuild --check") as step:  # the index's own check is a writing statement that writes nothing
         found += search.check(step.db)
     return Rebuilt(not found, found[:MOST])
+
+
+def _by_hand(db: Db) -> list[str]:
+    """Whether what stands by hand is what operators decided; a claim is stored, though it follows from decisions."""
+    wrong = len(handclaims.astray(db))
+    return [agree(wrong, "{} [record carries|records carry] other values by hand than was decided")] if wrong else []
 
 
 def derive(store: Store, progress: Progress | None) -> None:
@@ -92,6 +99,8 @@ def derive(store: Store, progress: Progress | None) -> None:
 def _replace(store: Store, actor: str, progress: Progress | None) -> Rebuilt:
     with store.step("rebuild", actor=actor) as step:
         db = step.db
+        found = _by_hand(db)
+        hands.renew(step, handclaims.astray(db))
         _remember(db)
         for table in t.DERIVED:
             db.run(f"DELETE FROM {table.name}")
@@ -105,7 +114,7 @@ def _replace(store: Store, actor: str, progress: Progress | None) -> Rebuilt:
             if progress:
                 progress(work.left(db))
         first_seen(db)
-        found = _tell(step)
+        found += _tell(step)
         db.run("DROP TABLE rebuild_before")
         return Rebuilt(not found, found, step.seq if step.changed else None)
 

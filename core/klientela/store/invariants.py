@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from klientela.store import facts, ids, things
+from klientela.store import facts, handclaims, ids, things
 from klientela.store.database import Db
 from klientela.store.finding import Finding
 from klientela.store.rows import NEVER, members_of
@@ -157,6 +157,12 @@ def invariants(db: Db, key: bytes, currency: str, *, sample: int = 50_000) -> It
         anchors += _anchors(db, key, batch)
         badges += _badges(db, batch)
         sums += _sums(db, currency, batch)
+    yield _finding(
+        "hands",
+        len(handclaims.astray(db)),
+        "{} records carry other values by hand than the decisions about them say",
+        "what stands by hand is what operators decided",
+    )
     row = db.one("SELECT count(*) FROM posting p LEFT JOIN customer c ON c.id = p.customer WHERE c.id IS NULL")
     badges += int(row[0]) if row else 0
     for check, count, wrong, fine in (
