@@ -215,6 +215,20 @@ def test_tags_are_put_on_and_never_taken_off_by_a_file(store: Store, desk: Desk,
     whole(store)
 
 
+def test_R51_a_city_that_another_record_supplements_is_no_edit(
+    store: Store, desk: Desk, edit: Callable[..., Imported]
+) -> None:
+    """The list shows the city of the chosen address, else the first known one (R27)."""
+    bring(store, "SH", [account("5", "Emil", "Esche", email="e@x.de", addresses=[Address(zip="1")], created_at=5)])
+    rows = [contact("55", "Emil", "Esche", email="e@x.de", addresses=[Address(city="Ulm")], company="E", created_at=6)]
+    assert sync(store, File("other", rows)).status == "ok"
+    assert desk.row("5", "SH")["city"] == "Ulm"
+    made = edit(lambda rows: rows["Emil"].update(company="F"))
+    assert made.rejected == []
+    assert (desk.row("5", "SH")["company"], desk.row("5", "SH")["city"]) == ("F", "Ulm")
+    assert [line["field"] for line in desk.profile("5", "SH")["history"] if line["decision"]] == ["company"]
+
+
 def test_two_rows_about_one_customer_follow_each_other(store: Store, desk: Desk) -> None:
     public = desk.public("2", "list")
     places = [Address(city="Dresden")]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from klientela.errors import Conflict, KlientelaError, Misconfigured, UnknownThing
-from klientela.flow import correct, decide
+from klientela.flow import correct, decide, remarks
+from klientela.flow.asof import customer_as_of
 from klientela.flow.rebuild import rebuild
 from klientela.flow.sync import sync
 from klientela.kit import Address, Person, instant
+from klientela.kit import File as EnclosedFile
 from klientela.store import Store, ledger
-from tests.cases.seen import Desk, account, contact
+from tests.cases.seen import Desk, account, contact, view
 from tests.shops import Shop, bring, use
 
 TITLES = {"memory": "Shopify"}
@@ -387,3 +391,42 @@ def test_what_is_taken_back_already_is_said_so(store: Store, mixed: Desk) -> Non
     with pytest.raises(KlientelaError, match=f"the decision {seq} was taken back already"):
         decide.undo(store, seq)
     assert tables(store) == before
+
+
+def test_R40b_of_many_who_save_at_once_one_is_written_and_the_others_are_told(store: Store, mixed: Desk) -> None:
+    version = mixed.profile("1")["version"]
+    start = threading.Barrier(4)
+
+    def save(name: str) -> str:
+        start.wait()
+        try:
+            correct.edit(store, "S/customer/1", {"company": name}, as_of=version, actor=name)
+        except Conflict as told:
+            return told.message
+        return name
+
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(save, ("Ada", "Bea", "Cis", "Dora")))
+    (won,) = [one for one in said if one in ("Ada", "Bea", "Cis", "Dora")]
+    assert mixed.row("1")["company"] == won
+    assert sum(f"the company was changed meanwhile by {won}" in one for one in said) == 3
+    whole(store)
+
+
+def test_what_was_said_by_hand_is_known_as_of_then(store: Store, mixed: Desk) -> None:
+    def moment() -> int:
+        with store.reading() as db:
+            return int(db.rows("SELECT max(at) FROM txn")[0][0])
+
+    pinned = correct.pin(store, "S/customer/1", "phone", "+49 30 222", overlay=True).seq
+    remarks.remark(store, "S/customer/1", "damals")
+    remarks.note(store, "S/customer/1", "Brief", [EnclosedFile(name="b.txt", type="text/plain", content=b"x")])
+    then = moment()
+    before = mixed.profile("1")
+    assert pinned is not None
+    decide.undo(store, pinned)
+    remarks.remark(store, "S/customer/1", "jetzt")
+    told = customer_as_of(store, "S/customer/1", then, view())
+    for name in ("phone", "remark", "notes", "files", "provenance", "history", "version"):
+        assert told[name] == before[name], name
+    assert mixed.profile("1")["phone"] == "+49 30 111"

@@ -146,11 +146,9 @@ def _given(person: Person, card: Card) -> Iterable[tuple[str, str]]:
             yield field, said or ""
     for place in (person.addresses or [])[:1] if person.addresses is not UNSET else ():
         shown = card.place()
-        city, country = card.value("city"), card.value("country")
-        if shown == Address() and _shows(place, Address(city=city, country=country)):
-            continue
+        listed = Address(**{part: card.shown[part].value for part in ("city", "country") if part in card.shown})
         for part in PLACE:
-            if getattr(place, part) and _part(place, part) != _part(shown, part):
+            if getattr(place, part) and _part(place, part) not in (_part(shown, part), _part(listed, part)):
                 yield part, getattr(place, part)
 
 
