@@ -56,10 +56,12 @@ class Outcome(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What became of all of them, in their order. `again`: a request with this ticket was answered so before."""
+    """What became of all of them, in their order. `again`: a request with this ticket was answered so before; `remarks`:
+    what an operator should know of it, which is no business of whoever pushes."""
 
     outcomes: Sequence[Outcome]
     again: bool = False
+    remarks: Sequence[str] = ()
 
 
 class Asked(NamedTuple):

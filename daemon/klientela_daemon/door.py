@@ -94,6 +94,8 @@ class HouseDoor:
         said = [one.status for one in taken.outcomes]
         counts = {status: said.count(status) for status in ("accepted", "unchanged", "rejected")}
         log.info("pushed", token=caller.name, source=caller.source, stream=stream, again=taken.again, **counts)
+        for remark in taken.remarks:
+            log.warning("remark of a push", source=caller.source, remark=remark)
         if self._wrote is not None and not taken.again:
             self._wrote(counts["accepted"])
         return taken

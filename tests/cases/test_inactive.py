@@ -10,8 +10,9 @@ from klientela.errors import Conflict, Misconfigured, UnknownThing
 from klientela.flow import decide, resolve
 from klientela.flow.crowd import Whom
 from klientela.flow.inactive import activate, deactivate
+from klientela.flow.push import push
 from klientela.flow.rebuild import rebuild
-from klientela.kit import UNSET, Order
+from klientela.kit import UNSET, Caller, Item, Order, Record, Taken
 from klientela.rules.precedence import Member, summary
 from klientela.rules.publish import Canon
 from klientela.rules.ruleset import Ruleset
@@ -164,6 +165,19 @@ def test_T43_a_new_order_of_an_inactive_customer_is_told_and_changes_nothing(sto
     changed = [order("9", 7800, customer="1"), order("8", customer="2" if source == "S" else "7")]
     assert not [r for r in bring(store, source, [*known, *changed]).remarks if "inactive" in r], "no new order"
     whole(store)
+
+
+def test_T43_an_order_that_is_pushed_is_told_of_too(store: Store) -> None:
+    bring(store, "S", [ANNA])
+    deactivate(store, one("1"))
+
+    def pushed(stream: str, record: Record) -> Taken:
+        return push(store, Caller(1, "till", "P"), "P", stream, [Item(record, b"{}")], None)
+
+    assert pushed("customers", contact("7", "Anna", "Ahorn", email="anna@x.de")).remarks == ()
+    (told,) = pushed("orders", order("1", customer="7")).remarks
+    assert "1 customer marked inactive ordered again" in told
+    assert pushed("orders", order("1", customer="7")).remarks == ()
 
 
 def test_T43_another_carrier_of_an_order_is_no_new_order(store: Store) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from klientela_daemon.cli import deciding
 from tests.daemon.conftest import configure
 
 ROWS = (
@@ -92,6 +93,49 @@ def test_a_merge_asks_what_becomes_of_the_mark(run: Any, house: Path) -> None:
     assert (total(run), total(run, "--inactive")) == (2, 0)
     document(run, "undo", str(made["seq"]))
     assert (total(run), total(run, "--inactive")) == (2, 1)
+
+
+def test_on_a_terminal_a_merge_asks(run: Any, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    document(run, "inactive", CORA)
+    asked: list[str] = []
+    answers: list[bool] = []
+
+    def confirm(question: str) -> bool:
+        asked.append(question)
+        return answers.pop(0)
+
+    monkeypatch.setattr(deciding, "asks", lambda *_: True)
+    monkeypatch.setattr("typer.confirm", confirm)
+    answers[:] = [True, False]
+    code, _, err = run("merge", BERND, CORA, "--reason", "x")
+    assert (code, "nothing was written" in err) == (1, True)
+    assert asked == ["One of the two is marked inactive. Take the mark off?", "Write this?"]
+    assert (total(run), total(run, "--inactive")) == (2, 1)
+    answers[:] = [False, True]
+    assert run("merge", BERND, CORA, "--reason", "x")[0] == 0
+    assert (total(run), total(run, "--inactive")) == (1, 1), "the mark stays"
+
+
+def test_of_an_erased_person_nothing_is_said_any_more(run: Any, house: Path) -> None:
+    anna = document(run, "customer", ANNA)["id"]
+    marked = str(document(run, "inactive", anna)["seq"])
+    answer = str(document(run, "consent", anna, "email", "promotion", "denied", "--evidence", "S3QUOIA")["seq"])
+    document(run, "person", "erase", anna, "--reason", "asked for it", "--yes")
+    before = run("export", "--format", "jsonl")[1]
+    for words in (
+        ("inactive", anna),
+        ("active", anna),
+        ("consent", anna, "email", "promotion", "granted", "--evidence", "x"),
+        ("may-contact", anna, "email", "promotion"),
+        ("inactive", BERND, anna),
+        ("undo", marked),
+        ("undo", answer),
+    ):
+        code, out, err = run(*words)
+        assert code == 1, (words, out)
+        assert "S3QUOIA" not in out + err
+    assert run("export", "--format", "jsonl")[1] == before
+    assert "S3QUOIA" not in run("audit", "--json")[1]
 
 
 BAD = [

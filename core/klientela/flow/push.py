@@ -41,14 +41,15 @@ def push(store: Store, caller: Caller, source: str, stream: str, items: Sequence
             answer = receipts.find(step.db, caller.id, ticket.key, ticket.digest, step.at)
             if answer is not None:
                 return Taken(_OUTCOMES.decode(answer), again=True)
-        outcomes = _Desk(step, facts.ensure_source(step, source, "api"), stream).take(items)
+        desk = _Desk(step, facts.ensure_source(step, source, "api"), stream)
+        outcomes = desk.take(items)
         tokens.touch(step, caller.id)
         if ticket is not None:
             answer = msgspec.json.encode(outcomes).decode()
             receipts.keep(step, caller.id, ticket.key, ticket.digest, answer)
         failpoint("push.stored")
     failpoint("push.committed")
-    return Taken(outcomes)
+    return Taken(outcomes, remarks=tuple(desk.remarks))
 
 
 class _Placed(NamedTuple):
@@ -68,6 +69,7 @@ class _Desk:
         self.row = row
         self.stage = Stage(row, stream, 0)
         self.outcomes: dict[int, Outcome] = {}
+        self.remarks: list[str] = []
 
     def take(self, items: Sequence[Item]) -> list[Outcome]:
         """What became of each item, in their order."""
@@ -79,6 +81,7 @@ class _Desk:
             news = self.stage.page(self.step, records, reading)
             deriver.page(self.step, news.persons, news.orders, news.checkouts, news.fresh, news.things)
             self._tell(page, news)
+        self.remarks += deriver.again()
         arrived = [one.ext for one in sound]
         clear_quarantine(self.step, self.row.id, self.stage.stream, arrived, self.stage.refused)
         return [self.outcomes[place] for place in range(len(items))]
