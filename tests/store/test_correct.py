@@ -17,7 +17,7 @@ from klientela.flow.sync import sync
 from klientela.kit import Address, Person, instant
 from klientela.kit import File as EnclosedFile
 from klientela.store import Store, ledger
-from tests.cases.seen import Desk, account, contact, view
+from tests.cases.seen import Desk, account, contact, guest_order, view
 from tests.shops import Shop, bring, use
 
 TITLES = {"memory": "Shopify"}
@@ -305,6 +305,36 @@ def test_a_pin_stays_through_a_join_and_goes_with_its_record_on_a_split(store: S
 def test_a_pin_of_nothing_is_refused(store: Store, mixed: Desk, value: str) -> None:
     with pytest.raises(Misconfigured, match="a pin needs a value"):
         correct.pin(store, "S/customer/1", "company", value)
+
+
+def test_a_form_can_show_what_may_be_changed_before_anybody_saves(store: Store, mixed: Desk) -> None:
+    def may(overlay: bool) -> dict[str, tuple[bool, bool]]:
+        with store.reading() as db:
+            told = correct.rights_of(db, store.key, "S/customer/1", overlay=overlay, titles=TITLES)
+        return {field: (one["edit"] is None, one["pin"] is None) for field, one in told.items()}
+
+    locked = may(overlay=False)
+    assert {field for field, one in locked.items() if one == (False, False)} == {
+        "email", "first_name", "last_name", "phone",
+    }  # fmt: skip
+    assert {one for field, one in locked.items() if field in ("company", "city", "birthday")} == {(True, True)}
+    assert may(overlay=True)["phone"] == (False, True)
+    assert may(overlay=True)["email"] == (False, False)
+    correct.pin(store, "S/customer/1", "company", "Fest AG")
+    assert may(overlay=False)["company"] == (False, True)
+
+
+def test_R40b_what_a_guests_order_says_anew_counts_too(store: Store) -> None:
+    use(store, sources={"S": "per_order"})
+    bring(store, "S", [guest_order("o1", "g@x.de", phone="+49 30 1111", version=1)])
+    desk = Desk(store)
+    version = desk.profile("o1", entity="guest_order")["version"]
+    bring(store, "S", [guest_order("o1", "g@x.de", phone="+49 30 2222", version=2)])
+    with pytest.raises(Conflict, match="the phone was changed meanwhile by daemon"):
+        correct.pin(store, "S/guest_order/o1", "phone", "+49 30 3333", overlay=True, as_of=version)
+    correct.pin(store, "S/guest_order/o1", "company", "Gast KG", overlay=True, as_of=version)
+    assert desk.profile("o1", entity="guest_order")["company"] == "Gast KG"
+    whole(store)
 
 
 # -- meanwhile (R40b) ----------------------------------------------------------------------------------------------------

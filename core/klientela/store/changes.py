@@ -30,8 +30,9 @@ _FIELD = {
 
 
 class History(NamedTuple):
-    """`lines`, newest first: `{"seq", "at", "run", "actor", "record", "channel", "decision", "undone", "field", "old",
-    "new"}`. `version`: the newest change that touched any of the records (R40b). `changes`: all changes by number."""
+    """`lines`, newest first: `{"seq", "at", "run", "actor", "source", "record", "channel", "decision", "undone", "field",
+    "old", "new"}`; `source` is null where an operator spoke. `version`: the newest change that touched any of the
+    records (R40b). `changes`: all changes by number."""
 
     lines: list[dict[str, Any]]
     version: int
@@ -85,6 +86,7 @@ def _shown(line: _Line, key: str, change: Change | None) -> dict[str, Any]:
         "at": None if change is None or change.at is None else iso(change.at),
         "run": None if change is None else change.run,
         "actor": None if change is None else change.actor,
+        "source": None if line.decision else key.partition("/")[0],
         "record": key,
         "channel": line.channel,
         "decision": line.decision,
