@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -249,6 +250,53 @@ def test_many_are_marked_at_once_and_taken_back_at_once(store: Store) -> None:
     assert made.seq is not None
     decide.undo(store, made.seq)
     assert (Desk(store).everything(), figures(store)) == (before, counted)
+    whole(store)
+
+
+def test_undoing_any_marks_in_any_order_leaves_what_the_others_make(store: Store) -> None:
+    """The model: of each record the newest word that was not taken back holds; what holds again is new."""
+    by = Random(7)
+    bring(store, "S", [account(str(n), "P", f"N{n}", email=f"p{n}@x.de", created_at=n) for n in range(6)])
+    said: dict[int, list[tuple[str, str]]] = {}  # by its number, what each decision says of whom
+    order: list[int] = []  # decisions that hold, oldest first
+    undone: dict[int, int] = {}  # undo -> what it took back
+
+    def inactive() -> set[str]:
+        newest = {who: kind for seq in order for kind, who in said[seq]}
+        return {who for who, kind in newest.items() if kind == "inactive"}
+
+    for _ in range(60):
+        some = by.sample("012345", by.randint(1, 4))
+        whom = Whom(tuple(f"S/customer/{n}" for n in some))
+        what = by.choice(("mark", "mark", "off", "undo", "undo", "again"))
+        before = inactive()
+        if what == "mark" and not before.issuperset(some):
+            seq = deactivate(store, whom).seq
+            assert seq is not None
+            said[seq] = [("inactive", n) for n in some]
+            order.append(seq)
+        elif what == "off" and before.intersection(some):
+            seq = activate(store, whom).seq
+            assert seq is not None
+            said[seq] = [("active", n) for n in before.intersection(some)]
+            order.append(seq)
+        elif what == "undo" and order:
+            taken = by.choice(order)
+            seq = decide.undo(store, taken).seq
+            assert seq is not None
+            order.remove(taken)
+            undone[seq] = taken
+        elif what == "again" and undone:
+            back = by.choice(sorted(undone))
+            words = set(said[undone[back]])
+            if words <= {word for seq in order for word in said[seq]}:
+                continue  # it is refused: all of it holds already
+            seq = decide.undo(store, back).seq
+            assert seq is not None
+            said[seq] = said[undone.pop(back)]
+            order.append(seq)
+        found = {row["last_name"][1:] for row in Desk(store).rows(inactive=True)}
+        assert found == inactive(), what
     whole(store)
 
 

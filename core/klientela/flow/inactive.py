@@ -31,8 +31,8 @@ def deactivate(store: Store, whom: Whom, *, actor: str = "operator", dry_run: bo
                 "this customer is marked inactive already" if whom.one else "all of them are marked inactive already",
                 hint="`klientela active` takes the mark off",
             )
-        oldest = anchors(step.db, (number for number in meant if number not in has))
-        return [Word(INACTIVE, record, {}) for _, record in sorted(oldest.items())]
+        # also who had a mark: that one may be taken back, and this decision stays what it is
+        return [Word(INACTIVE, record, {}) for _, record in sorted(anchors(step.db, meant).items())]
 
     made = hands.say(store, "inactive", words, {}, actor=actor, dry_run=dry_run)
     made.about = told

@@ -85,11 +85,14 @@ def consent(
 
 def _objections(made: Decided) -> None:
     count = made.about.get("objections", 0)
-    if count:
-        render.say(
-            agree(count, "{} [objection still stands|objections still stand]: ")
-            + "only the customer at the shop, or an operator with evidence for that customer alone, lifts one."
+    if not count:
+        return
+    why = "only the customer at the shop, or an operator with evidence for that customer alone, lifts one."
+    if made.about["basis"] == "operator":
+        why = (
+            "it has no time, so that nobody can tell that this is later; the source that tells of it must take it back."
         )
+    render.say(agree(count, "{} [objection still stands|objections still stand]: ") + why)
 
 
 def _whom(ids: list[str] | None, search: str | None, view: str | None, config: Config) -> Whom:
