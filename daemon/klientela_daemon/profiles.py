@@ -93,11 +93,21 @@ def _cart(one: Mapping[str, Any], zone: ZoneInfo) -> list[str]:
     return [lists.day(one["at"], zone), "cart", f"{one['value']} {one['currency']}", "", f"{one['badge']}: {goods}"]
 
 
+_OPERATORS = {"operator": "by hand", "bulk": "in bulk, by hand"}
+
+
+def _who_says(one: Mapping[str, Any]) -> str:
+    """Whose word a consent is, and what stands behind it."""
+    said = [_OPERATORS.get(one["basis"], one["source"])]
+    said += [f"import {one['import']['batch']}"] if one["import"] else []
+    said += [one["evidence"]] if one["basis"] in _OPERATORS else []
+    return ", ".join(said)
+
+
 def _around(found: Mapping[str, Any], zone: ZoneInfo) -> None:
     for one in found["consent_events"]:
         when = f" on {lists.day(one['at'], zone)}" if one["at"] else ""
-        came = f", import {one['import']['batch']}" if one["import"] else ""
-        render.say(f"consent: {one['channel']} {one['purpose']} {one['state']}{when} ({one['source']}{came})")
+        render.say(f"consent: {one['channel']} {one['purpose']} {one['state']}{when} ({_who_says(one)})")
     if found["remark"]:
         render.say(f"remark: {found['remark']['text']}")
     for one in found["notes"]:

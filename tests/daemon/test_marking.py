@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,8 @@ def test_a_consent_and_what_it_allows(run: Any, house: Path) -> None:
     made = document(run, "consent", ANNA, "email", "promotion", "denied", "--evidence", "called us")
     assert made["basis"] == "operator"
     assert document(run, "customer", ANNA)["consents"]["email"]["promotion"] == "denied"
+    shown = run("customer", ANNA)[1]
+    assert re.search(r"consent: email promotion denied on \S+ \(by hand, called us\)", shown), shown
     bulk = document(run, "consent", ANNA, BERND, "email", "promotion", "granted", "--evidence", "fair")
     assert (bulk["basis"], bulk["objections"]) == ("bulk", 1)
     code, out, _ = run("consent", "--search", "x.example", "email", "promotion", "granted", "--evidence", "fair")
