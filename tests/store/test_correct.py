@@ -307,23 +307,6 @@ def test_a_pin_of_nothing_is_refused(store: Store, mixed: Desk, value: str) -> N
         correct.pin(store, "S/customer/1", "company", value)
 
 
-def test_a_form_can_show_what_may_be_changed_before_anybody_saves(store: Store, mixed: Desk) -> None:
-    def may(overlay: bool) -> dict[str, tuple[bool, bool]]:
-        with store.reading() as db:
-            told = correct.rights_of(db, store.key, "S/customer/1", overlay=overlay, titles=TITLES)
-        return {field: (one["edit"] is None, one["pin"] is None) for field, one in told.items()}
-
-    locked = may(overlay=False)
-    assert {field for field, one in locked.items() if one == (False, False)} == {
-        "email", "first_name", "last_name", "phone",
-    }  # fmt: skip
-    assert {one for field, one in locked.items() if field in ("company", "city", "birthday")} == {(True, True)}
-    assert may(overlay=True)["phone"] == (False, True)
-    assert may(overlay=True)["email"] == (False, False)
-    correct.pin(store, "S/customer/1", "company", "Fest AG")
-    assert may(overlay=False)["company"] == (False, True)
-
-
 def test_R40b_what_a_guests_order_says_anew_counts_too(store: Store) -> None:
     use(store, sources={"S": "per_order"})
     bring(store, "S", [guest_order("o1", "g@x.de", phone="+49 30 1111", version=1)])

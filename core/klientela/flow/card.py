@@ -13,7 +13,7 @@ from klientela.flow import history
 from klientela.flow.hands import Word
 from klientela.model.records import Address
 from klientela.rules import geo, hand, keys, rights
-from klientela.rules.entered import LONGEST, PLACE
+from klientela.rules.entered import PLACE
 from klientela.rules.rights import CALLED, Holder, Refused
 from klientela.store import changes, facts
 from klientela.store.database import Db
@@ -118,20 +118,6 @@ class Card:
             Word(hand.PIN, record, {"field": one, "value": value if one == field else self.value(one)})
             for one in fields
         ]
-
-    def rights(self, *, overlay: bool) -> dict[str, dict[str, str | None]]:
-        """Of every field `{"edit", "pin"}`: why an operator may not, as a sentence, null where he may (R37, R38)."""
-        spare = self.spare()
-        found: dict[str, dict[str, str | None]] = {}
-        for field in ("email", *LONGEST):
-            holder = self.holder(field)
-            edited = rights.edit(field, holder, spare, self.titles)
-            pinned = rights.pin(field, holder, spare, self.titles, overlay=overlay)
-            found[field] = {
-                "edit": edited.sentence if isinstance(edited, Refused) else None,
-                "pin": None if pinned is None else pinned.sentence,
-            }
-        return found
 
     def pinned(self, field: str) -> list[Spoken]:
         """The pins that hold on the unit of a field, on any of the records."""

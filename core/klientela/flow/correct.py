@@ -12,8 +12,7 @@ from klientela.flow.desk import Decided, found
 from klientela.flow.hands import Word
 from klientela.rules import entered, rights
 from klientela.rules.rights import CALLED, Refused
-from klientela.store.database import Db, Step, Store
-from klientela.store.locate import locate
+from klientela.store.database import Step, Store
 from klientela.store.spoken import Spoken
 
 _NOTHING: Mapping[str, str] = {}
@@ -110,18 +109,6 @@ def unpin(
     return hands.unsay(store, "unpin", which, {"fields": [field]}, actor=actor, dry_run=dry_run)
 
 
-def rights_of(
-    db: Db, key: bytes, customer: str, *, overlay: bool = False, titles: Mapping[str, str] = _NOTHING
-) -> dict[str, dict[str, str | None]]:
-    """Which fields of a customer an operator may change: `{field: {"edit", "pin"}}`, each null or the sentence why not.
-
-    For a form that shows it before anybody saves; `edit` and `pin` ask again. UnknownThing for an id nobody has.
-    """
-    card = Card(db, key, locate(db, key, customer).customer)
-    card.titles = titles
-    return card.rights(overlay=overlay)
-
-
 def _card(step: Step, customer: str, titles: Mapping[str, str]) -> Card:
     card = Card(step.db, step.store.key, found(step, customer).customer)
     card.titles = titles
@@ -164,4 +151,4 @@ def _refusal(refused: Sequence[Refused]) -> Conflict:
     return Conflict(f"{told}; nothing was written", hint=refused[0].hint)
 
 
-__all__ = ["edit", "pin", "rights_of", "unpin"]
+__all__ = ["edit", "pin", "unpin"]
