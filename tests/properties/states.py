@@ -367,7 +367,17 @@ def _says_tally(one: Any, ruleset: Ruleset) -> dict[str, Any]:
         "tests": made.tests,
         "other": other or None,
         "scanned": one.scanned,
+        "guest": int(one.guest),
+        **_says_firsts(made.times[:2], made.gross_times[:2]),
     }
+
+
+def _says_firsts(ltv: list[int | None], gross: list[int | None]) -> dict[str, int | None]:
+    def told(times: list[int | None]) -> list[int | None]:
+        return [t.UNDATED if at is None else at for at in times] + [None] * (2 - len(times))
+
+    under = [None, None] if told(gross) == told(ltv) else told(gross)
+    return dict(zip(("first", "second", "gross_first", "gross_second"), told(ltv) + under, strict=True))
 
 
 def _figures(world: World, ruleset: Ruleset) -> dict[tuple[str, str, int], int]:
@@ -397,15 +407,33 @@ def _figures(world: World, ruleset: Ruleset) -> dict[tuple[str, str, int], int]:
         if one.joined is not None:
             add("joined", "", 1, day(one.joined, zone))
         if one.totals.orders:
-            add("ltv", "", one.totals.ltv.get(home, 0))
             add("buyers", "1", 1)
         if one.totals.orders > 1:
             add("buyers", "2", 1)
+        for code in {*one.totals.ltv, *one.totals.gross}:
+            ltv, gross = one.totals.ltv.get(code, 0), one.totals.gross.get(code, 0)
+            part = "" if code == home else code
+            add("ltv", part, ltv)
+            add("ltv_over", part, gross - ltv)
+        for times, sign in ((one.totals.times, -1), (one.totals.gross_times, 1)):
+            for name, place in (("guests" if one.guest else "first", 0), ("second", 1)):
+                if len(times) > place and not (one.guest and place):
+                    at = times[place]
+                    number = day(at, zone) if at is not None else 0
+                    add(f"{name}_over", "", sign, number)
+                    if times is one.totals.times:
+                        add(name, "", 1, number)
+    counted = {key for one in world.customers if not one.inactive for key in one.orders}
     for order in world.orders.values():
-        if order.settled.ltv is not None:
-            number = day(order.settled.placed, zone) if order.settled.placed is not None else 0
-            add("revenue", order.settled.currency, order.settled.ltv, number)
+        made = order.settled
+        number = day(made.placed, zone) if made.placed is not None else 0
+        for name in ("revenue",) if order.key in counted else ("revenue", "aside"):
+            add(name, made.currency, made.ltv or 0, number)
+            add(f"{name}_over", made.currency, (made.gross or 0) - (made.ltv or 0), number)
+        if made.ltv is not None:
             add("orders", "", 1, number)
+        elif made.gross is not None:
+            add("orders_over", "", 1, number)
     return {key: value for key, value in found.items() if value}
 
 

@@ -229,7 +229,7 @@ def test_no_road_changes_the_state(loads: list[list[Any]], size: int, ruleset: R
         patch.setattr(Resolver, "_but_strangers", lambda self, changed: changed)
         patch.setattr(listrow.Rows, "plain", lambda self, held, public: None)
         patch.setattr(Projected, "_born", lambda self, change, fresh, owners: False)
-        patch.setattr(tally, "add_up", lambda db, moved, touched, currency, days: tally.Added(moved, 0, 0, 0, []))
+        patch.setattr(tally, "add_up", lambda db, moved, touched, currency, days: tally.Added(moved, {}, [], set(), {}))
         slow = _state(loads, size, ruleset)
     assert fast == slow
 

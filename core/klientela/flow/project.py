@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from klientela.flow import listrow, tally
+from klientela.flow.aside import Aside, Owned
 from klientela.flow.listrow import (
     CONSENTS,
     FACET,
@@ -23,9 +24,10 @@ from klientela.flow.tally import Days, Tally
 from klientela.flow.values import Change, Moved, Resolution, Written
 from klientela.rules.identity import Handle
 from klientela.rules.precedence import Summary, merge
+from klientela.rules.publish import not_joinable
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.totals import OTHER_CARRIER, Settled
-from klientela.store import bitmaps, filters, locate, search, things
+from klientela.store import bitmaps, facts, filters, locate, search, things
 from klientela.store import tables as t
 from klientela.store.database import Step
 from klientela.store.identity import Realm, write_nodes
@@ -59,7 +61,7 @@ class Projected:
         self.realm: Realm = out.realm
         self.projector = projector
         self.ruleset = projector.ruleset
-        self.figures: dict[tuple[str, str, int], int] = {}
+        self.figures: tally.Counts = {}
         self.changed_records: set[int] = set()  # records and customers whose membership this page may have moved
         founded: dict[Handle, list[int]] = {}
         for record in out.founded:
@@ -68,6 +70,9 @@ class Projected:
         self.written = Written(out, step.store.key, founded)
         self.old_rows: dict[int, tuple[Any, ...]] = {}
         self.newly: set[int] = set()  # customers with an order that nobody knew
+        held = self.realm.held
+        # where shared nodes stood before this page
+        self.stood = {h: held[h].customer for change in out.changes if change.olds for h in change.members if h < 0}
 
     # -- identity ----------------------------------------------------------------
 
@@ -167,7 +172,7 @@ class Projected:
         added = tally.add_up(db, moved, self.changed_records, self.ruleset.currency, days)
         shown = {number: self._shown(change) for number, change in changes.items()}
         gone, fresh_rows, changed_rows, keys = self._list(changes, shown, involved)
-        now, tallies = self._tallies(changes, shown, involved, added.left, fresh)
+        now, tallies, owned = self._tallies(changes, shown, involved, added.left, fresh)
         self.written.stirred = added.stirred | self._stirred(now, tallies, keys)
         born_tallies = []
         for change in born:
@@ -181,14 +186,22 @@ class Projected:
         db.insert(t.customer, ("id", *listrow.COLUMNS), fresh_rows)
         db.update(t.customer, listrow.COLUMNS, changed_rows)
         self._write_tallies(now, tallies, keys)
-        db.insert(t.tally, ("id", *tally.KEYS), born_tallies)
+        db.insert(t.tally, ("id", *tally.KEYS[: tally.GUEST]), born_tallies)
         self._postings_and_search(gone, fresh_rows, changed_rows)
         rows = (*gone, *(row[0] for row in fresh_rows), *(row[-1] for row in changed_rows))
         bitmaps.touch(db, rows, (*now, *added.customers))
         self._count_rows(gone, fresh_rows, changed_rows)
-        self._count_tallies(gone, now, tallies, keys, added)
+        self._count_tallies(gone, now, tallies, keys)
         self._count_segments(gone, now, tallies, keys, born_tallies, added)
         self._count_orders(moved)
+        for key, value in added.figures.items():
+            tally.add_to(self.figures, key, value)
+        active = {number: not (keys[number] if number in keys else tallies[number])[tally.MARKED] for number in now}
+        aside = Aside(self.written, tallies, changes, active, self.stood, days)
+        aside.moved(added.left, owned)
+        aside.turned(db, fresh, {item.id for item in moved})
+        for key, value in aside.counts.items():
+            tally.add_to(self.figures, key, value)
         if self.figures:
             db.upsert(
                 t.figure,
@@ -227,7 +240,7 @@ class Projected:
             if not shown[number]:
                 continue
             row, s_last = self._row(change)
-            keys[number] = (row[PUB8], s_last, row[FACET], row[INACTIVE])
+            keys[number] = (row[PUB8], s_last, row[FACET], row[INACTIVE], self._guest(change))
             old = self.old_rows.get(number)
             if old is None:
                 fresh_rows.append((number, *row))
@@ -236,6 +249,13 @@ class Projected:
         gone = [c for c in involved if c in self.old_rows and not shown.get(c, False)]
         return gone, fresh_rows, changed_rows, keys
 
+    def _guest(self, change: Change) -> int:
+        """Whether a customer is one guest order that no rule joins to anybody (R7, R36)."""
+        if len(change.members) > 1 or change.customer != change.members[0]:
+            return 0
+        held = self.realm.held[change.customer]
+        return int(held.loaded is not None and held.loaded.entity == facts.GUEST_ORDER and not_joinable(held.keys))
+
     def _tallies(
         self,
         changes: dict[int, Change],
@@ -243,8 +263,9 @@ class Projected:
         involved: set[int],
         moved: list[Moved],
         fresh: set[int],
-    ) -> tuple[dict[int, Tally], dict[int, Row]]:
-        """The figures of customers that changed or whose orders did: as they are now, and as they were."""
+    ) -> tuple[dict[int, Tally], dict[int, Row], list[Owned]]:
+        """The figures of customers that changed or whose orders did: as they are now, and as they were; and for each
+        moved order the customers of its old and new owner, as they are now."""
         owners = {r for m in moved for r in (m.old_owner, m.owner) if r is not None}
         tallies = self._load_tallies(involved | owners)
         customers = self._owners(moved, tallies)
@@ -265,7 +286,7 @@ class Projected:
         again = [number for number, figures in now.items() if figures.recount]
         if again:
             self._recount(again, changes, now)
-        return now, tallies
+        return now, tallies, customers
 
     def _stirred(self, now: dict[int, Tally], tallies: dict[int, Row], keys: dict[int, Row]) -> set[int]:
         """Those who ordered anew though they are marked inactive."""
@@ -278,7 +299,7 @@ class Projected:
     def _shown(self, change: Change) -> bool:
         return any(self.realm.held[h].shown for h in change.members)
 
-    def _owners(self, moved: list[Moved], tallies: dict[int, tuple[Any, ...]]) -> list[tuple[int | None, int | None]]:
+    def _owners(self, moved: list[Moved], tallies: dict[int, tuple[Any, ...]]) -> list[Owned]:
         """For each moved order the customers of its old and new owner, as they are after this page.
 
         A customer's id is the smallest record id of its members: a tally under an owner's own id is that owner's,
@@ -347,7 +368,7 @@ class Projected:
     def _count(
         self,
         moved: list[Moved],
-        customers: list[tuple[int | None, int | None]],
+        customers: list[Owned],
         now: dict[int, Tally],
     ) -> None:
         currency = self.ruleset.currency
@@ -424,8 +445,8 @@ class Projected:
         for number in sorted(now):
             row = now[number].row(days)
             old = tallies.get(number)
-            pub8, s_last, bits, inactive = keys[number] if number in keys else tallies[number][: tally.FIRST]
-            key = (pub8, s_last, search.tally_facet(bits, now[number].gross_orders), inactive)
+            pub8, s_last, bits, *marks = keys[number] if number in keys else tallies[number][: tally.FIRST]
+            key = (pub8, s_last, search.tally_facet(bits, now[number].gross_orders), *marks)
             if old is None:
                 fresh.append((number, *key, *row))
             elif old[: tally.FIRST] != key:
@@ -513,25 +534,24 @@ class Projected:
                 self._figure(filters.figure_of(inactive), part, count_)
 
     def _count_tallies(
-        self,
-        gone: list[int],
-        now: dict[int, Tally],
-        tallies: dict[int, Row],
-        keys: dict[int, Row],
-        added: tally.Added,
+        self, gone: list[int], now: dict[int, Tally], tallies: dict[int, Row], keys: dict[int, Row]
     ) -> None:
-        """Buyers and what they bought, of the customers that are not marked inactive (R41)."""
-        ltv, once, again = added.ltv, added.once, added.again
+        """Buyers, when they became such and what they bought, of the customers that are not marked inactive (R41)."""
         for number in (*gone, *now):
             old = tallies.get(number)
-            if old is not None and not old[tally.MARKED] and (orders := old[tally.ORDERS]):
-                ltv, once, again = ltv - old[tally.LTV], once - 1, again - (orders > 1)
+            if old is not None and not old[tally.MARKED]:
+                self._count_tally(Tally.of(old[tally.FIRST :]), old[tally.GUEST], -1)
         for number, figures in now.items():
-            inactive = (keys[number] if number in keys else tallies[number])[tally.MARKED]
-            if figures.orders and not inactive:
-                ltv, once, again = ltv + figures.ltv, once + 1, again + (figures.orders > 1)
-        for name, part, value in (("ltv", "", ltv), ("buyers", "1", once), ("buyers", "2", again)):
-            self._figure(name, part, value)
+            key = keys[number] if number in keys else tallies[number]
+            if not key[tally.MARKED]:
+                self._count_tally(figures, key[tally.GUEST], 1)
+
+    def _count_tally(self, made: Tally, guest: int, sign: int) -> None:
+        if made.orders:
+            self._figure("buyers", "1", sign)
+            if made.orders > 1:
+                self._figure("buyers", "2", sign)
+        tally.count_tally(self.figures, made, guest, sign, self.projector.days)
 
     def _count_segments(
         self,
@@ -550,12 +570,12 @@ class Projected:
                 kind = tally.kind(old)
                 alike[kind] = alike.get(kind, 0) - 1
         for number, figures in now.items():
-            bits, inactive = (keys[number] if number in keys else tallies[number])[tally.FACET : tally.FIRST]
+            bits, inactive = (keys[number] if number in keys else tallies[number])[tally.FACET : tally.GUEST]
             facet = search.tally_facet(bits, figures.gross_orders)
             kind = (facet, inactive, figures.orders, figures.tests, figures.scanned)
             alike[kind] = alike.get(kind, 0) + 1
         for row in born:
-            kind = (*row[1 + tally.FACET : 1 + tally.FIRST], 0, 0, None)
+            kind = (*row[1 + tally.FACET : 1 + tally.GUEST], 0, 0, None)
             alike[kind] = alike.get(kind, 0) + 1
         parts = dict(added.segments)
         for kind, count in alike.items():
@@ -570,7 +590,11 @@ class Projected:
         alike: dict[tuple[str, int | None], list[int]] = {}
         for item in moved:
             for settled, sign in ((item.old, -1), (item.new, 1)):
-                if settled is not None and settled.ltv is not None:
+                if settled is None:
+                    continue
+                if settled.gross != settled.ltv:
+                    self._count_over(settled, sign)
+                if settled.ltv is not None:
                     kind = (settled.currency, day_of(settled.placed))
                     if kind in alike:
                         sums = alike[kind]
@@ -581,3 +605,10 @@ class Projected:
         for (currency, when), (revenue, count) in alike.items():
             self._figure("revenue", currency, revenue, when or 0)
             self._figure("orders", "", count, when or 0)
+
+    def _count_over(self, settled: Settled, sign: int) -> None:
+        """What gross counts of an order beyond ltv."""
+        when = self.projector.days.told(settled.placed)
+        self._figure("revenue_over", settled.currency, sign * ((settled.gross or 0) - (settled.ltv or 0)), when)
+        if settled.ltv is None:
+            self._figure("orders_over", "", sign, when)

@@ -16,19 +16,23 @@ from klientela.store import search
 from klientela.store import tables as t
 from klientela.store.database import Db
 from klientela.store.filters import segments_of
+from klientela.store.tables import UNDATED
 
 FIGURES = ("ltv", "orders", "last", "last_day", "gross", "gross_orders", "gross_last", "gross_day", "tests", "other",
-           "scanned")  # fmt: skip
-KEYS = ("pub8", "s_last", "facet", "inactive")
+           "scanned", "first", "second", "gross_first", "gross_second")  # fmt: skip
+KEYS = ("pub8", "s_last", "facet", "inactive", "guest")
 COLUMNS = (*KEYS, *FIGURES)
 """The columns of `tally` after its id, as rows are read and written here: what it repeats of the row, then figures."""
 
-FACET, MARKED, FIRST = KEYS.index("facet"), KEYS.index("inactive"), len(KEYS)
+FACET, MARKED, GUEST, FIRST = KEYS.index("facet"), KEYS.index("inactive"), KEYS.index("guest"), len(KEYS)
 LTV, ORDERS = FIRST + FIGURES.index("ltv"), FIRST + FIGURES.index("orders")
 """Places in such a row; `FIRST` is where the figures begin."""
 _TESTS, _SCANNED = FIRST + FIGURES.index("tests"), FIRST + FIGURES.index("scanned")
 
 _MANY_DAYS = 20_000
+
+Counts = dict[tuple[str, str, int], int]
+"""Figures by name, part and day, or what they gain."""
 
 
 class Days:
@@ -50,6 +54,10 @@ class Days:
             known = self.quarters[quarter] = day(moment, self.zone)
         return known
 
+    def told(self, moment: int | None) -> int:
+        """The ordinal of the day that a figure is kept under: 0 for what has none."""
+        return 0 if moment is None or moment == UNDATED else self.day(moment) or 0
+
 
 class Tally(Struct, gc=False):
     """The figures of one customer. `other` holds [ltv, gross, orders] of further currencies, where there are any."""
@@ -63,17 +71,24 @@ class Tally(Struct, gc=False):
     tests: int = 0
     other: dict[str, list[int]] | None = None
     scanned: int | None = None  # when a letter to the customer was last scanned
+    first: int | None = None  # when the first order that counts was placed, and the second
+    second: int | None = None
+    gross_first: int | None = None  # the same under gross, which counts more orders
+    gross_second: int | None = None
     recount: bool = False  # the orders must be read anew
 
     def add(self, order: Settled, currency: str) -> None:
         """Count an order."""
         placed = order.placed
+        when = UNDATED if placed is None else placed
         if order.ltv is not None:
             self.orders += 1
+            self.first, self.second = _two(self.first, self.second, when)
             if placed is not None and (self.last is None or placed > self.last):
                 self.last = placed
         if order.gross is not None:
             self.gross_orders += 1
+            self.gross_first, self.gross_second = _two(self.gross_first, self.gross_second, when)
             if placed is not None and (self.gross_last is None or placed > self.gross_last):
                 self.gross_last = placed
         self.tests += order.test
@@ -84,13 +99,14 @@ class Tally(Struct, gc=False):
             self._foreign(order, 1)
 
     def take(self, order: Settled, currency: str) -> None:
-        """Take an order out again; where it was the last one, the rest must be read anew."""
+        """Take an order out again; where it was the last one or of the first two, the rest must be read anew."""
+        when = UNDATED if order.placed is None else order.placed
         if order.ltv is not None:
             self.orders -= 1
-            self.recount |= order.placed is not None and order.placed == self.last
+            self.recount |= order.placed == self.last or self.second is None or when <= self.second
         if order.gross is not None:
             self.gross_orders -= 1
-            self.recount |= order.placed is not None and order.placed == self.gross_last
+            self.recount |= order.placed == self.gross_last or self.gross_second is None or when <= self.gross_second
         self.tests -= order.test
         if order.currency == currency:
             self.ltv -= order.ltv or 0
@@ -123,6 +139,12 @@ class Tally(Struct, gc=False):
                 slot = mine.get(currency, [0, 0, 0])
                 mine[currency] = [a + b for a, b in zip(slot, amounts, strict=True)]
             self.other = mine
+        for when in (other.first, other.second):
+            if when is not None:
+                self.first, self.second = _two(self.first, self.second, when)
+        for when in (other.gross_first, other.gross_second):
+            if when is not None:
+                self.gross_first, self.gross_second = _two(self.gross_first, self.gross_second, when)
         self.see(other.scanned)
 
     def see(self, scanned: int | None) -> None:
@@ -134,15 +156,40 @@ class Tally(Struct, gc=False):
         other = json.dumps({c: self.other[c] for c in sorted(self.other)}) if self.other else None
         return (
             self.ltv, self.orders, self.last, days.day(self.last), self.gross, self.gross_orders, self.gross_last,
-            days.day(self.gross_last), self.tests, other, self.scanned,
+            days.day(self.gross_last), self.tests, other, self.scanned, *self.firsts(),
         )  # fmt: skip
+
+    def firsts(self) -> tuple[int | None, ...]:
+        """The last four of these columns: those under gross are null where they are no others."""
+        other = self.firsts_under_gross()
+        return (self.first, self.second, *(other or (None, None)))
+
+    def firsts_under_gross(self) -> tuple[int | None, int | None] | None:
+        """The first two under gross, where they are not those under ltv."""
+        under = (self.gross_first, self.gross_second)
+        return None if under == (self.first, self.second) else under
 
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> Tally:
         """From the columns of FIGURES as stored."""
-        ltv, orders, last, _, gross, gross_orders, gross_last, _, tests, other, scanned = row
+        ltv, orders, last, _, gross, gross_orders, gross_last, _, tests, other, scanned, *firsts = row
+        first, second, gross_first, gross_second = firsts
+        if gross_first is None:
+            gross_first, gross_second = first, second
         more = json.loads(other) if other else None
-        return cls(ltv, orders, last, gross, gross_orders, gross_last, tests, more, scanned)
+        return cls(
+            ltv, orders, last, gross, gross_orders, gross_last, tests, more, scanned, first, second, gross_first,
+            gross_second,
+        )  # fmt: skip
+
+
+def _two(first: int | None, second: int | None, when: int) -> tuple[int | None, int | None]:
+    """The two earliest of three times."""
+    if first is None:
+        return when, None
+    if when < first:
+        return when, first
+    return first, when if second is None or when < second else second
 
 
 def _later(one: int | None, two: int | None) -> int | None:
@@ -160,9 +207,7 @@ class Added(NamedTuple):
     """What `add_up` did: the moved orders it left to the general way, and what the figures of all gained."""
 
     left: list[Moved]
-    ltv: int
-    once: int  # customers who have orders now and had none
-    again: int  # customers who have several now and had one or none
+    figures: Counts
     customers: list[int]  # whose figures it changed
     stirred: set[int]  # those marked inactive who ordered anew
     segments: dict[str, int]  # how many customers each tab of the list gained
@@ -186,17 +231,27 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
             plain[owner].append(item)
         else:
             plain[owner] = [item]
-    rows, money = [], []
-    all_ltv = once = again = 0
+    rows, money, apart = [], [], []
+    all_ltv = all_over = once = again = 0
     customers = []
     stirred = set()
     segments: dict[str, int] = {}
-    for number, facet, had, last, gross_last, inactive, tests, scanned in _standing(db, sorted(plain)):
+    gained: Counts = {}
+    for (
+        number, facet, had, last, gross_last, inactive, tests, scanned, guest, first, second, *others,
+    ) in _standing(db, sorted(plain)):  # fmt: skip
+        if guest:
+            continue  # its own order is all it ever has: left to the general way
         customers.append(number)
         ltv = orders = gross = gross_orders = 0
         items = plain.pop(number)
-        if inactive and any(item.old is None for item in items):
-            stirred.add(number)
+        if inactive:
+            count_aside(gained, items, days)
+            if any(item.old is None for item in items):
+                stirred.add(number)
+        stood = (first, second)
+        other = None if others[0] is None else (others[0], others[1])  # under gross, where that is something else
+        both: tuple[int | None, int | None] | None = other
         for item in items:
             order, old = item.new, item.old
             assert order is not None  # noqa: S101 - looked at above
@@ -205,24 +260,39 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
                 gross += (order.gross or 0) - (old.gross or 0)
                 continue
             placed = order.placed
-            if order.ltv is not None:
-                ltv += order.ltv
-                orders += 1
-                if placed is not None and (last is None or placed > last):
-                    last = placed
+            when = UNDATED if placed is None else placed
             if order.gross is not None:
                 gross += order.gross
                 gross_orders += 1
                 if placed is not None and (gross_last is None or placed > gross_last):
                     gross_last = placed
-        all_ltv += 0 if inactive else ltv
+                if both is not None:
+                    both = _two(*both, when)
+                elif order.ltv is None:
+                    both = _two(first, second, when)
+            if order.ltv is not None:
+                ltv += order.ltv
+                orders += 1
+                if placed is not None and (last is None or placed > last):
+                    last = placed
+                if second is None or when < second:
+                    first, second = _two(first, second, when)
+        if both == (first, second):
+            both = None
+        if not inactive:
+            all_ltv += ltv
+            all_over += gross - ltv
         if not orders and not gross_orders:
             if ltv or gross:
                 money.append((ltv, gross, number))  # of the orders of the list only that by sum is touched
             continue
-        if orders and not inactive:
-            once += not had
-            again += had < 2 <= had + orders
+        if not inactive:
+            if orders:
+                once += not had
+                again += had < 2 <= had + orders
+            if (first, second) != stood or both != other:
+                count_firsts(gained, -1, False, *stood, other, days)
+                count_firsts(gained, 1, False, first, second, both, days)
         before = segments_of(facet, inactive, had, tests, scanned)
         after = segments_of(facet | search.LISTED if gross_orders else facet, inactive, had + orders, tests, scanned)
         if before is not after:  # the same words are the same tuple
@@ -233,13 +303,25 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
         gross_day = last_day if gross_last == last else days.day(gross_last)
         if gross_orders:
             facet |= search.LISTED
-        rows.append((ltv, orders, gross, gross_orders, facet, last, last_day, gross_last, gross_day, number))
-    columns = ("ltv", "orders", "gross", "gross_orders", "facet", "last", "last_day", "gross_last", "gross_day")
+        if both != other:
+            apart.append((*(both or (None, None)), number))
+        rows.append(
+            (ltv, orders, gross, gross_orders, facet, last, last_day, gross_last, gross_day, first, second, number)
+        )
+    columns = (
+        "ltv", "orders", "gross", "gross_orders", "facet", "last", "last_day", "gross_last", "gross_day", "first",
+        "second",
+    )  # fmt: skip
     db.update(t.tally, columns, rows, add=("ltv", "orders", "gross", "gross_orders"))
     db.update(t.tally, ("ltv", "gross"), money, add=("ltv", "gross"))
+    db.update(t.tally, ("gross_first", "gross_second"), apart)
     for items in plain.values():  # owners that are no customer by themselves
         left += items
-    return Added(left, all_ltv, once, again, customers, stirred, segments)
+    for name, part, value in (
+        ("ltv", "", all_ltv), ("ltv_over", "", all_over), ("buyers", "1", once), ("buyers", "2", again),
+    ):  # fmt: skip
+        add_to(gained, (name, part, 0), value)
+    return Added(left, gained, customers, stirred, segments)
 
 
 def _only_adds(item: Moved, currency: str) -> bool:
@@ -260,6 +342,79 @@ def _standing(db: Db, owners: list[int]) -> list[tuple[Any, ...]]:
     if not owners:
         return []
     return db.rows(
-        f"SELECT id, facet, orders, last, gross_last, inactive, tests, scanned FROM tally WHERE id {db.among}",
+        "SELECT id, facet, orders, last, gross_last, inactive, tests, scanned, guest, first, second, gross_first, "
+        f"gross_second FROM tally WHERE id {db.among}",
         (db.pack(owners),),
     )
+
+
+# -- figures of all ---------------------------------------------------------------------------------------------------
+# Those whose name ends in `_over` hold what gross counts beyond ltv: next to nothing, so that nearly every order is
+# counted once for both policies.
+
+
+def add_to(counts: Counts, key: tuple[str, str, int], value: int) -> None:
+    """A figure gains something."""
+    counts[key] = counts.get(key, 0) + value
+
+
+def count_firsts(
+    counts: Counts,
+    sign: int,
+    guest: bool,
+    first: int | None,
+    second: int | None,
+    gross: tuple[int | None, int | None] | None,
+    days: Days,
+) -> None:
+    """The days of a customer's first and second order that counts: `first` and `second`, or `guests` of a guest's row,
+    which never has a second (R36). `gross`: the two under gross, where they are others."""
+    name = "guests" if guest else "first"
+    if first is not None:
+        add_to(counts, (name, "", days.told(first)), sign)
+    if second is not None and not guest:
+        add_to(counts, ("second", "", days.told(second)), sign)
+    if gross is None:
+        return
+    count_firsts_over(counts, sign, (name, first, gross[0]), days)
+    if not guest:
+        count_firsts_over(counts, sign, ("second", second, gross[1]), days)
+
+
+def count_firsts_over(counts: Counts, sign: int, what: tuple[str, int | None, int | None], days: Days) -> None:
+    """The day under gross instead of that under ltv."""
+    name, ltv, gross = what
+    if gross is not None:
+        add_to(counts, (f"{name}_over", "", days.told(gross)), sign)
+    if ltv is not None:
+        add_to(counts, (f"{name}_over", "", days.told(ltv)), -sign)
+
+
+def count_tally(counts: Counts, made: Tally, guest: int, sign: int, days: Days) -> None:
+    """What a customer brought, and when it began to buy."""
+    if not made.gross_orders:
+        return  # what counts under ltv counts under gross too
+    add_to(counts, ("ltv", "", 0), sign * made.ltv)
+    add_to(counts, ("ltv_over", "", 0), sign * (made.gross - made.ltv))
+    for currency, (ltv, gross, _) in (made.other or {}).items():
+        add_to(counts, ("ltv", currency, 0), sign * ltv)
+        add_to(counts, ("ltv_over", currency, 0), sign * (gross - ltv))
+    count_firsts(counts, sign, bool(guest), made.first, made.second, made.firsts_under_gross(), days)
+
+
+def count_order(counts: Counts, name: str, order: Settled, sign: int, days: Days) -> None:
+    """What an order brings on its day, under both policies."""
+    ltv, over = order.ltv or 0, (order.gross or 0) - (order.ltv or 0)
+    if ltv or over:
+        day_ = days.told(order.placed)
+        add_to(counts, (name, order.currency, day_), sign * ltv)
+        if over:
+            add_to(counts, (f"{name}_over", order.currency, day_), sign * over)
+
+
+def count_aside(counts: Counts, items: list[Moved], days: Days) -> None:
+    """Orders of customers who count in no figure (R41)."""
+    for item in items:
+        for order, sign in ((item.old, -1), (item.new, 1)):
+            if order is not None:
+                count_order(counts, "aside", order, sign, days)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec import UNSET, Struct
@@ -83,6 +84,11 @@ def publish(
     if policy != "merge" and held_back(person, rules):
         return Published(name, _guest_keys(person, uid, policy, ruleset), account, shown)
     return Published(name, _keys(person, uid, ruleset, account), account, shown)
+
+
+def not_joinable(keys: Iterable[Key]) -> bool:
+    """Whether no rule of matching can ever join a record with these keys to another (R7)."""
+    return not any(key.kind <= GUEST_MAIL for key in keys)
 
 
 def _shown(person: Person, name: str) -> bool:

@@ -28,6 +28,7 @@ from klientela.rules.publish import (
     GUEST_MAIL,
     LINK,
     NEVER,
+    NUMBER,
     PHONE,
     RULE_OF,
     STRENGTH,
@@ -130,6 +131,10 @@ class Totals:
     last: Instant | None = None
     gross_last: Instant | None = None
     tests: int = 0
+    times: list[Instant | None] = field(
+        default_factory=list
+    )  # of the orders that count, earliest first, undated before
+    gross_times: list[Instant | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -157,6 +162,7 @@ class Customer:
     modules: tuple[str, ...]
     consents: Mapping[str, Mapping[str, str]]
     orders: tuple[RecordKey, ...]
+    guest: bool  # one guest order that no rule joins to anybody (R36)
     totals: Totals
     scanned: Instant | None
 
@@ -531,9 +537,15 @@ def _customer(
         modules=tuple(made.modules),
         consents=precedence.consent_states(made),
         orders=tuple(sorted(one.key for one in mine)),
+        guest=len(members) == 1 and members[0][1] == "guest_order" and not _matches(persons[members[0]]),
         totals=count(one.settled for one in mine),
         scanned=things.last_scan(hung, members),
     )
+
+
+def _matches(state: PersonState) -> bool:
+    """Whether a record publishes anything by which a rule of matching could join it (R7, R11)."""
+    return any(key.kind in (EMAIL, NUMBER, PHONE, ADDRESS, GUEST_MAIL) for key in state.published.keys)
 
 
 def _summary(state: PersonState, ruleset: Ruleset) -> Summary:
@@ -550,10 +562,14 @@ def count(orders: Iterable[Settled]) -> Totals:
             made.ltv[one.currency] = made.ltv.get(one.currency, 0) + one.ltv
             made.orders += 1
             made.last = _later(made.last, one.placed)
+            made.times.append(one.placed)
         if one.gross is not None:
             made.gross[one.currency] = made.gross.get(one.currency, 0) + one.gross
             made.gross_orders += 1
             made.gross_last = _later(made.gross_last, one.placed)
+            made.gross_times.append(one.placed)
+    for times in (made.times, made.gross_times):
+        times.sort(key=lambda at: (at is not None, at or 0))
     return made
 
 

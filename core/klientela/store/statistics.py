@@ -319,13 +319,13 @@ class _Kept(NamedTuple):
         """Figures from the first day of a period on; what is of later days is there too."""
         if totals not in ("ltv", "gross"):
             raise Misconfigured(f"there is no policy {totals!r}", hint="Orders count by ltv or by gross")
-        names = [*_SUMMED, *(f"{name}_over" for name in _SUMMED)] if totals == "gross" else [*_SUMMED]
+        names = [*_SUMMED, *(f"{name}_over" for name in _SUMMED)] if totals == "gross" else _SUMMED
+        among = f"name IN ({', '.join(map(repr, names))})"
         sums: dict[tuple[str, str], int] = {}
         undates: dict[tuple[str, str], int] = {}
         for name, part, without, value in db.rows(
             "SELECT name, part, CASE WHEN day = 0 THEN 1 ELSE 0 END, sum(value) FROM figure "
-            f"WHERE name {db.among} GROUP BY 1, 2, 3",
-            (db.pack(names),),
+            f"WHERE {among} GROUP BY 1, 2, 3"
         ):
             key = (name.removesuffix("_over"), part)
             sums[key] = sums.get(key, 0) + int(value)
@@ -333,8 +333,8 @@ class _Kept(NamedTuple):
                 undates[key] = undates.get(key, 0) + int(value)
         days: dict[tuple[str, str], dict[int, int]] = {}
         for name, part, day, value in db.rows(
-            f"SELECT name, part, day, value FROM figure WHERE name {db.among} AND day >= ? AND day > 0",
-            (db.pack(names), period.start.toordinal()),
+            f"SELECT name, part, day, value FROM figure WHERE {among} AND day >= ? AND day > 0",
+            (period.start.toordinal(),),
         ):
             of = days.setdefault((name.removesuffix("_over"), part), {})
             of[day] = of.get(day, 0) + value

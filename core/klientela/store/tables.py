@@ -290,6 +290,7 @@ tally = _table(  # the figures of a row, narrow; both policies, the shop's curre
     Column("s_last", Key, nullable=False),  # folded last name; U+FFFF where there is none, so that it sorts last
     Column("facet", Big, nullable=False),  # the customer's, and whether it counts as orderer
     Column("inactive", Flag, nullable=False, server_default="0"),
+    Column("guest", Flag, nullable=False, server_default="0"),  # one guest order that no rule joins to anybody (R36)
     Column("ltv", Big, nullable=False, server_default="0"),
     Column("orders", Integer, nullable=False, server_default="0"),
     Column("last", Big),
@@ -301,6 +302,10 @@ tally = _table(  # the figures of a row, narrow; both policies, the shop's curre
     Column("tests", Integer, nullable=False, server_default="0"),
     Column("other", Text),  # JSON {currency: [ltv, gross]} of other currencies, or null
     Column("scanned", Big),  # when a letter to the customer was last scanned
+    Column("first", Big),  # when the first order that counts was placed, and the second; UNDATED where nobody knows
+    Column("second", Big),
+    Column("gross_first", Big),  # the same under gross; both null where they are those of ltv
+    Column("gross_second", Big),
 )
 alias = _table(  # public ids of all records that share a customer with others
     "alias",
@@ -560,6 +565,9 @@ ENTITIES = (
 
 ACCOUNT, GUEST, SHOWN, HIDDEN = 1, 2, 4, 8
 """Bits of `person.flags`."""
+
+UNDATED = -(2**62)
+"""In `tally.first` and its like: an order counts, and nobody knows when it was placed; earlier than any other."""
 
 STRICT, UNMATCHED = 1, 2
 """Bits of `carrier.flags`: the strictest guest policy of the carriers is per_order; none of them is the shop's own."""
