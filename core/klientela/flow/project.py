@@ -586,7 +586,7 @@ class Projected:
 
     def _count_orders(self, moved: list[Moved]) -> None:
         """Revenue and transactions per day, also of orders that make no row (R13b)."""
-        day_of = self.projector.days.day
+        day_of, quarters = self.projector.days.day, self.projector.days.quarters
         alike: dict[tuple[str, int | None], list[int]] = {}
         for item in moved:
             for settled, sign in ((item.old, -1), (item.new, 1)):
@@ -595,7 +595,9 @@ class Projected:
                 if settled.gross != settled.ltv:
                     self._count_over(settled, sign)
                 if settled.ltv is not None:
-                    kind = (settled.currency, day_of(settled.placed))
+                    placed = settled.placed
+                    ordinal = None if placed is None else quarters.get(placed // tally.QUARTER) or day_of(placed)
+                    kind = (settled.currency, ordinal)
                     if kind in alike:
                         sums = alike[kind]
                         sums[0] += sign * settled.ltv

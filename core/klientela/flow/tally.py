@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -29,6 +29,8 @@ LTV, ORDERS = FIRST + FIGURES.index("ltv"), FIRST + FIGURES.index("orders")
 """Places in such a row; `FIRST` is where the figures begin."""
 _TESTS, _SCANNED = FIRST + FIGURES.index("tests"), FIRST + FIGURES.index("scanned")
 
+QUARTER = HOUR // 4
+
 _MANY_DAYS = 20_000
 
 Counts = dict[tuple[str, str, int], int]
@@ -46,13 +48,24 @@ class Days:
         """The ordinal of the day."""
         if moment is None:
             return None
-        quarter = moment // (HOUR // 4)
+        quarter = moment // QUARTER
         known = self.quarters.get(quarter)
         if known is None:
             if len(self.quarters) >= _MANY_DAYS:
                 self.quarters.clear()
             known = self.quarters[quarter] = day(moment, self.zone)
         return known
+
+    def counted(self, moments: Iterable[int]) -> dict[int, int]:
+        """How many of these moments each day has, by its number in figures; `told` for many at once."""
+        found: dict[int, int] = {}
+        quarters = self.quarters
+        for moment in moments:
+            ordinal = quarters.get(moment // QUARTER)
+            if ordinal is None:
+                ordinal = self.told(moment)
+            found[ordinal] = found.get(ordinal, 0) + 1
+        return found
 
     def told(self, moment: int | None) -> int:
         """The ordinal of the day that a figure is kept under: 0 for what has none."""
@@ -237,11 +250,14 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
     stirred = set()
     segments: dict[str, int] = {}
     gained: Counts = {}
+    quarters = days.quarters
+    begun: list[int] = []  # times that are a customer's first or second order now, and those that were
+    begun_again: list[int] = []
+    ended: list[int] = []
+    ended_again: list[int] = []
     for (
-        number, facet, had, last, gross_last, inactive, tests, scanned, guest, first, second, *others,
+        number, facet, had, last, gross_last, inactive, tests, scanned, first, second, gross_first, gross_second,
     ) in _standing(db, sorted(plain)):  # fmt: skip
-        if guest:
-            continue  # its own order is all it ever has: left to the general way
         customers.append(number)
         ltv = orders = gross = gross_orders = 0
         items = plain.pop(number)
@@ -249,9 +265,7 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
             count_aside(gained, items, days)
             if any(item.old is None for item in items):
                 stirred.add(number)
-        stood = (first, second)
-        other = None if others[0] is None else (others[0], others[1])  # under gross, where that is something else
-        both: tuple[int | None, int | None] | None = other
+        old_first, old_second, one, two = first, second, gross_first, gross_second
         for item in items:
             order, old = item.new, item.old
             assert order is not None  # noqa: S101 - looked at above
@@ -266,19 +280,19 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
                 gross_orders += 1
                 if placed is not None and (gross_last is None or placed > gross_last):
                     gross_last = placed
-                if both is not None:
-                    both = _two(*both, when)
-                elif order.ltv is None:
-                    both = _two(first, second, when)
+                if one is not None or order.ltv is None:  # under gross others came first
+                    one, two = _two(first, second, when) if one is None else _two(one, two, when)
             if order.ltv is not None:
                 ltv += order.ltv
                 orders += 1
                 if placed is not None and (last is None or placed > last):
                     last = placed
-                if second is None or when < second:
-                    first, second = _two(first, second, when)
-        if both == (first, second):
-            both = None
+                if first is None:
+                    first = when
+                elif second is None or when < second:
+                    first, second = (when, first) if when < first else (first, when)
+        if one == first and two == second:
+            one = two = None
         if not inactive:
             all_ltv += ltv
             all_over += gross - ltv
@@ -290,21 +304,29 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
             if orders:
                 once += not had
                 again += had < 2 <= had + orders
-            if (first, second) != stood or both != other:
-                count_firsts(gained, -1, False, *stood, other, days)
-                count_firsts(gained, 1, False, first, second, both, days)
+                if first != old_first:
+                    begun.append(first)
+                    if old_first is not None:
+                        ended.append(old_first)
+                if second != old_second:
+                    begun_again.append(second)
+                    if old_second is not None:
+                        ended_again.append(old_second)
+            if one is not None or gross_first is not None:
+                count_over(gained, -1, False, old_first, old_second, (gross_first, gross_second), days)
+                count_over(gained, 1, False, first, second, (one, two), days)
         before = segments_of(facet, inactive, had, tests, scanned)
         after = segments_of(facet | search.LISTED if gross_orders else facet, inactive, had + orders, tests, scanned)
         if before is not after:  # the same words are the same tuple
             for parts, sign in ((before, -1), (after, 1)):
                 for part in parts:
                     segments[part] = segments.get(part, 0) + sign
-        last_day = days.day(last)
+        last_day = None if last is None else quarters.get(last // QUARTER) or days.day(last)
         gross_day = last_day if gross_last == last else days.day(gross_last)
         if gross_orders:
             facet |= search.LISTED
-        if both != other:
-            apart.append((*(both or (None, None)), number))
+        if one != gross_first or two != gross_second:
+            apart.append((one, two, number))
         rows.append(
             (ltv, orders, gross, gross_orders, facet, last, last_day, gross_last, gross_day, first, second, number)
         )
@@ -321,6 +343,11 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
         ("ltv", "", all_ltv), ("ltv_over", "", all_over), ("buyers", "1", once), ("buyers", "2", again),
     ):  # fmt: skip
         add_to(gained, (name, part, 0), value)
+    for name, times, sign in (
+        ("first", begun, 1), ("first", ended, -1), ("second", begun_again, 1), ("second", ended_again, -1),
+    ):  # fmt: skip
+        for ordinal, count in days.counted(times).items():
+            add_to(gained, (name, "", ordinal), sign * count)
     return Added(left, gained, customers, stirred, segments)
 
 
@@ -339,11 +366,12 @@ def _only_adds(item: Moved, currency: str) -> bool:
 
 
 def _standing(db: Db, owners: list[int]) -> list[tuple[Any, ...]]:
+    """Rows of customers by id; not those of guests, whose own order is all they ever have: left to the general way."""
     if not owners:
         return []
     return db.rows(
-        "SELECT id, facet, orders, last, gross_last, inactive, tests, scanned, guest, first, second, gross_first, "
-        f"gross_second FROM tally WHERE id {db.among}",
+        "SELECT id, facet, orders, last, gross_last, inactive, tests, scanned, first, second, gross_first, gross_second "
+        f"FROM tally WHERE guest = 0 AND id {db.among}",
         (db.pack(owners),),
     )
 
@@ -374,20 +402,27 @@ def count_firsts(
         add_to(counts, (name, "", days.told(first)), sign)
     if second is not None and not guest:
         add_to(counts, ("second", "", days.told(second)), sign)
-    if gross is None:
-        return
-    count_firsts_over(counts, sign, (name, first, gross[0]), days)
-    if not guest:
-        count_firsts_over(counts, sign, ("second", second, gross[1]), days)
-
-
-def count_firsts_over(counts: Counts, sign: int, what: tuple[str, int | None, int | None], days: Days) -> None:
-    """The day under gross instead of that under ltv."""
-    name, ltv, gross = what
     if gross is not None:
-        add_to(counts, (f"{name}_over", "", days.told(gross)), sign)
-    if ltv is not None:
-        add_to(counts, (f"{name}_over", "", days.told(ltv)), -sign)
+        count_over(counts, sign, guest, first, second, gross, days)
+
+
+def count_over(
+    counts: Counts,
+    sign: int,
+    guest: bool,
+    first: int | None,
+    second: int | None,
+    gross: tuple[int | None, int | None],
+    days: Days,
+) -> None:
+    """The same days under gross, instead of those under ltv; nothing where `gross` is empty."""
+    if gross[0] is None:
+        return
+    name = "guests" if guest else "first"
+    for what, times, way in ((name, gross, sign), (name, (first, second), -sign)):
+        for figure, when in ((what, times[0]), ("second", None if guest else times[1])):
+            if when is not None:
+                add_to(counts, (f"{figure}_over", "", days.told(when)), way)
 
 
 def count_tally(counts: Counts, made: Tally, guest: int, sign: int, days: Days) -> None:
