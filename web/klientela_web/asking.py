@@ -110,7 +110,10 @@ class Asking:
         body = self.templates.get_template(template).render(
             asking=self, words=self.words, person=self.person, w=self.words, **values
         )
-        return HTMLResponse(body, status, headers={"Vary": "X-Fragment, Cookie, Accept-Language"})
+        answer = HTMLResponse(body, status, headers={"Vary": "X-Fragment, Cookie, Accept-Language"})
+        if self.fragment is None and "said" in self.request.cookies:
+            answer.delete_cookie("said", path="/")  # it is shown now, and once
+        return answer
 
     def go(self, path: str, said: str | None = None, *, undo: int | None = None) -> Response:
         """To another page, with one sentence that it shows once; `undo`: the decision that its button takes back."""

@@ -69,7 +69,7 @@ def hue(row: Mapping[str, Any]) -> int:
 def said(cookies: Mapping[str, str]) -> dict[str, str] | None:
     """The sentence that the page before left to be shown once, and the number its button takes back."""
     found = {name: values[0] for name, values in parse_qs(cookies.get("said", "")).items()}
-    return found if found.get("text") else None
+    return {"undo": "", **found} if found.get("text") else None
 
 
 __all__ = ["environment", "escape", "flag", "hue", "icon", "initials", "said"]

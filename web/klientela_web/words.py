@@ -26,9 +26,7 @@ LANGUAGES = {"de": "Deutsch", "en": "English", "pl": "Polski"}
 
 @lru_cache(maxsize=len(LANGUAGES))
 def catalogue(language: str) -> NullTranslations:
-    """The sentences of a language; those of the templates themselves are English."""
-    if language == "en":
-        return NullTranslations()
+    """The sentences of a language. Those of the templates are English themselves, which needs only words for keys."""
     place = resources.files("klientela_web") / "locale" / language / "LC_MESSAGES" / "klientela.po"
     with place.open("rb") as file:
         read = read_po(file, locale=language)

@@ -200,6 +200,12 @@ def undo(store: Store, seq: int, *, actor: str = "operator", dry_run: bool = Fal
     return desk.result
 
 
+def of_identity(db: Db, seq: int) -> bool:
+    """Whether a change decided, or took back, who is one person; other decisions are about values."""
+    rows = db.rows("SELECT kind FROM decision WHERE from_seq = ? OR to_seq = ?", (seq, seq))
+    return any(kind in (MUST, CANNOT, LEFT) for (kind,) in rows)
+
+
 # -- writing ------------------------------------------------------------------------------------------------------------
 
 

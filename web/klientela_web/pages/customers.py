@@ -1,4 +1,4 @@
-"""The customer overview: the list with its tabs, search, order and pages; every state of it is an address (A01-A29)."""
+"""The customer overview: numbers, tabs, search, filters, order and pages; every state of it is an address (A01-A29)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from starlette.responses import RedirectResponse, Response
 from klientela.flow import work
 from klientela.settings import SORTABLE, View
 from klientela.store import facts
-from klientela.store.overview import listing
+from klientela.store.database import Db
+from klientela.store.overview import FACETS, SEGMENTS, facets, listing, segments
 from klientela_web.asking import Asking
+from klientela_web.pages import bulk, panel
 from klientela_web.ways import Nav, get
 
 DEBOUNCE_MS = 300
 """So long the search waits for the next letter (A21)."""
 
-SEGMENTS = ("all", "registered", "guest", "repeat", "scanned", "test", "inactive")
-FACETS = ("source", "country", "status", "tag", "consent", "module", "product", "scanned")
-
 _DESCENDING_FIRST = frozenset(("orders", "ltv", "last_order", "joined"))
 """Headers whose first click puts the largest on top (A25)."""
 
+_OFFERED = 8
+"""Values of a facet that are offered."""
+
 
 class State(NamedTuple):
-    """What the list shows, as its address says it."""
+    """What the overview shows, as its address says it."""
 
     view: str
     search: str
@@ -34,6 +36,8 @@ class State(NamedTuple):
     size: int
     segment: str
     filters: Mapping[str, Sequence[str]]
+    show: str  # "filters": the facets stand open
+    panel: panel.Asked
 
 
 def state_of(asking: Asking) -> tuple[State, View]:
@@ -41,7 +45,7 @@ def state_of(asking: Asking) -> tuple[State, View]:
     name, view = asking.view()
     size = asking.number("size", view.page_size)
     segment = asking.text("segment") or "all"
-    filters = {facet: values for facet in FACETS if (values := [v for v in asking.texts(facet) if v])}
+    filters = {facet: values for facet in FACETS if (values := [v for v in asking.texts(facet) if v.strip()])}
     return (
         State(
             name if asking.text("view") else "",
@@ -51,31 +55,55 @@ def state_of(asking: Asking) -> tuple[State, View]:
             size if size in view.page_sizes else view.page_size,
             segment if segment in SEGMENTS else "all",
             filters,
+            "filters" if asking.text("show") == "filters" else "",
+            panel.asked(asking),
         ),
         view,
     )
 
 
 class Address:
-    """Builds the addresses of neighbouring states: `address(page=2)`."""
+    """Builds the addresses of neighbouring states: `address(page=2)`. Any other change begins at the first page."""
 
     def __init__(self, asking: Asking, state: State, view: View) -> None:
         self._asking, self._state, self._view = asking, state, view
 
     def __call__(self, **other: Any) -> str:
+        return self._asking.link("/customers", **self.values(**other))
+
+    def values(self, **other: Any) -> dict[str, Any]:
+        """What the address of a state says, by name; what goes without saying is empty."""
+        apart = {name: other.pop(name) for name in panel.Asked._fields if name in other}
         state = self._state._replace(**other)
-        if "page" not in other:
+        if not apart and not {"page", "show"} & other.keys():
             state = state._replace(page=1)
-        return self._asking.link(
-            "/customers",
-            view=state.view,
-            q=state.search,
-            segment="" if state.segment == "all" else state.segment,
-            sort=state.sort,
-            size="" if state.size == self._view.page_size else state.size,
-            page="" if state.page == 1 else state.page,
+        return {
+            "view": state.view,
+            "q": state.search,
+            "segment": "" if state.segment == "all" else state.segment,
+            "sort": state.sort,
+            "size": "" if state.size == self._view.page_size else state.size,
+            "page": "" if state.page == 1 else state.page,
+            "show": state.show,
             **state.filters,
-        )
+            **state.panel._replace(**apart).values(),
+        }
+
+    def hidden(self, *but: str, **other: Any) -> list[tuple[str, str]]:
+        """The same as fields of a form, without those that the form has itself."""
+        return [
+            (name, str(one))
+            for name, value in self.values(**other).items()
+            if name not in but
+            for one in (value if isinstance(value, (list, tuple)) else [value])
+            if one not in (None, "")
+        ]
+
+    def toggled(self, facet: str, value: str) -> str:
+        """With one value of a facet more, or less."""
+        chosen = list(self._state.filters.get(facet, ()))
+        kept = [one for one in chosen if one != value] if value in chosen else [*chosen, value]
+        return self(filters={**self._state.filters, facet: kept})
 
 
 class Head(NamedTuple):
@@ -87,60 +115,67 @@ class Head(NamedTuple):
 
 
 def heads(view: View, sort: str) -> list[Head]:
-    """The heads of a view's columns; a click sorts, another one reverses (A25)."""
+    """The heads of a view's columns; a click sorts, another one reverses (A25). The test dot stands beside the name where
+    the name is shown, so it has no column of its own there."""
     wanted = sort or view.sort
     key, _, way = wanted.partition(":")
     shown = {"autoletter": "ltv", "site123": "joined", "cockpit": "last_order"}.get(key, key)
     now = way or ("desc" if shown in _DESCENDING_FIRST else "asc")
+    allowed = SORTABLE if view.sortable is None else view.sortable
     made = []
     for column in view.columns:
-        allowed = SORTABLE if view.sortable is None else view.sortable
+        if column == "test_order" and "name" in view.columns:
+            continue
         if column not in allowed:
             made.append(Head(column, None, None))
             continue
-        first = "desc" if column in _DESCENDING_FIRST else "asc"
         on = column == shown
+        first = "desc" if column in _DESCENDING_FIRST else "asc"
         turned = ("asc" if now == "desc" else "desc") if on else first
         made.append(Head(column, f"{column}:{turned}", now if on else None))
     return made
 
 
 def show(asking: Asking) -> Response:
-    """The page, or the list alone."""
+    """The whole overview, or the list or the numbers alone."""
     state, view = state_of(asking)
-    house = asking.house
+    address = Address(asking, state, view)
+    shared: dict[str, Any] = {"state": state, "view": view, "address": address}
     with asking.store.reading() as db:
-        found = listing(
-            db,
-            view,
-            search=state.search or None,
-            sort=state.sort or None,
-            page=state.page,
-            size=state.size,
-            inactive=state.segment == "inactive",
-            rates=house.config.rates(),
-        )
+        if asking.fragment == "panel":
+            return asking.show("_panel.html", **shared, panel=panel.read(asking, db, state.panel, view.totals))
+        told = _list(asking, db, state, view)
+        if told["page_of"] > told["pages"] and not told["capped"]:
+            return RedirectResponse(address(page=told["pages"]), 303)
+        if asking.fragment == "list":
+            return asking.show("_list.html", **shared, **told)
+        numbers = panel.read(asking, db, state.panel, view.totals)
         left = work.left(db)
-        types = {row.label: row.type for row in facts.sources(db).values()}
-    pages = max(1, -(-found.total // state.size))
-    if state.page > pages and not found.total_capped:
-        return RedirectResponse(Address(asking, state, view)(page=pages), 303)
-    template = "_list.html" if asking.fragment == "list" else "customers.html"
-    return asking.show(
-        template,
-        state=state,
-        view=view,
-        heads=heads(view, state.sort),
-        address=Address(asking, state, view),
-        rows=found.rows,
-        total=found.total,
-        capped=found.total_capped,
-        pages=pages,
-        left=left,
-        source_types=types,
-        segments=SEGMENTS,
-        debounce=DEBOUNCE_MS,
+    views = asking.house.config.settings.views
+    return asking.show("customers.html", **shared, **told, panel=numbers, left=left, views=list(views))
+
+
+def _list(asking: Asking, db: Db, state: State, view: View) -> dict[str, Any]:
+    asked: dict[str, Any] = {"search": state.search or None, "segment": state.segment, "filters": state.filters}
+    found = listing(
+        db, view, **asked, sort=state.sort or None, page=state.page, size=state.size, rates=asking.house.config.rates()
     )
+    return {
+        "heads": heads(view, state.sort),
+        "rows": found.rows,
+        "total": found.total,
+        "capped": found.total_capped,
+        "page_of": state.page,
+        "pages": max(1, -(-found.total // state.size)),
+        "segments": segments(db, view),
+        "facets": facets(db, view, **asked, top=_OFFERED) if state.show else {},
+        "connected": db.one("SELECT 1 FROM source LIMIT 1") is not None,
+        "source_types": {row.label: row.type for row in facts.sources(db).values()},
+        "debounce": DEBOUNCE_MS,
+        "bulk_actions": [
+            one for one in bulk.ACTIONS if one[0] != ("inactive" if state.segment == "inactive" else "active")
+        ],
+    }
 
 
 def home(asking: Asking) -> Response:

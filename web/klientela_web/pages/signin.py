@@ -51,7 +51,7 @@ class Tries:
 _tries = Tries()
 
 
-def _inside(path: str) -> str:
+def inside(path: str) -> str:
     """A path of this page, or the front door: a link that signs in must lead nowhere else."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
 
@@ -59,7 +59,7 @@ def _inside(path: str) -> str:
 def _form(asking: Asking, wrong: str | None = None, status: int = 200) -> Response:
     with asking.store.reading() as db:
         known = users.any_user(db)
-    to = _inside(asking.field("to") or asking.text("to"))
+    to = inside(asking.field("to") or asking.text("to"))
     return asking.show("sign_in.html", status=status, wrong=wrong, name=asking.field("name"), to=to, known=known)
 
 
@@ -83,7 +83,7 @@ def sign_in(asking: Asking) -> Response:
         return _form(asking, asking.words("Name or password is wrong."), 401)
     with asking.store.step("sign in", actor=f"operator {name.strip()}") as step:
         secret = users.begin(step, account)
-    return guard.sign(asking.request, RedirectResponse(_inside(asking.field("to")), 303), secret)
+    return guard.sign(asking.request, RedirectResponse(inside(asking.field("to")), 303), secret)
 
 
 def enter(asking: Asking) -> Response:
@@ -104,7 +104,7 @@ def sign_out(asking: Asking) -> Response:
 def speak(asking: Asking) -> Response:
     """Choose the language."""
     language = asking.field("language")
-    answer = RedirectResponse(_inside(asking.field("to")), 303)
+    answer = RedirectResponse(inside(asking.field("to")), 303)
     if language in LANGUAGES:
         if asking.person is not None and asking.person.account is not None:
             with asking.store.step("language") as step:
@@ -121,4 +121,4 @@ WAYS = (
     post("/language", None, speak),
 )
 
-__all__ = ["SPAN", "TRIES", "WAYS", "Tries"]
+__all__ = ["SPAN", "TRIES", "WAYS", "Tries", "inside"]

@@ -3,22 +3,23 @@ const root = document.documentElement;
 const theme = localStorage.getItem("theme");
 if (theme) root.dataset.theme = theme;
 
-const here = () => document.querySelector("[data-fragment]");
-let asked = null;
+const places = () => [...document.querySelectorAll("[data-fragment]")];
+const asked = new Map();
 
-/** Fetch a page's fragment and put it in place; focus and caret stay where they are. */
-async function load(url, how) {
-  const place = here();
+/** Fetch a page's fragment and put it in its place; focus and caret stay where they are. */
+async function load(url, how, part) {
+  const place = part?.closest("[data-fragment]") ?? places().at(-1);
   if (!place) return location.assign(url);
-  asked?.abort();
-  const mine = (asked = new AbortController());
+  asked.get(place.dataset.fragment)?.abort();
+  const mine = new AbortController();
+  asked.set(place.dataset.fragment, mine);
   place.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(url, { headers: { "X-Fragment": place.dataset.fragment }, signal: mine.signal });
     if (answer.redirected && new URL(answer.url).pathname !== new URL(url, location.href).pathname) return location.assign(answer.url);
     if (!answer.ok) throw new Error(String(answer.status));
     const text = await answer.text();
-    if (mine !== asked) return; // a newer question was asked meanwhile
+    if (mine !== asked.get(place.dataset.fragment)) return; // a newer question was asked meanwhile
     const focus = document.activeElement;
     const [id, start, end] = [focus?.id, focus?.selectionStart, focus?.selectionEnd];
     const typed = focus?.matches?.("[data-live-input]") ? focus.value : null;
@@ -49,23 +50,23 @@ document.addEventListener("input", (event) => {
   const field = event.target.closest("[data-live-input]");
   if (!field) return;
   clearTimeout(waiting);
-  waiting = setTimeout(() => load(query(field.form), "replace"), Number(field.dataset.liveInput));
+  waiting = setTimeout(() => load(query(field.form), "replace", field), Number(field.dataset.liveInput));
 });
 document.addEventListener("change", (event) => {
   const field = event.target.closest("[data-live-change]");
-  if (field) load(query(field.form), "push");
+  if (field) load(query(field.form), "push", field);
 });
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("form[data-live]")) return;
   event.preventDefault();
   clearTimeout(waiting);
-  load(query(event.target), "push");
+  load(query(event.target), "push", event.target);
 });
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-live]");
   if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey && event.button === 0) {
     event.preventDefault();
-    load(link.href, "push");
+    load(link.href, "push", link);
   }
   if (event.target.closest("[data-theme-switch]")) {
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -73,7 +74,18 @@ document.addEventListener("click", (event) => {
   }
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
-addEventListener("popstate", () => load(location.href));
+addEventListener("popstate", () => places().forEach((place) => load(location.href, "", place)));
+
+// a box that chooses all of its page; parts that stay open or closed as they were left
+document.addEventListener("change", (event) => {
+  const all = event.target.closest("[data-all]");
+  if (all) for (const box of document.querySelectorAll(`input[name="${all.dataset.all}"]`)) box.checked = all.checked;
+});
+for (const part of document.querySelectorAll("details[data-remember]")) {
+  const key = `open ${part.dataset.remember}`;
+  if (localStorage.getItem(key) === "no") part.open = false;
+  part.addEventListener("toggle", () => localStorage.setItem(key, part.open ? "yes" : "no"));
+}
 
 // keys: / searches, j and k walk the rows, x selects, Enter opens
 document.addEventListener("keydown", (event) => {

@@ -1,0 +1,133 @@
+"""Every sentence of the page is there in every language, and words are put together as each of them does."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_python
+from babel.messages.pofile import read_po
+from jinja2.ext import babel_extract
+
+import klientela_web
+from klientela.flow.consenting import CHANNELS, PURPOSES
+from klientela.rules.periods import BUCKETS, PRESETS
+from klientela.settings.views import COLUMNS
+from klientela.settings.views import PRESETS as VIEWS
+from klientela.store.overview import FACETS, SEGMENTS
+from klientela.store.statistics import LINES
+from klientela.store.users import ROLES
+from klientela_web.pages import at_the_side, bulk, panel
+from klientela_web.words import LANGUAGES, Words, chosen
+
+ROOT = Path(klientela_web.__file__).parent
+KEYWORDS: dict[str, Any] = {"w": None, "words": None, "several": (1, 2)}
+BERLIN = ZoneInfo("Europe/Berlin")
+
+DATA = [
+    *(f"segment {one}" for one in SEGMENTS), *(f"column {one}" for one in COLUMNS), *(f"facet {one}" for one in FACETS),
+    *(f"line {one}" for one in LINES), *(f"by {one}" for one in BUCKETS), *(f"period {one}" for one in PRESETS),
+    *(f"channel {one}" for one in CHANNELS), *(f"purpose {one}" for one in PURPOSES), *(f"view {one}" for one in VIEWS),
+    *(f"consent {one}" for one in ("granted", "denied", "unknown")), *ROLES,
+]  # fmt: skip
+"""Words that are named by data."""
+
+
+NAMED = [
+    *(nav.name for nav in at_the_side()),
+    *(one[1] for one in bulk.ACTIONS),
+    *(one[0] for one in panel.NAMES.values()),
+]
+"""Sentences that stand in tables."""
+
+
+def sentences() -> dict[str, str]:
+    """Each sentence the page says, and where."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.html")):
+        with path.open("rb") as file:
+            for _, _, said, _ in babel_extract(
+                file, list(KEYWORDS), [], {"trim_blocks": "true", "lstrip_blocks": "true"}
+            ):
+                found[_first(said)] = path.name
+    for path in sorted(ROOT.rglob("*.py")):
+        with path.open("rb") as file:
+            for _, _, told, _ in extract_python(file, KEYWORDS, [], {}):
+                found[_first(told)] = path.name
+    return {said: where for said, where in found.items() if said and not said.endswith(" ")}
+
+
+def _first(said: object) -> str:
+    """The sentence of a call; nothing where it is put together from words of data."""
+    found = said[0] if isinstance(said, tuple) else said
+    return found if isinstance(found, str) else ""
+
+
+def book(language: str) -> Catalog:
+    with (ROOT / "locale" / language / "LC_MESSAGES" / "klientela.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
+def test_every_sentence_is_there(language: str) -> None:
+    known = book(language)
+    wanted = {**sentences(), **dict.fromkeys(NAMED, "a table")}
+    assert {said: where for said, where in wanted.items() if not _told(known, said)} == {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_of_data_are_there(language: str) -> None:
+    known = book(language)
+    assert [key for key in DATA if not _told(known, key)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_keeps_every_value(language: str) -> None:
+    for said in book(language):
+        several = said.string if isinstance(said.string, (tuple, list)) else (said.string,)
+        ids = said.id if isinstance(said.id, (tuple, list)) else (said.id,)
+        for text in several:
+            assert _values(text) == _values(ids[-1]), said.id
+
+
+def _told(known: Catalog, said: str) -> bool:
+    found = known.get(said)
+    return found is not None and bool(found.string)
+
+
+def _values(text: object) -> set[str]:
+    return set(re.findall(r"%\((\w+)\)s", str(text or "")))
+
+
+def test_figures_are_written_as_each_language_does() -> None:
+    german, english, polish = (Words(one, BERLIN) for one in ("de", "en", "pl"))
+    assert (german.money("1234.5", "EUR"), english.money("1234.5", "EUR")) == ("1.234,50\xa0€", "€1,234.50")
+    assert german.percent(0.359) == "35,9\xa0%"
+    assert polish.number(1234567) == "1\xa0234\xa0567"
+    assert german.day("2026-03-01T23:30:00Z") == "02.03.2026", "the shop's date, not that of Greenwich"
+    assert german.short_day(date(2026, 6, 18)) == "18. Juni"
+    assert polish.several("Done for %(count)s customer.", "Done for %(count)s customers.", 5).startswith(
+        "Wykonano dla 5"
+    )
+    assert german.amounts([{"amount": "10.00", "currency": "EUR"}, {"amount": "10.00", "currency": "CHF"}]) == (
+        "10,00\xa0€ + 10,00\xa0CHF"
+    ), "never twenty (T57)"
+
+
+@pytest.mark.parametrize(
+    ("asked", "header", "spoken"),
+    [
+        (None, "pl-PL,pl;q=0.9", "pl"),
+        ("de", "pl", "de"),
+        (None, "fr,de;q=0.5", "de"),
+        (None, "fr", "en"),
+        ("xx", None, "en"),
+    ],
+)
+def test_the_language_is_the_readers(asked: str | None, header: str | None, spoken: str) -> None:
+    assert chosen(asked, header) == spoken
