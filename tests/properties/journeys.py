@@ -169,6 +169,17 @@ JOURNEYS = {
         [_order("2", customer="2", placed_at=NOON - DAY), _order("3", customer="3", placed_at=NOON)],
         BACK,
     ),
+    "an operator joins somebody of whom only the id is known": _journey(
+        MERGE,
+        [_person("1"), _person("2", first_name=None, last_name=None, email=None)],
+        Decided("must", ONE, TWO),
+    ),
+    "the oldest of two is taken back": _journey(
+        MERGE,
+        [_person("1", phone="030 998877", created_at=NOON)],
+        _file(_person("3", created_at=NOON - DAY)),
+        BACK,
+    ),
     "one of several that are alike is taken back": _journey(
         MERGE,
         _file(_person("1", company="ACME", tags=["vip"]), _person("4")),

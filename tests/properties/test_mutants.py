@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from klientela.flow import (
+    audit,
     buyers,
     card,
     carry,
@@ -574,6 +575,37 @@ MUTANTS = [
         precedence, "explicit",
         "return bool(event.evidence and event.evidence.strip())", "return True",
         by_cases(consent_rules.test_a_profile_says_what_the_rule_says_in_whatever_order_records_join),
+    ),
+    # what the log says
+    Mutant(
+        "a customer goes by another id in silence",
+        audit._Lines, "_one",
+        "if told is not None and not self.hushed:", "if False:",
+        by_journey("the oldest of two is taken back"),
+    ),
+    Mutant(
+        "those who left are still somebody in the log",
+        audit._Lines, "_left",
+        "[self.cases[record].canon])", "[])",
+        by_journey("the oldest of two is taken back"),
+    ),
+    Mutant(
+        "a split says nothing of those who are alike",
+        audit._Lines, "_of",
+        "else realm.records_in(handle)", "else []",
+        IN_TWINS,
+    ),
+    Mutant(
+        "a node forgets in which customer it was",
+        project.Projected, "identity",
+        "self._persons()", "self._persons(); [setattr(h, 'customer', h.new_customer) for h in realm.held.values()]",
+        IN_TWINS,
+    ),
+    Mutant(
+        "who made no row joins in silence",
+        audit._Lines, "_unseen",
+        "not alone and", "alone and",
+        by_journey("an operator joins somebody of whom only the id is known"),
     ),
     # other rules
     Mutant(

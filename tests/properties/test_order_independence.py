@@ -14,6 +14,7 @@ from klientela.flow.rebuild import rebuild
 from klientela.store import Store
 from tests.properties.arena import Fresh, oracle, postgres_arena, sqlite_arena, walk
 from tests.properties.journeys import JOURNEYS
+from tests.properties.replay import lost_ids, replayed, standing
 from tests.properties.states import broken, differences, expected, stored, unlike
 from tests.properties.worlds import Plan, plans
 
@@ -22,7 +23,8 @@ MANY = int(os.environ.get("KLIENTELA_EXAMPLES", "5000"))
 
 
 def hold(fresh: Fresh, plan: Plan) -> None:
-    """Go every way of a plan; each ends in the state the function says, and they end alike."""
+    """Go every way of a plan; each ends in the state the function says, and they end alike. The log alone says who is
+    whom, and every id leads there."""
     states = []
     for way in plan.ways:
         store = fresh()
@@ -30,6 +32,8 @@ def hold(fresh: Fresh, plan: Plan) -> None:
         says = stored(store)
         assert not differences(says, expected(oracle(plan, store), plan.ruleset, store))
         assert not broken(store)
+        assert replayed(store) == standing(store)
+        assert not lost_ids(store)
         states.append(says)
     for other in states[1:]:
         assert not unlike(states[0], other)

@@ -198,11 +198,11 @@ def test_the_log_says_by_what_id_the_rest_goes_now(store: Store) -> None:
     assert ([one["id"] for one in made.customers], made.vanished) == ([ids.text(next_one)], [ids.text(oldest)])
     with store.reading() as db:
         assert [
-            (kind, bytes(customer), bytes(other))
+            (kind, bytes(customer), None if other is None else bytes(other))
             for kind, customer, other in db.rows(
-                "SELECT kind, customer, other FROM audit WHERE seq = ? AND kind <> 'withdrawn'", (made.seq,)
+                "SELECT kind, customer, other FROM audit WHERE seq = ? AND kind <> 'withdrawn' ORDER BY n", (made.seq,)
             )
-        ] == [("left", oldest, next_one)]
+        ] == [("renamed", next_one, oldest), ("left", oldest, None)]
 
 
 def test_bad_uses_write_nothing(store: Store) -> None:

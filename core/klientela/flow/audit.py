@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from klientela.flow.values import Case, Change, Written
 from klientela.rules.identity import Edge, Handle
 from klientela.rules.publish import RULE_OF, STRENGTH, Canon, Key, value_of
 from klientela.store import ledger
-from klientela.store.database import Step
+from klientela.store.database import Db, Step
 from klientela.store.identity import Held
 from klientela.store.ledger import Line
+from klientela.store.tables import ENTITIES
 
 
 def audit(step: Step, page: Written, cases: dict[int, Case], *, hushed: bool = False) -> tuple[int, int]:
@@ -50,14 +52,10 @@ class _Lines:
         self._apart()
 
     def _left(self) -> None:
-        """Records that are nobody any more; what is left of their customer may go by another id now (R23)."""
-        whole = {c.olds[0]: c for c in self.out.changes if c.moved and len(c.olds) == 1}
+        """Records that are nobody any more."""
         for record in sorted(self.out.left, key=lambda r: self.cases[r].canon):
-            customer = self.out.before[record]
-            old = self.page.old_public.get(customer)
-            rest = self.page.public_of(whole[customer]) if customer in whole else None
-            renamed = rest if customer not in self.out.splits and rest != old else None
-            self._line("left", None, old, renamed, [self.cases[record].canon])
+            old = self.page.old_public.get(self.out.before[record])
+            self._line("left", None, old, None, [self.cases[record].canon])
 
     def _line(
         self,
@@ -65,11 +63,23 @@ class _Lines:
         rule: str | None,
         customer: bytes | None,
         other: bytes | None,
-        records: list[Canon],
+        records: Sequence[Canon],
         value: str | None = None,
         **detail: Any,
     ) -> None:
-        body: dict[str, Any] = {"records": ["\0".join(c[1:]) for c in records]}
+        self._say(kind, rule, customer, other, ["\0".join(c[1:]) for c in records], value, **detail)
+
+    def _say(
+        self,
+        kind: str,
+        rule: str | None,
+        customer: bytes | None,
+        other: bytes | None,
+        records: list[str],
+        value: str | None = None,
+        **detail: Any,
+    ) -> None:
+        body: dict[str, Any] = {"records": records}
         if value is not None:
             body["value"] = value
         if detail:
@@ -88,24 +98,24 @@ class _Lines:
         if not olds and newcomers:
             self._line("founded", None, public, None, [self._canon(newcomers[0])])
             newcomers = newcomers[1:]
-        renamed = None if public in olds or not olds else olds[0]
+        renamed = told = self._renamed_of(change, public)
         for record in newcomers:
             edge, key = self._reason(change, record)
             value = self._value(record, key)
             rule = edge.rule if edge is not None else RULE_OF[key.kind] if key is not None else None
-            self._line("joined", rule, public, renamed, [self._canon(record)], value, with_=self._with(record, edge))
-            renamed = None
+            self._line("joined", rule, public, told, [self._canon(record)], value, with_=self._with(record, edge))
+            told = None
+        if told is not None and not self.hushed:
+            self._line("renamed", None, public, told, [])  # nobody came: another record is its oldest now
         self._parts(change, public)
+        self._unseen(change, public)
         for old in olds:
-            if old == public or (renamed is None and not change.edges and len(olds) == 1):
-                continue
-            self._merge(change, public, old, [c for c in change.olds if self.page.old_public.get(c) == old])
+            if old not in (public, renamed):
+                self._merge(change, public, old, [c for c in change.olds if self.page.old_public.get(c) == old])
 
     def _merge(self, change: Change, public: bytes, old: bytes, customers: list[int]) -> None:
         if any(customer in self.out.splits for customer in customers):
             return  # told as a split
-        if old == self._renamed_of(change, public):
-            return  # the same customer under an older id: told by the record that joined
         edge = next((e for e in change.edges if self._between(e, customers)), None)
         records = [edge.low, edge.high] if edge is not None else []
         value = self._edge_value(edge)
@@ -113,8 +123,11 @@ class _Lines:
         self.merged += 1
 
     def _renamed_of(self, change: Change, public: bytes) -> bytes | None:
-        olds = sorted({p for c in change.olds if (p := self.page.old_public.get(c)) is not None})
-        return None if public in olds or not olds else olds[0]
+        """By which id the customer went that goes by another one now: its oldest record is another (R23)."""
+        olds = {c: p for c in change.olds if (p := self.page.old_public.get(c)) is not None}
+        if public in olds.values():
+            return None
+        return min((p for c, p in olds.items() if c not in self.out.splits), default=None)
 
     def _between(self, edge: Edge, customers: list[int]) -> bool:
         one, two = self.realm.held[edge.a].customer, self.realm.held[edge.b].customer
@@ -126,9 +139,28 @@ class _Lines:
             old = self.page.old_public.get(customer)
             if customer not in self.out.splits or old is None or old == public:
                 continue
-            records = [self.realm.held[h].canon for h in change.members if self.realm.held[h].customer == customer]
-            self._line("split", None, old, public, sorted(records))
+            self._say("split", None, old, public, self._of(change, customer))
             self.split += 1
+
+    def _unseen(self, change: Change, public: bytes) -> None:
+        """Records of customers that made no row: nobody could see them, so they come like newcomers."""
+        for customer in change.olds:
+            alone = len(change.olds) == 1 and change.members == [customer]
+            if customer not in self.page.old_public and not alone and (records := self._of(change, customer)):
+                self._say("joined", None, public, None, records)
+
+    def _of(self, change: Change, customer: int) -> list[str]:
+        """The records of a customer that were in another one before, by key."""
+        realm, before = self.realm, self.out.before
+        newcomers = {record for handle in change.members for record in self.founded.get(handle, ())}
+        found = []
+        for handle in change.members:
+            for record in [handle] if handle > 0 else realm.records_in(handle):
+                lone = realm.held.get(record)
+                stood = before[record] if record in before else (lone or realm.held[handle]).customer
+                if stood == customer and record not in newcomers:
+                    found.append(record)
+        return sorted(_keys(realm.db, found))
 
     def _apart(self) -> None:
         for pair in self.out.apart:
@@ -181,3 +213,14 @@ class _Lines:
                 if value is not None:
                     return value
         return None
+
+
+def _keys(db: Db, records: Sequence[int]) -> list[str]:
+    """Records by their key for ever, as the log writes them."""
+    return [
+        f"{uid}\0{ENTITIES[entity]}\0{ext}"
+        for uid, entity, ext in db.rows(
+            f"SELECT s.uid, r.entity, r.ext FROM record r JOIN source s ON s.id = r.source WHERE r.id {db.among}",
+            (db.pack(records),),
+        )
+    ]

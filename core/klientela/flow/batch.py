@@ -276,7 +276,9 @@ def _effects(db: Db, seq: int) -> dict[bytes, str]:
             born.add(mine)
         elif kind == "merged" and (old not in born or old in joined):
             joined.add(mine)
-        elif kind == "joined" and old is not None:  # it goes by the newcomer's id from now on
+        elif kind == "renamed" and old not in born | joined:
+            continue
+        elif kind in ("joined", "renamed") and old is not None:  # it goes by another id from now on
             (born if old in born and old not in joined else joined).add(mine)
         elif kind == "joined" and mine not in born:
             joined.add(mine)

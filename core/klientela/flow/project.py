@@ -90,9 +90,6 @@ class Projected:
         db.delete(t.mark, list(out.marks_gone), key=("key", "name", "handle"))
         db.insert(t.mark, ("key", "name", "handle"), sorted(out.marks_new))
         dirty = [h for h in realm.held.values() if h.handle < 0 and (h.dirty or h.handle in out.new_nodes)]
-        for held in dirty:
-            if held.new_customer is not None:
-                held.customer = held.new_customer
         write_nodes(self.step, [h for h in dirty if not (h.gone and h.handle in out.new_nodes)], out.new_nodes)
         self._constraints()
 

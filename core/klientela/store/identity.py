@@ -281,8 +281,9 @@ def write_nodes(step: Step, nodes: Sequence[Held], new: set[Handle]) -> None:
     live = [h for h in nodes if not h.gone]
 
     def row(held: Held) -> tuple[Any, ...]:
+        customer = held.customer if held.new_customer is None else held.new_customer
         return (
-            held.name, pack_keys(held.keys), held.n, held.first, held.customer, held.seen, _ENCODE(held.summary),
+            held.name, pack_keys(held.keys), held.n, held.first, customer, held.seen, _ENCODE(held.summary),
             held.handle,
         )  # fmt: skip
 

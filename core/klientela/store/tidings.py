@@ -9,7 +9,7 @@ from klientela.model.instants import iso
 from klientela.store import ids
 from klientela.store.database import Db, Step
 
-KINDS = ("founded", "joined", "merged", "split", "left", "erased")
+KINDS = ("founded", "joined", "merged", "renamed", "split", "left", "erased")
 """What is told: no line of these holds more than ids, and the name of a rule."""
 
 Place = tuple[int, int]
