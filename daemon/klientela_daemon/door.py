@@ -126,7 +126,12 @@ class HouseDoor:
         name, chosen = lists.view_named(house, view)
         with self._store.reading() as db:
             whole = profile(
-                db, resolve_id(db, self._store.key, id_), chosen, key=self._store.key, rates=self._rates(house)
+                db,
+                resolve_id(db, self._store.key, id_),
+                chosen,
+                key=self._store.key,
+                rates=self._rates(house),
+                now=operation.now(),
             )
             found = without_internal(whole)
             found["left"] = work.left(db)

@@ -56,9 +56,25 @@ def _figures(found: Mapping[str, Any]) -> None:
     ltv = lists.money(found["totals"]["ltv"], found.get("ltv_approx"))
     render.say(f"\nLTV {ltv} in {agree(found['orders'], '{} [order|orders]')}; all orders: "
                f"{lists.money(gross['sum'], gross.get('sum_approx'))} in {gross['count']}, {average} on average")  # fmt: skip
+    _habits(found)
     about = found.get("ltv_approx") or gross.get("sum_approx")
     if about:
         render.say(f"≈: by the rates of {about['rates']}")
+
+
+def _habits(found: Mapping[str, Any]) -> None:
+    """How often somebody buys, and of what most."""
+    told = found["statistics"]
+    said = []
+    if told["every_days"] is not None:
+        said.append(f"an order every {told['every_days']} days")
+    if told["days_since"] is not None:
+        said.append(f"the last one {agree(told['days_since'], '{} [day|days]')} ago")
+    if said:
+        render.say(", ".join(said))
+    top = [f"{one['quantity']} x {one['title'] or one['sku']}" for one in found["top_products"]["by_quantity"]]
+    if top:
+        render.say(f"most bought: {', '.join(top)}")
 
 
 def _purchases(found: Mapping[str, Any], zone: ZoneInfo, most: int) -> None:
@@ -108,6 +124,9 @@ def _around(found: Mapping[str, Any], zone: ZoneInfo) -> None:
     for one in found["consent_events"]:
         when = f" on {lists.day(one['at'], zone)}" if one["at"] else ""
         render.say(f"consent: {one['channel']} {one['purpose']} {one['state']}{when} ({_who_says(one)})")
+    letter = found["last_letter"]
+    if letter and letter["days"] is not None:
+        render.say(f"last letter {agree(letter['days'], '{} [day|days]')} ago")
     if found["remark"]:
         render.say(f"remark: {found['remark']['text']}")
     for one in found["notes"]:

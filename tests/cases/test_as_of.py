@@ -39,9 +39,9 @@ def known(store: Store, at: int, **asked: Any) -> list[dict[str, Any]]:
         return Desk(past.store).rows(**asked)
 
 
-def now(store: Store, named: str) -> dict[str, Any]:
+def now(store: Store, named: str, at: int | None = None) -> dict[str, Any]:
     with store.reading() as db:
-        return profile(db, resolve_id(db, store.key, named), VIEW, key=store.key)
+        return profile(db, resolve_id(db, store.key, named), VIEW, key=store.key, now=at)
 
 
 def test_D26_every_profile_of_the_town_is_what_it_was(store: Store) -> None:
@@ -51,7 +51,7 @@ def test_D26_every_profile_of_the_town_is_what_it_was(store: Store) -> None:
     rows, whole = Desk(store).rows(size=500), Desk(store).everything()
     ids = [row["id"] for row in rows]
     assert len(ids) > 10
-    before = {one: now(store, one) for one in ids}
+    before = {one: now(store, one, moment) for one in ids}
     assert any(one["history"] for one in before.values())
     assert any(one["shares"] for one in before.values())
     town.posted(store)

@@ -58,6 +58,7 @@ def test_T63_a_letter_scanned_twice(store: Store) -> None:
         "campaign": {"id": desk.public("spring", "push", "campaign"), "title": "Spring 2026"},
         "order": profile["order_list"][0]["id"],
         "scans": [latest, first],
+        "effect": None,
         "file": {
             "sha256": sha256(PDF).hexdigest(),
             "name": "letter.pdf",

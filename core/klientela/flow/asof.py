@@ -75,7 +75,7 @@ def customer_as_of(
             if moment is not None:
                 _with_files(db, other, number, moment.seq)
             with other.reading() as then:
-                found = profile(then, number, view, key=store.key, rates=rates)
+                found = profile(then, number, view, key=store.key, rates=rates, now=at)
     return {**found, "as_of": Past(other, moment).as_dict()}
 
 

@@ -8,14 +8,14 @@ from typing import Any
 from msgspec import UNSET
 
 from klientela.errors import UnknownThing
-from klientela.model.instants import iso
+from klientela.model.instants import Instant, iso
 from klientela.model.records import Address, Person
 from klientela.rules import precedence
 from klientela.rules.names import compatible
 from klientela.rules.precedence import Summary
 from klientela.rules.publish import ADDRESS, EMAIL, NUMBER, PHONE, RULE_OF
 from klientela.rules.rates import Rates
-from klientela.store import ids, notes, rows
+from klientela.store import habits, ids, notes, rows
 from klientela.store.batches import answers
 from klientela.store.changes import history
 from klientela.store.database import Db
@@ -37,8 +37,13 @@ def resolve_id(db: Db, key: bytes, text: str) -> int:
     return locate(db, key, text).customer
 
 
-def profile(db: Db, customer: int, view: rows.View, *, key: bytes, rates: Rates | None = None) -> dict[str, Any]:
-    """The contract's Profile of a customer (`resolve_id`); `key` is the instance's. UnknownThing without a row."""
+def profile(
+    db: Db, customer: int, view: rows.View, *, key: bytes, rates: Rates | None = None, now: Instant | None = None
+) -> dict[str, Any]:
+    """The contract's Profile of a customer (`resolve_id`); `key` is the instance's. UnknownThing without a row.
+
+    `now`: the moment from which it tells how many days ago things were; without one it does not.
+    """
     by = rows.lens(db, view, rates)
     found = rows.rows(db, [customer], by, records=True, key=key)
     if not found:
@@ -55,11 +60,17 @@ def profile(db: Db, customer: int, view: rows.View, *, key: bytes, rates: Rates 
     changes = [one for one in past.lines if one["decision"] is None and one["record"] in keys]
     noted = notes.notes(db, said, past.changes)
     around = enclosures(db, members.ids, by.sources, key)
+    scale = habits.Scale(by.currency, members.ruleset.zone, by.gross, now)
+    counted = habits.bought(orders, bought, by.gross)
+    ordered = bought or by.knows(held, "orders")
     row.update(
         addresses=_addresses(made),
         emails=_values(made.emails, changes, "email"),
         phones=_values(made.phones, changes, "phone"),
-        order_list=bought if bought or by.knows(held, "orders") else None,
+        order_list=bought if ordered else None,
+        statistics=habits.tiles(counted, scale) if ordered else None,
+        top_products=habits.top_products(counted, scale) if ordered else None,
+        last_letter=habits.tell_effects(around["letters"], counted, scale),
         totals=_totals(row, orders),
         checkouts=carts if carts or by.knows(held, "checkouts") else None,
         shares=_shares(db, customer, members.ids),

@@ -9,6 +9,7 @@ import typer
 
 from klientela.flow import work
 from klientela.flow.asof import customer_as_of
+from klientela.store import operation
 from klientela.store.profile import profile, resolve_id
 from klientela_daemon import lists, profiles, render
 from klientela_daemon.cli.common import house, moment, tell_left
@@ -36,7 +37,8 @@ def verb(
     with opened(here) as store:
         if at is None:
             with store.reading() as db:
-                found = profile(db, resolve_id(db, store.key, customer), chosen, key=store.key, rates=rates)
+                number = resolve_id(db, store.key, customer)
+                found = profile(db, number, chosen, key=store.key, rates=rates, now=operation.now())
                 found["left"] = work.left(db)
         else:
             with render.bar() as bar:
