@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from klientela.flow import history, rules, work
@@ -11,6 +13,7 @@ from klientela.rules.ruleset import Ruleset
 from klientela.settings.views import PRESETS, View
 from klientela.store import Store, ids
 from klientela.store.checkup import examine
+from klientela.store.database import Db
 from klientela.store.export import customers as exported
 from klientela.store.overview import listing
 from klientela.store.profile import profile, resolve_id
@@ -55,11 +58,24 @@ def guest_order(ext: str, email: str, total: int = 1000, **more: Any) -> Order:
     return order(ext, total, guest=True, email=email, **more)
 
 
+class Reading:
+    """One reading of a store, in the place of the store: for what is only there while it is read."""
+
+    def __init__(self, store: Store, db: Db) -> None:
+        self.key = store.key
+        self.db = db
+
+    @contextmanager
+    def reading(self) -> Iterator[Db]:
+        """The same reading again."""
+        yield self.db
+
+
 class Desk:
     """A store as an operator sees it."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, store: Store | Reading) -> None:
+        self.store: Any = store
 
     def rows(self, name: str = "autoletter", **asked: Any) -> list[dict[str, Any]]:
         """The rows of a view."""

@@ -17,12 +17,19 @@ from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.store import Store
 from klientela.store.profile import profile, resolve_id
 from tests import town
-from tests.cases.seen import Desk, account, contact, guest_order, order, view
+from tests.cases.seen import Desk, Reading, account, contact, guest_order, order, view
 from tests.properties.arena import take_back, take_in
 from tests.shops import bring, use
 
 VIEW = view()
 MERGING = Ruleset(sources={"S": SourceRules(guests="merge")})
+
+
+@pytest.fixture(autouse=True, params=["turned back", "beside"])
+def road(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to know it."""
+    if request.param == "beside":
+        monkeypatch.setattr(asof, "TURNED_BACK", -1)
 
 
 def clock(store: Store) -> tuple[int, int]:
@@ -36,7 +43,7 @@ def clock(store: Store) -> tuple[int, int]:
 def known(store: Store, at: int, **asked: Any) -> list[dict[str, Any]]:
     """The list as it was at a time."""
     with as_of(store, at) as past:
-        return Desk(past.store).rows(**asked)
+        return Desk(Reading(store, past.db)).rows(**asked)
 
 
 def now(store: Store, named: str, at: int | None = None) -> dict[str, Any]:
@@ -58,9 +65,9 @@ def test_D26_every_profile_of_the_town_is_what_it_was(store: Store) -> None:
     decide.merge(store, ids[0], ids[1], reason="one")
     assert Desk(store).everything() != whole
     with as_of(store, moment) as past:
-        assert Desk(past.store).rows(size=500) == rows
-        assert Desk(past.store).rows(size=500, sort="joined:desc") != []
-        assert Desk(past.store).everything() == whole
+        assert Desk(Reading(store, past.db)).rows(size=500) == rows
+        assert Desk(Reading(store, past.db)).rows(size=500, sort="joined:desc") != []
+        assert Desk(Reading(store, past.db)).everything() == whole
     for one in ids:
         found = customer_as_of(store, one, moment, VIEW)
         assert found.pop("as_of")["at"] == iso(moment)
@@ -98,6 +105,16 @@ def _pdf(content: bytes) -> File:
     return File(name="x.pdf", content=content)
 
 
+def test_what_stood_before_a_page_that_first_brought_another_channel(store: Store) -> None:
+    """A page may tell of one record by two channels: what its own said until then is history all the same."""
+    use(store)
+    bring(store, "S", [account("1", "Ada", "Eins", version=1)])
+    at = clock(store)[1]
+    bring(store, "S", [account("1", "Ada", "Eins", version=2, channel="hook"), account("1", "Ada", "Zwei", version=3)])
+    assert customer_as_of(store, "S/customer/1", at, VIEW)["name"] == "Ada Eins"
+    assert now(store, "S/customer/1")["history"] != []
+
+
 def test_gone_and_back_again_as_it_was(store: Store) -> None:
     use(store)
     seen = []
@@ -132,8 +149,8 @@ def test_T77_an_import_of_then_though_it_was_taken_back_since(store: Store) -> N
     take_back(store, batch)
     assert Desk(store).everything() != whole
     with as_of(store, moment) as past:
-        assert Desk(past.store).everything() == whole
-        assert customer_as_of(store, "S/customer/2", moment, VIEW)["name"] == "Bea Zwei"
+        assert Desk(Reading(store, past.db)).everything() == whole
+    assert customer_as_of(store, "S/customer/2", moment, VIEW)["name"] == "Bea Zwei"
 
 
 def test_a_guests_row_under_the_policy_of_then(store: Store) -> None:
@@ -146,6 +163,17 @@ def test_a_guests_row_under_the_policy_of_then(store: Store) -> None:
     bring(store, "S", [guest_order("3", "g@x.de", first_name="Gisa", last_name="Gast")])
     assert sorted(row["orders"] for row in known(store, apart)) == [1, 1]
     assert [row["orders"] for row in known(store, together)] == [2]
+
+
+def test_a_guests_row_that_was_decided_of_since(store: Store) -> None:
+    """What such a row says is told by its order, which has not changed."""
+    use(store, sources={"S": "per_order"})
+    bring(store, "S", [guest_order("1", "g@x.de", first_name="Gisa", last_name="Gast"), account("2", "Bea", "Zwei")])
+    before, moment = Desk(store).everything(), clock(store)[1]
+    decide.merge(store, "S/guest_order/1", "S/customer/2", reason="one")
+    assert len(Desk(store).rows()) == 1
+    with as_of(store, moment) as past:
+        assert Desk(Reading(store, past.db)).everything() == before
 
 
 def test_rules_hold_from_the_change_that_put_them_in_force(store: Store) -> None:
@@ -182,8 +210,8 @@ def test_two_changes_of_one_microsecond_go_by_their_order(store: Store) -> None:
         step.db.run("UPDATE txn SET at = ? WHERE seq > ?", (at, seq))
     with as_of(store, at) as past:
         assert past.moment == (later, at)
-        assert len(Desk(past.store).rows()) == 2
-    with store.reading() as db, asof.at_change(store, db, seq) as first:
+        assert len(Desk(Reading(store, past.db)).rows()) == 2
+    with store.reading() as db, asof.beside(store, db, seq) as first:
         assert len(Desk(first).rows()) == 1
     assert known(store, at - 1) == []
 
@@ -207,6 +235,6 @@ def test_the_past_is_read_and_nothing_is_written(store: Store) -> None:
     before = clock(store)
     whole = Desk(store).everything()
     with as_of(store, before[1]) as past:
-        assert json.dumps(Desk(past.store).everything()) == json.dumps(whole)
+        assert json.dumps(Desk(Reading(store, past.db)).everything()) == json.dumps(whole)
     assert clock(store) == before
     assert Desk(store).everything() == whole

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from klientela.errors import StoreError
-from klientela.flow import rules
+from klientela.flow import asof, rules
 from klientela.store import Store, past
 from tests.cases import test_as_of as cases
 from tests.properties.arena import Fresh, sqlite_arena
@@ -24,7 +24,7 @@ def by_property(fresh: Fresh) -> None:
     """The property on worlds that are always the same ones."""
 
     @settings(
-        max_examples=60,
+        max_examples=40,
         deadline=None,
         derandomize=True,
         database=None,
@@ -59,19 +59,19 @@ MUTANTS = [
     ),
     Mutant(
         "what was closed later was closed before",
-        past._Batch, "add",
+        past._Then, "rows",
         "if one.to_seq is None or one.to_seq > self.upto]", "if one.to_seq is None]",
         by_property,
     ),
     Mutant(
         "what was closed at that moment still held",
-        past._Batch, "add",
+        past._Then, "rows",
         "one.to_seq is None or one.to_seq > self.upto]", "one.to_seq is None or one.to_seq >= self.upto]",
         by_property,
     ),
     Mutant(
         "only one channel was known",
-        past._Batch, "add",
+        past._Then, "rows",
         "others = [one for one in standing if one is not first]", "others = []",
         by_property,
     ),
@@ -83,25 +83,25 @@ MUTANTS = [
     ),
     Mutant(
         "what is gone was gone before",
-        past._Batch, "add",
+        past._Then, "rows",
         "first.hash, first.gone,", "first.hash, row.gone,",
         by_property,
     ),
     Mutant(
         "what is there again was never gone",
-        past._Batch, "add",
+        past._Then, "rows",
         "first.hash, first.gone,", "first.hash, 0,",
         by_property,
     ),
     Mutant(
         "an operator speaks in the place of sources",
-        past._Batch, "_first",
+        past._Then, "_first",
         "if one.channel not in self.operators", "",
         by_property,
     ),
     Mutant(
         "any channel knows what was gone",
-        past._Batch, "_first",
+        past._Then, "_first",
         "(since[one.channel], one.channel != row.channel)", "(-since[one.channel], one.channel != row.channel)",
         by_case(cases.test_gone_as_it_was_though_whoever_spoke_first_was_taken_back),
     ),
@@ -121,6 +121,30 @@ MUTANTS = [
         "the rules of today held",
         past, "copy_facts",
         "WHERE seq = ?", "WHERE seq = ? AND 1 = 0",
+        by_property,
+    ),
+    Mutant(
+        "who said it by another channel since stays as he is",
+        past, "changed_since",
+        "FROM claim WHERE from_seq > ? OR to_seq > ?", "FROM claim WHERE from_seq > ? AND to_seq > ?",
+        by_property,
+    ),
+    Mutant(
+        "what was taken back since is not put back",
+        past, "turn_back",
+        "WHERE {column} > ?", "WHERE {column} > ? + 1000",
+        by_case(cases.test_decisions_of_then_hold_though_they_were_taken_back_since),
+    ),
+    Mutant(
+        "a guest's row loses what his order says",
+        past, "_put_back",
+        "if row.entity == facts.GUEST_ORDER:", "if False:",
+        by_case(cases.test_a_guests_row_that_was_decided_of_since),
+    ),
+    Mutant(
+        "other rules are taken for the same",
+        asof, "_same_rules",
+        "of_them[0].canonical() == of_them[1].canonical()", "True",
         by_property,
     ),
     Mutant(

@@ -5,7 +5,7 @@ Both ways go through the same functions as every sync: all records onto the work
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
@@ -18,6 +18,7 @@ from klientela.store import tables as t
 from klientela.store.comparison import differences
 from klientela.store.database import Db, Step, Store
 from klientela.store.ledger import Line, write
+from klientela.store.locate import customers_of
 from klientela.store.scratch import scratch
 
 MOST = 20
@@ -134,20 +135,30 @@ def _others(step: Step, deriver: Deriver) -> None:
             deriver.page(step, [], [], carts, set(), things)
 
 
-def first_seen(db: Db) -> None:
-    """When each record, node and customer first came: the commit of the record's first claim, not of this rebuild."""
+def first_seen(db: Db, persons: Sequence[int] | None = None) -> None:
+    """When each record, node and customer first came: the commit of the record's first claim, not of this rebuild.
+    `persons`: only these records, and the customers that they are in."""
     least = "min" if db.sqlite else "least"
+    one, nodes, customers = "", "", ""
+    these: tuple[Any, ...] = ()
+    in_them: tuple[Any, ...] = ()
+    if persons is not None:
+        one = customers = f" WHERE id {db.among}"
+        nodes = f" WHERE id IN (SELECT p.node FROM person p WHERE p.id {db.among})"
+        these, in_them = (db.pack(persons),), (db.pack(set(customers_of(db, persons).values())),)
     db.run(
         "UPDATE person SET seen = COALESCE((SELECT x.at FROM txn x WHERE x.seq = (SELECT "
         f"{least}(r.seq, COALESCE((SELECT min(c.from_seq) FROM claim c WHERE c.record = r.id), r.seq)) "
-        "FROM record r WHERE r.id = person.id)), seen)"
+        f"FROM record r WHERE r.id = person.id)), seen){one}",
+        these,
     )
-    db.run("UPDATE node SET seen = (SELECT min(p.seen) FROM person p WHERE p.node = node.id)")
+    db.run(f"UPDATE node SET seen = (SELECT min(p.seen) FROM person p WHERE p.node = node.id){nodes}", these)
     db.run(
         "UPDATE customer SET seen = (SELECT min(m.seen) FROM ("
         "SELECT p.seen FROM person p WHERE p.id = customer.id AND p.node IS NULL UNION ALL "
         "SELECT p.seen FROM person p WHERE p.customer = customer.id UNION ALL "
-        "SELECT n.seen FROM node n WHERE n.customer = customer.id) AS m)"
+        f"SELECT n.seen FROM node n WHERE n.customer = customer.id) AS m){customers}",
+        in_them,
     )
 
 

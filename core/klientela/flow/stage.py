@@ -179,7 +179,7 @@ class Stage:
                 if row.channel is not None and _older(fact.version, row.version):
                     news.unchanged += 1  # late or replayed: a newer claim stands (R0a)
                     continue
-                if row.channel is not None and not row.touched and row.seq != step.seq:
+                if row.channel is not None and row.seq != step.seq:
                     # a value that this very step has stored lived for no moment: it is no history
                     closed.append(row.id)
                 row.channel, row.version, row.reading = channel, fact.version, reading
@@ -195,7 +195,7 @@ class Stage:
                     others[row.id, channel] = (fact.version, digest)
                     row.more = 1
                 if back:
-                    if not row.touched and row.seq != step.seq:
+                    if row.seq != step.seq:
                         closed.append(row.id)  # that it was gone is history now
                     row.gone, row.seq = 0, step.seq
             if row.touched:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from klientela.store import facts
@@ -78,11 +78,24 @@ def copy_facts(db: Db, made: Store, upto: int, *, history: bool = True) -> None:
             "WHERE name = 'ruleset'",
             (upto,),
         )
-    operators = {row[0] for row in db.rows("SELECT id FROM channel WHERE name = ?", (facts.OPERATOR,))}
-    batch = _Batch(made, operators, upto, history)
-    for row, claims in _side_by_side(db, upto):
-        batch.add(row, claims)
-    batch.write()
+    then = _Then(db, upto, history=history)
+    records: list[tuple[Any, ...]] = []
+    claims: list[tuple[Any, ...]] = []
+
+    def put() -> None:
+        with made.step("past") as step:
+            step.db.insert(t.record, _RECORD, records)
+            step.db.insert(t.claim, _CLAIM, claims)
+        records.clear()
+        claims.clear()
+
+    for row, came in _side_by_side(db, upto):
+        record, said = then.rows(row, came)
+        records.append(record)
+        claims += said
+        if len(records) + len(claims) >= _BATCH:
+            put()
+    put()
 
 
 def _unless_later(column: str, upto: int) -> str:
@@ -148,19 +161,17 @@ def _live_of(row: _Row, upto: int) -> _Claim | None:
     return _Claim(row.channel, row.seq, None, row.version, row.reading, row.hash, row.gone, row.body)
 
 
-class _Batch:
-    """Rows on their way into the other store."""
+class _Then:
+    """How records stood when a change was made."""
 
-    def __init__(self, made: Store, operators: Container[int], upto: int, history: bool) -> None:
-        self.made = made
-        self.operators = operators  # their channels: what they say stands beside what sources say, never in its place
+    def __init__(self, db: Db, upto: int, *, history: bool = True) -> None:
         self.upto = upto
         self.history = history
-        self.records: list[tuple[Any, ...]] = []
-        self.claims: list[tuple[Any, ...]] = []
+        # what operators say stands beside what sources say, never in its place
+        self.operators = {row[0] for row in db.rows("SELECT id FROM channel WHERE name = ?", (facts.OPERATOR,))}
 
-    def add(self, row: _Row, claims: list[_Claim]) -> None:
-        """One record as it was, out of its row and the claims that had come by then."""
+    def rows(self, row: _Row, claims: list[_Claim]) -> tuple[tuple[Any, ...], list[tuple[Any, ...]]]:
+        """The row of `record` and those of `claim`, out of a record's row of today and the claims that had come."""
         live = _live_of(row, self.upto)
         came = claims if live is None else [*claims, live]
         standing = [one._replace(to_seq=None) for one in came if one.to_seq is None or one.to_seq > self.upto]
@@ -168,16 +179,14 @@ class _Batch:
         standing = [one for one in standing if one.body is not None]  # what was erased is gone in the past too
         first = self._first(row, standing, came)
         others = [one for one in standing if one is not first]
-        if first is None:
-            self.records.append((*row[:4], None, None, None, None, 0, row.seq, int(bool(others)), None))
-        else:
-            said = (first.channel, first.version, first.reading, first.hash, first.gone, first.from_seq)
-            self.records.append((*row[:4], *said, int(bool(others)), first.body))
+        made: list[tuple[Any, ...]] = []
         for one in (*closed, *others):
             body = one.body if self.history or one.to_seq is None else None
-            self.claims.append((row.id, *one[:-1], body))
-        if len(self.records) + len(self.claims) >= _BATCH:
-            self.write()
+            made.append((row.id, *one[:-1], body))
+        if first is None:
+            return (*row[:4], None, None, None, None, 0, row.seq, int(bool(others)), None), made
+        said = (first.channel, first.version, first.reading, first.hash, first.gone, first.from_seq)
+        return (*row[:4], *said, int(bool(others)), first.body), made
 
     def _first(self, row: _Row, standing: list[_Claim], came: list[_Claim]) -> _Claim | None:
         """What the record's first channel said: that which had spoken of it longest. Only it knows what was gone, and
@@ -188,15 +197,71 @@ class _Batch:
         told = [one for one in standing if one.channel not in self.operators]
         return min(told, key=lambda one: (since[one.channel], one.channel != row.channel), default=None)
 
-    def write(self) -> None:
-        """Store what has come together."""
-        with self.made.step("past") as step:
-            self._write(step)
-        self.records, self.claims = [], []
 
-    def _write(self, step: Step) -> None:
-        step.db.insert(t.record, _RECORD, self.records)
-        step.db.insert(t.claim, _CLAIM, self.claims)
+# -- the store itself, turned back inside a transaction -----------------------------------------------------------------
 
 
-__all__ = ["Moment", "copy_facts", "newest"]
+def changed_since(db: Db, upto: int, most: int) -> list[int] | None:
+    """The records of which something else was said after a change, or decided; None when they are more than `most`."""
+    found: set[int] = set()
+    for sql, times in (
+        ("SELECT id FROM record WHERE seq > ? AND channel IS NOT NULL", 1),
+        ("SELECT DISTINCT record FROM claim WHERE from_seq > ? OR to_seq > ?", 2),
+        ("SELECT a FROM decision WHERE from_seq > ? OR to_seq > ?", 2),
+        ("SELECT b FROM decision WHERE b IS NOT NULL AND (from_seq > ? OR to_seq > ?)", 2),
+    ):
+        found.update(row[0] for row in db.rows(f"{sql} LIMIT ?", (*[upto] * times, most + 1)))
+        if len(found) > most:
+            return None
+    return sorted(found)
+
+
+def turn_back(step: Step, upto: int, records: Sequence[int]) -> None:
+    """Let the facts be those of when a change was made; `records`: all that were spoken of since. Nothing derived
+    follows by itself, and the step must not be committed."""
+    db = step.db
+    then = _Then(db, upto)
+    for start in range(0, len(records), _BATCH):
+        _put_back(step, then, records[start : start + _BATCH])
+    for table, column in (("decision", "to_seq"), ("batch", "withdrawn_seq")):
+        db.run(f"DELETE FROM {table} WHERE from_seq > ?", (upto,))
+        db.run(f"UPDATE {table} SET {column} = NULL WHERE {column} > ?", (upto,))
+
+
+def _put_back(step: Step, then: _Then, records: Sequence[int]) -> None:
+    db = step.db
+    packed = db.pack(records)
+    claims: dict[int, list[_Claim]] = {}
+    for number, *columns in db.rows(
+        f"SELECT record, {', '.join(_Claim._fields)} FROM claim WHERE record {db.among} AND from_seq <= ? "
+        "ORDER BY record, channel, from_seq",
+        (packed, then.upto),
+    ):
+        claims.setdefault(number, []).append(_Claim(*columns))
+    rows = [
+        _Row(*columns)
+        for columns in db.rows(f"SELECT {', '.join(_Row._fields)} FROM record WHERE id {db.among}", (packed,))
+    ]
+    _leave_files(step, [row.id for row in rows], then.upto)
+    db.run(f"DELETE FROM claim WHERE record {db.among}", (packed,))
+    guests, others, said = [], [], []
+    for row in rows:
+        made, rest = then.rows(row, claims.get(row.id, []))
+        said += rest
+        if row.entity == facts.GUEST_ORDER:
+            guests.append((made[10], row.id))  # what it says is derived: its order follows
+        else:
+            others.append((*made[4:], row.id))
+    db.insert(t.claim, _CLAIM, said)
+    db.update(t.record, ("more",), guests)
+    db.update(t.record, _RECORD[4:], others)
+
+
+def _leave_files(step: Step, records: Sequence[int], upto: int) -> None:
+    db = step.db
+    tied = db.rows(f"SELECT record, sha256 FROM attachment WHERE record {db.among}", (db.pack(records),))
+    later = [(record, digest) for record, digest in tied if not _names(db, record, bytes(digest), upto)]
+    db.delete(t.attachment, later, key=("record", "sha256"))
+
+
+__all__ = ["Moment", "changed_since", "copy_facts", "copy_files", "newest", "turn_back"]

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from klientela.flow import asof
+from klientela.flow.asof import Past
+from klientela.flow.asof import as_of as as_it_was
 from klientela.model.words import agree
 from klientela_daemon import lists, render
 from klientela_daemon.cli.common import house, moment, tell_left
@@ -40,13 +41,14 @@ def verb(
     at = None if as_of is None else moment(as_of, here)
     known: dict[str, Any] = {}
     with opened(here) as store, ExitStack() as stack:
+        past: Past | None = None
         if at is not None:
             bar = stack.enter_context(render.bar())
             past = stack.enter_context(
-                asof.as_of(store, at, progress=lambda left: bar.update("then", 0, f"{left} left"))
+                as_it_was(store, at, progress=lambda left: bar.update("then", 0, f"{left} left"))
             )
-            store, known = past.store, {"as_of": past.as_dict()}
-        db = stack.enter_context(store.reading())
+            known = {"as_of": past.as_dict()}
+        db = stack.enter_context(store.reading()) if past is None else past.db
         document = lists.document(
             db,
             name,
