@@ -136,12 +136,6 @@ MUTANTS = [
         by_case(cases.test_decisions_of_then_hold_though_they_were_taken_back_since),
     ),
     Mutant(
-        "a guest's row loses what his order says",
-        past, "_put_back",
-        "if row.entity == facts.GUEST_ORDER:", "if False:",
-        by_case(cases.test_a_guests_row_that_was_decided_of_since),
-    ),
-    Mutant(
         "other rules are taken for the same",
         asof, "_same_rules",
         "of_them[0].canonical() == of_them[1].canonical()", "True",

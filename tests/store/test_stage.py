@@ -65,7 +65,7 @@ def _flag(store: Store) -> list[tuple[object, object]]:
     """What the history says of the flag, oldest first: its old and its new value."""
     with store.reading() as db:
         (number,) = [row[0] for row in db.rows("SELECT id FROM record WHERE ext = '1'")]
-        said = history(db, [number], facts.sources(db))
+        said = history(db, [number], facts.sources(db), []).lines
     return [(one["old"], one["new"]) for one in reversed(said) if one["field"] == "gone"]
 
 
