@@ -33,6 +33,8 @@ DATA = [
     *(f"segment {one}" for one in SEGMENTS), *(f"column {one}" for one in COLUMNS), *(f"facet {one}" for one in FACETS),
     *(f"line {one}" for one in LINES), *(f"by {one}" for one in BUCKETS), *(f"period {one}" for one in PRESETS),
     *(f"channel {one}" for one in CHANNELS), *(f"purpose {one}" for one in PURPOSES), *(f"view {one}" for one in VIEWS),
+    *(f"status {one}" for one in ("ok", "partial", "failed", "running", "skipped")),
+    *(f"count {one}" for one in ("read", "new", "changed", "rejected", "merged", "split")),
     *(f"consent {one}" for one in ("granted", "denied", "unknown")), *ROLES,
 ]  # fmt: skip
 """Words that are named by data."""

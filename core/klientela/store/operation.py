@@ -276,6 +276,25 @@ def _run(row: tuple[Any, ...]) -> Run:
     )
 
 
+def runs(db: Db, *, source: str | None = None, before: int | None = None, size: int = 50) -> list[tuple[str, Run]]:
+    """The newest runs with the label of their source, newest first; `before`: those older than the run of that id."""
+    where: list[str] = ["TRUE"]
+    params: list[Any] = []
+    if source is not None:
+        where.append("s.label = ?")
+        params.append(source)
+    if before is not None:
+        where.append("run.id < ?")
+        params.append(before)
+    columns = ", ".join(f"run.{name.strip()}" for name in _RUN.split(","))
+    rows = db.rows(
+        f"SELECT s.label, {columns} FROM run JOIN source s ON s.id = run.source WHERE {' AND '.join(where)} "
+        "ORDER BY run.id DESC LIMIT ?",
+        (*params, size),
+    )
+    return [(row[0], _run(row[1:])) for row in rows]
+
+
 def bury(store: Store) -> int:
     """Close runs whose process died: they failed. The number of such runs."""
     error = json.dumps(

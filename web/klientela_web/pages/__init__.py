@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from klientela_web.pages import bulk, customers, signin
+from klientela_web.pages import bulk, customers, settings, signin, sources
 from klientela_web.ways import Nav, Way
 
-ROOMS = (signin, customers, bulk)
+ROOMS = (signin, customers, bulk, sources, settings)
 
 
 def every_way() -> Iterator[Way]:

@@ -122,3 +122,19 @@ function show(plot, at) {
   dot.setAttribute("cx", `${x}%`); dot.setAttribute("cy", `${y}%`);
   tip.textContent = before ? `${label}\n${value} (${before})` : `${label}\n${value}`;
 }
+
+// runs under way, as they go
+const running = document.querySelector("[data-progress]");
+if (running) {
+  const line = new EventSource(running.dataset.progress);
+  let before = null;
+  line.addEventListener("progress", (event) => {
+    const now = JSON.parse(event.data);
+    if (before && Object.keys(before).some((name) => !(name in now))) return location.reload(); // one has ended
+    before = now;
+    for (const [name, told] of Object.entries(now)) {
+      const place = document.querySelector(`[data-source="${CSS.escape(name)}"] [data-live-progress]`);
+      if (place) place.textContent = running.dataset.says.replace("%(read)s", told.read).replace("%(new)s", told.new);
+    }
+  });
+}
