@@ -201,6 +201,16 @@ def test_an_inactive_customer_gets_no_promotion(store: Store) -> None:
     assert "inactive" in ask(store, "1").reason
 
 
+def test_an_address_of_a_marketplace_is_no_target_of_promotion(store: Store) -> None:
+    """R19: nobody's mailbox, whatever was granted."""
+    both = [said("granted"), said("granted", purpose="system")]
+    bring(store, "S", [anna(*both, email="x1@marketplace.amazon.de")])
+    assert (ask(store, "1").allowed, ask(store, "1", "system").allowed) == (False, True)
+    assert "a marketplace's" in ask(store, "1").reason
+    bring(store, "S", [anna(*both, email="x1@marketplace.amazon.de", emails=["anna@x.de"])])
+    assert ask(store, "1").allowed, "another one is known"
+
+
 def test_the_contract_needs_an_order_of_that_customer(store: Store) -> None:
     bring(store, "S", [anna(said("denied", "2021-01-01 12:00")), account("2", "Bea", "Birke", email="bea@x.de"),
                        order("o1", customer="1", number="#1001"), order("o2", customer="2"),

@@ -181,6 +181,17 @@ def test_T43_an_order_that_is_pushed_is_told_of_too(store: Store) -> None:
     assert pushed("orders", order("1", customer="7")).remarks == ()
 
 
+def test_T43_an_order_that_comes_before_its_buyer_is_told_of(store: Store) -> None:
+    bring(store, "S", [ANNA])
+    deactivate(store, one("1"))
+    report = bring(store, "B", [order("1", customer="7"), order("2", customer="8"), contact("8", "Bea", "Birke"),
+                                contact("7", "Anna", "Ahorn", email="anna@x.de")], size=1)  # fmt: skip
+    (told,) = [remark for remark in report.remarks if "inactive" in remark]
+    assert "1 customer marked inactive ordered again" in told
+    (row,) = Desk(store).rows(inactive=True)
+    assert row["orders"] == 1
+
+
 def test_T43_another_carrier_of_an_order_is_no_new_order(store: Store) -> None:
     from klientela.kit import Origin
     from klientela.rules.ruleset import SourceRules

@@ -16,7 +16,7 @@ from klientela.flow.oppose import oppose
 from klientela.flow.project import Projector
 from klientela.flow.resolve import Resolver
 from klientela.flow.tie import tie
-from klientela.flow.values import Case
+from klientela.flow.values import Case, Written
 from klientela.model.records import Checkout, Order
 from klientela.model.words import agree
 from klientela.rules.ruleset import Ruleset
@@ -28,6 +28,7 @@ from klientela.store.facts import Loaded, SourceRow
 from klientela.store.identity import Realm
 
 _NAMED = 5  # customers that a remark names
+_STRAYS = 100_000  # buyers that are remembered until somebody tells of them
 
 
 class Derived(NamedTuple):
@@ -48,6 +49,7 @@ class Deriver:
         self.hushed = hushed
         self.blocked = Blocked(ruleset)
         self.stirred: set[str] = set()  # ids of customers marked inactive who ordered anew
+        self.strays: set[int] = set()  # buyers of new orders, while nobody has told of them
         self.waiting: list[Loaded] = []  # orders that only add, until `finish` or something else comes
         self._know_sources(db)
 
@@ -88,6 +90,14 @@ class Deriver:
         """Those of these persons whose orders came first and wait: they are no longer new when they are looked at."""
         named = {(item.source, item.fact.customer) for item in self.waiting}
         return {item.id for item in persons if item.entity == facts.CUSTOMER and (item.source, item.ext) in named}
+
+    def _stir(self, db: Db, page: Written) -> None:
+        """Note customers marked inactive who ordered anew, also where the order came before the person."""
+        found = page.stirred | {number for record, number in page.into_inactive.items() if record in self.strays}
+        if found:
+            self.stirred |= _ids(db, found)
+        if page.strays and len(self.strays) < _STRAYS and _any_inactive(db):
+            self.strays |= page.strays
 
     def remarks(self) -> list[str]:
         """What an operator should know of all that was derived."""
@@ -146,8 +156,8 @@ class Deriver:
         out = Resolver(step, realm, force=force).run(buyers.cases, fresh, linked)
         known_new, fresh = fresh, fresh | _guests(step.db, buyers.cases.values())
         page = self.projector.run(step, out, buyers.moved, fresh)
-        if page.stirred and not self.quiet:
-            self.stirred |= _ids(step.db, page.stirred)
+        if not self.quiet:
+            self._stir(step.db, page)
         failpoint("step.derived")
         merged, split = (0, 0) if self.quiet else audit(step, page, buyers.cases, hushed=self.hushed)
         if not force:
@@ -158,6 +168,10 @@ class Deriver:
         oppose(step, buyers.cases.values(), known_new, self.ruleset.country)
         failpoint("step.audited")
         return Derived(merged, split, realm.members_read)
+
+
+def _any_inactive(db: Db) -> bool:
+    return db.one("SELECT 1 FROM figure WHERE name = 'customers' AND part = 'inactive' AND value > 0") is not None
 
 
 def _ids(db: Db, customers: Iterable[int]) -> set[str]:

@@ -171,6 +171,10 @@ class Projected:
         gone, fresh_rows, changed_rows, keys = self._list(changes, shown, involved)
         now, tallies, owned = self._tallies(changes, shown, involved, added.left, fresh)
         self.written.stirred = added.stirred | self._stirred(now, tallies, keys)
+        for number, key in keys.items():
+            if key[tally.MARKED]:
+                for handle in changes[number].members:
+                    self.written.into_inactive.update(dict.fromkeys(self.written.founded.get(handle, ()), number))
         born_tallies = []
         for change in born:
             if self.realm.held[change.customer].shown:
@@ -275,11 +279,12 @@ class Projected:
             if number in tallies:
                 now[number] = Tally.of(tallies[number][tally.FIRST :])
         self._count(moved, customers, now)
-        self.newly = {
-            after
-            for item, (_, after) in zip(moved, customers, strict=True)
-            if after is not None and item.old is None and item.new is not None and item.new.why_not != OTHER_CARRIER
-        }
+        for item, (_, after) in zip(moved, customers, strict=True):
+            if item.old is None and item.new is not None and item.new.why_not != OTHER_CARRIER:
+                if after is not None:
+                    self.newly.add(after)
+                elif item.owner is not None:
+                    self.written.strays.add(item.owner)
         again = [number for number, figures in now.items() if figures.recount]
         if again:
             self._recount(again, changes, now)

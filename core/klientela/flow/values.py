@@ -99,6 +99,8 @@ class Written:
     public: dict[int, bytes] = field(default_factory=dict)  # customers of this page, also those that make no row
     old_public: dict[int, bytes] = field(default_factory=dict)
     stirred: set[int] = field(default_factory=set)  # customers marked inactive who ordered anew (R42)
+    strays: set[int] = field(default_factory=set)  # buyers of new orders of whom nobody has told yet
+    into_inactive: dict[int, int] = field(default_factory=dict)  # records that came into such a customer
 
     def public_of(self, change: Change) -> bytes:
         """The public id of a customer: that of its oldest record (R23)."""

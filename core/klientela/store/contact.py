@@ -11,7 +11,7 @@ from klientela.errors import Conflict, Misconfigured, UnknownThing
 from klientela.model.instants import Instant, iso
 from klientela.model.records import Consent, Person
 from klientela.model.words import agree
-from klientela.rules import precedence
+from klientela.rules import keys, precedence
 from klientela.rules.objections import key_of, key_of_place, keys_of, objections
 from klientela.store import facts, ids
 from klientela.store.database import Db
@@ -112,6 +112,8 @@ class _Asked:
             raise _No(f"the customer never allowed {what}")
         if state == "denied":
             raise _No(f"the customer objects to {what}{_since(newest)}")
+        if self.purpose == "promotion" and self.channel == "email" and self._relayed():
+            raise _No("the e-mail address is a marketplace's, which is never written to for promotion")
         self._not_forgotten(what)
         self._nobody_else(newest, self.purpose)
         return f"the customer allowed {what}{_since(newest)}"
@@ -130,8 +132,8 @@ class _Asked:
         return orders_of(self.db, self.members.ids, self.members.sources, self.members.ruleset)
 
     def _names(self, order: Settled) -> set[str]:
-        keys = {f"{self.members.sources[one.source].label}/order/{one.ext}" for one in order.carriers}
-        return keys if order.number is None else {*keys, order.number}
+        named = {f"{self.members.sources[one.source].label}/order/{one.ext}" for one in order.carriers}
+        return named if order.number is None else {*named, order.number}
 
     def _events(self) -> list[Consent]:
         return [event for item in self.members.facts.values() for event in self._answers(item.fact)]
@@ -202,6 +204,11 @@ class _Asked:
         if key is None:
             raise _No(f"no {_NAMES.get(self.channel, 'telephone number')} of the customer is known")
         return key
+
+    def _relayed(self) -> bool:
+        """Whether mail goes through a marketplace (R19)."""
+        box = keys.mailbox(self.address)
+        return box is not None and keys.is_relay(box)
 
     def _region(self) -> str | None:
         return precedence.home(self.members.summary)[1]
