@@ -11,6 +11,7 @@ import pytest
 from klientela.errors import Misconfigured, UnknownThing
 from klientela.flow import asof, decide, rules, work
 from klientela.flow.asof import as_of, customer_as_of
+from klientela.flow.erase import erase
 from klientela.kit import File, Gone, Letter
 from klientela.model.instants import iso
 from klientela.rules.ruleset import Ruleset, SourceRules
@@ -151,6 +152,24 @@ def test_T77_an_import_of_then_though_it_was_taken_back_since(store: Store) -> N
     with as_of(store, moment) as past:
         assert Desk(Reading(store, past.db)).everything() == whole
     assert customer_as_of(store, "S/customer/2", moment, VIEW)["name"] == "Bea Zwei"
+
+
+def test_who_was_erased_is_gone_in_the_past_too(store: Store) -> None:
+    use(store)
+    bring(store, "S", [account("1", "Ada", "Eins", email="a@x.de"), account("2", "Bea", "Zwei", email="b@x.de"),
+                       order("1", customer="1"), order("2", customer="2")])  # fmt: skip
+    bring(store, "S", [account("1", "Ada", "Anders", email="a@x.de"), account("2", "Bea", "Drei", email="b@x.de")])
+    moment = clock(store)[1]
+    (bea,) = [one for one in Desk(store).everything() if one["first_name"] == "Bea"]
+    gone = Desk(store).row("1")["id"]
+    erase(store, "S/customer/1", reason="asked by letter")
+    bring(store, "S", [account("2", "Bea", "Vier", email="b@x.de")])
+    with as_of(store, moment) as past:
+        assert Desk(Reading(store, past.db)).everything() == [bea]
+        assert "Ada" not in str([past.db.rows(f"SELECT * FROM {name}") for name in ("record", "claim", "customer")])
+    for name in ("S/customer/1", gone):
+        with pytest.raises(UnknownThing):
+            customer_as_of(store, name, moment, VIEW)
 
 
 def test_a_guests_row_under_the_policy_of_then(store: Store) -> None:
