@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from klientela.errors import UnknownThing
-from klientela.flow import rules
+from klientela.flow import rules, work
 from klientela.flow.history import audit
 from klientela.flow.why_not import explain
 from klientela.kit import Address, Number, Order, Person
@@ -139,6 +139,22 @@ def test_decisions_are_told_with_who_and_when(store: Store) -> None:
     assert (said["kind"], said["a"], said["b"], said["actor"]) == ("must", "main/customer/1", "main/customer/2", "eva")
 
 
+def test_what_other_rules_joined_names_them_and_no_run(store: Store) -> None:
+    use(store, rules=("email",))
+    bring(store, "main", [account("1", "Anna", "Alt", phone=PHONE), account("2", "Ben", "Neu", email=MAIL)])
+    bring(store, "list", [contact("9", "Anna", "Alt", phone=PHONE)])
+    assert ask(store, "main/customer/1")["edges"] == []
+    wanted = Ruleset(rules=("email", "phone"), sources={"main": SourceRules(), "list": SourceRules()})
+    rules.apply(store, wanted)
+    work.drain(store)
+    (edge,) = ask(store, "main/customer/1")["edges"]
+    with store.reading() as db:
+        digest = store.ruleset(db).digest
+    assert (edge["rule"], edge["run"], edge["rule_version"], edge["holds"]) == ("phone", None, digest, True)
+    assert edge["at"] is not None
+    assert PHONE.replace(" ", "") not in str(edge)
+
+
 def test_a_lone_record_has_no_edges(store: Store) -> None:
     use(store)
     bring(store, "main", [account("1", "Anna", "Alt", email="a@x.example")])
@@ -197,6 +213,37 @@ def test_each_reason_is_told_as_a_word_and_a_sentence(store: Store, reason: str)
     if said["rule"] == "email":
         revealed = {one["reason"]: one for one in ask(store, first, other, reveal=True)["reasons"]}
         assert "@x.example" in revealed[reason]["sentence"]
+
+
+def test_guests_that_only_an_account_may_claim_are_told(store: Store) -> None:
+    """R10: the one exception joins a guest's order to an account, never guests among themselves."""
+    use(store, retroactive_link="always", sources={"main": SourceRules(guests="per_order")})
+    bring(store, "main", [
+        Order(external_id=n, guest=True, first_name="Gerd", last_name="Gast", email=MAIL, total=5, currency="EUR")
+        for n in "12"
+    ])  # fmt: skip
+    made = ask(store, "main/guest_order/1", "main/guest_order/2")
+    assert [said["reason"] for said in made["reasons"]] == ["guests"]
+    bring(store, "main", [account("3", "Gerd", "Gast", email=MAIL)])
+    joined = ask(store, "main/guest_order/1", "main/guest_order/2")
+    assert joined["joined"]
+    assert [(edge["a"], edge["b"], edge["rule"], edge["holds"]) for edge in joined["edges"]] == [
+        ("main/customer/3", f"main/guest_order/{n}", "email", True) for n in "12"
+    ]
+
+
+def test_a_buyer_whose_orders_are_all_rows_of_their_own_is_told(store: Store) -> None:
+    use(store, sources={"main": SourceRules(), "list": SourceRules(guests="per_order")})
+    bring(store, "main", [account("1", "Gerd", "Gast", email=MAIL)])
+    bring(store, "list", [
+        Person(external_id="7", kind="guest", first_name="Gerd", last_name="Gast", email=MAIL),
+        Order(external_id="1", customer="7", guest=True, first_name="Gerd", last_name="Gast", email=MAIL, total=5,
+              currency="EUR"),
+    ])  # fmt: skip
+    made = ask(store, "main/customer/1", "list/customer/7")
+    (said,) = made["reasons"]
+    assert said["reason"] == "per_order"
+    assert "R6, R7" in said["sentence"]
 
 
 def test_accounts_of_one_shop_are_told_also_by_way_of_a_third_record(store: Store) -> None:
