@@ -78,6 +78,59 @@ JOURNEYS = {
         ],
         [_order("2", 2, customer="1", placed_at=NOON - DAY, state="cancelled")],
     ),
+    "orders arrive from the latest to the earliest": _journey(
+        MERGE, [_person("1")], [_order(str(n), customer="1", placed_at=NOON - n * DAY) for n in range(4)]
+    ),
+    "orders arrive later, and are earlier": _journey(
+        MERGE,
+        [_person("1")],
+        [_order(str(n), customer="1", placed_at=NOON + n * DAY) for n in range(3)],
+        [_order("8", customer="1", placed_at=NOON - DAY)],
+        [_order("9", customer="1")],
+    ),
+    "an order in the middle stops counting": _journey(
+        MERGE,
+        [_person("1")],
+        [_order(str(n), customer="1", placed_at=NOON + n * DAY) for n in range(4)],
+        [_order("2", 2, customer="1", placed_at=NOON + 2 * DAY, state="cancelled")],
+    ),
+    "the last of many orders stops counting": _journey(
+        MERGE,
+        [_person("1")],
+        [_order(str(n), customer="1", placed_at=NOON + n * DAY) for n in range(4)],
+        [_order("4", customer="1", placed_at=NOON + 4 * DAY, state="cancelled")],
+        [_order("3", 2, customer="1", placed_at=NOON + 3 * DAY, state="cancelled")],
+    ),
+    "the second of many orders stops counting": _journey(
+        MERGE,
+        [_person("1")],
+        [_order(str(n), customer="1", placed_at=NOON - n * DAY, state="cancelled") for n in range(1, 3)],
+        [_order(str(n), customer="1", placed_at=NOON + n * DAY) for n in range(4, 8)],
+        [_order("5", 2, customer="1", placed_at=NOON + 5 * DAY, state="cancelled")],
+    ),
+    "gross counts an order that was earlier": _journey(
+        MERGE,
+        [_person("1")],
+        [_order("2", customer="1", placed_at=NOON + DAY), _order("3", customer="1", placed_at=NOON + 2 * DAY)],
+        [_order("1", customer="1", placed_at=NOON, state="cancelled")],
+    ),
+    "what gross alone counts goes again": _journey(
+        MERGE,
+        [_person("1")],
+        [_order(str(n), customer="1", placed_at=NOON + n * DAY) for n in range(3)],
+        [_order("8", customer="1", placed_at=NOON - DAY, state="cancelled"), _order("9", customer="1", total=0)],
+        [_order("8", 2, customer="1", placed_at=NOON - DAY, state="offer")],
+    ),
+    "somebody joins a customer who ordered": _journey(
+        MERGE,
+        [_person("1")],
+        [_order("1", customer="1", placed_at=NOON), _order("2", customer="1", placed_at=NOON + DAY)],
+        [_person("2", first_name="M.")],
+    ),
+    "guests order": _journey(PER_ORDER, [_guest_order()], [_order("2", email="eva@example.org", placed_at=NOON)]),
+    "the buyer comes after the order": _journey(
+        MERGE, [_order("1", customer="1", placed_at=NOON)], [_person("2"), _person("1", email="m@example.net")]
+    ),
     "a hidden buyer's only order finds another": _journey(
         PER_ORDER,
         [_person("1"), _person("2", email="eva@example.org", first_name="Eva", last_name="Lang", kind="account")],

@@ -85,7 +85,7 @@ def _repeat(kept: _Kept) -> dict[str, Any]:
     firsts, seconds = kept.levels("first", once), kept.levels("second", again)
     rates = [_percent(two, one) for one, two in zip(firsts, seconds, strict=True)]
     trend = None
-    if rates[0] is not None and rates[-1] is not None and kept.dated("first"):
+    if rates[0] is not None and rates[-1] is not None and kept.dated("first", "second"):
         trend = _moved(Decimal(rates[0]), Decimal(rates[-1]), str, None)
     guests = kept.total("guests")
     formula = {
@@ -95,7 +95,7 @@ def _repeat(kept: _Kept) -> dict[str, Any]:
         "days": DAYS,
         "policy": kept.policy,
     }
-    return _card("repeat", "percent", rates[-1], trend, rates if kept.dated("first") else None, formula)
+    return _card("repeat", "percent", rates[-1], trend, rates if kept.dated("first", "second") else None, formula)
 
 
 def _worth(kept: _Kept, rates: Rates | None) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _worth(kept: _Kept, rates: Rates | None) -> dict[str, Any]:
     line = _averages(kept, shown[0], sums[shown[0]], levels)
     value = [_money(average(sums[currency], buyers), currency) for currency in shown] if buyers else None
     trend = None
-    known = kept.dated("first", "guests")
+    known = kept.dated("first", "second", "guests")
     if line[0] is not None and line[-1] is not None and known:
         trend = {
             **_moved(line[0], line[-1], lambda value: decimal(value, shown[0]), _change(line[0], line[-1])),
