@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Any
@@ -20,6 +21,7 @@ from klientela.store.facts import Loaded
 
 ERASED = "erased:"
 """Before the number that stands for a key that was a person's."""
+_CUSTOMER = re.compile(rb'"customer":("(?:[^"\\]|\\.)*")')
 _SQUEEZE = zstandard.ZstdCompressor(level=1)
 _UNSQUEEZE = zstandard.ZstdDecompressor()
 
@@ -36,6 +38,7 @@ def empty_facts(step: Step, reach: Reach) -> set[int]:
         (gone,),
     )
     _bought(db, reach)
+    _named(db, reach)
     _files(db, reach)
     partners = {
         number
@@ -66,6 +69,39 @@ def _bought(db: Db, reach: Reach) -> None:
     db.update(t.claim, ("hash", "body"), closed, key=("record", "channel", "from_seq"))
 
 
+def _named(db: Db, reach: Reach) -> None:
+    """Orders and checkouts that are somebody else's, of which one channel says, or once said, that they were a person's
+    who is reached: what that channel said loses its person. They are reached then, to be derived anew."""
+    exts: dict[int, set[str]] = {}
+    for source, ext in db.rows(
+        f"SELECT source, ext FROM record WHERE entity = {facts.CUSTOMER} AND id {db.among}", (db.pack(reach.persons),)
+    ):
+        exts.setdefault(source, set()).add(ext)
+    bought = f"r.entity IN ({facts.ORDER}, {facts.CHECKOUT})"
+    rows = []
+    for number, source, entity, body in db.stream(
+        f"SELECT id, source, entity, body FROM record r WHERE more = 1 AND body IS NOT NULL AND {bought}"
+    ):
+        if number not in reach.bought and _buyer(body) in exts.get(source, ()):
+            rows.append((*_rewritten(entity, body), number))
+    claims = []
+    for number, channel, since, source, entity, body in db.stream(
+        "SELECT c.record, c.channel, c.from_seq, r.source, r.entity, c.body FROM claim c "
+        f"JOIN record r ON r.id = c.record WHERE c.body IS NOT NULL AND {bought}"
+    ):
+        if number not in reach.bought and _buyer(body) in exts.get(source, ()):
+            claims.append((*_rewritten(entity, body), number, channel, since))
+    db.update(t.record, ("hash", "body"), rows)
+    db.update(t.claim, ("hash", "body"), claims, key=("record", "channel", "from_seq"))
+    reach.named |= {row[2] for row in rows} | {row[2] for row in claims}
+
+
+def _buyer(body: bytes) -> str | None:
+    """The customer that an order's claim names, without reading the rest of it."""
+    found = _CUSTOMER.search(body)
+    return None if found is None else str(json.loads(found.group(1)))
+
+
 def _rewritten(entity: int, body: bytes) -> tuple[bytes, bytes]:
     made = facts.encode(without_person(facts.decode(entity, body)))
     return sha256(made).digest()[:16], made
@@ -85,7 +121,7 @@ def _files(db: Db, reach: Reach) -> None:
 
 def leaving(db: Db, reach: Reach) -> tuple[list[Loaded], list[Loaded], list[Loaded], list[Loaded]]:
     """What must be derived anew: persons who are nobody now, orders and checkouts without person, things that are gone."""
-    loaded = facts.load(db, reach.everything())
+    loaded = facts.load(db, reach.everything() | reach.named)
     found: dict[str, list[Loaded]] = {"persons": [], "orders": [], "carts": [], "things": []}
     for number in sorted(loaded):
         item = loaded[number]
@@ -113,7 +149,7 @@ def hide_keys(step: Step, reach: Reach) -> None:
 def empty_payloads(step: Step, reach: Reach, finder: Finder) -> None:
     """Pack what came anew, without the lines of all that is reached, and without lines of others that tell of the person."""
     db = step.db
-    lost = reach.everything()
+    lost = reach.everything() | reach.named
     blobs = db.rows("SELECT seq, part FROM payload ORDER BY seq, part")
     for seq, part in blobs:
         row = db.blobs("SELECT records, body FROM payload WHERE seq = ? AND part = ?", (seq, part))[0]

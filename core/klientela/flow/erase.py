@@ -279,7 +279,8 @@ def plan_of(db: Db, store: Store, reached: Reach) -> Plan:
         entities: dict[int, int] = dict(
             db.rows(f"SELECT id, entity FROM record WHERE id {db.among}", (db.pack(others.loose | others.dormant),))
         )
-        reached.persons |= others.dormant
+        wider = reach.of_customers(db, (), reached.persons | others.dormant)
+        reached = Reach(wider.persons, wider.bought | reached.bought, wider.things | reached.things)
         reached.bought |= {number for number in others.loose if entities[number] == facts.CHECKOUT}
         reached.things |= {number for number in others.loose if entities[number] != facts.CHECKOUT}
         traces = reach.traces_of(db, reached, rules.country, store.key)

@@ -30,6 +30,7 @@ class Reach:
     persons: set[int] = field(default_factory=set)
     bought: set[int] = field(default_factory=set)
     things: set[int] = field(default_factory=set)
+    named: set[int] = field(default_factory=set)  # orders of others that one channel once called theirs
 
     @property
     def gone(self) -> set[int]:
@@ -50,10 +51,13 @@ class Bearer(NamedTuple):
     fits: bool
 
 
-def of_customers(db: Db, customers: Iterable[int]) -> Reach:
-    """Everything that belongs to some customers: all their records, the guest rows of their buyers' orders, carriers."""
-    reach = Reach()
+def of_customers(db: Db, customers: Iterable[int], beside: Iterable[int] = ()) -> Reach:
+    """Everything that belongs to some customers: all their records, the guest rows of their buyers' orders, carriers.
+    `beside`: person records that are in no customer, to be reached as well."""
+    reach = Reach(set(beside))
     ahead = set(customers)
+    reach.bought |= _orders(db, reach.persons)
+    ahead |= _rows_of(db, reach.bought, reach.persons)
     known: set[int] = set()
     while ahead:
         known |= ahead
