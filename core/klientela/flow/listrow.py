@@ -16,6 +16,7 @@ from klientela.rules.ruleset import Ruleset
 from klientela.rules.text import clean, search_text, sort_key, sort_key_once
 from klientela.store import ids, search
 from klientela.store.identity import Held
+from klientela.store.rows import answer_parts
 
 COLUMNS = (
     "pub", "pub8", "anchor", "n", "first_name", "last_name", "email", "phone", "company", "city", "country", "status",
@@ -127,14 +128,7 @@ def sources_of(row: Sequence[Any]) -> list[int]:
 
 def answers_of(row: Sequence[Any]) -> list[str]:
     """The parts of the figure `consents` that a row counts in: each answer, and each purpose granted by any channel."""
-    text: str | None = row[CONSENTS]
-    if text is None:
-        return []
-    answers = [
-        (channel, purpose, state) for channel, said in json.loads(text).items() for purpose, state in said.items()
-    ]
-    granted = {purpose for _, purpose, state in answers if state == "granted"}
-    return [*map(":".join, answers), *(f"any:{purpose}:granted" for purpose in sorted(granted))]
+    return answer_parts(row[CONSENTS])
 
 
 def _key(name: str | None) -> str:

@@ -7,13 +7,14 @@ which promise is broken.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from klientela.store import facts, handclaims, ids, things
 from klientela.store.database import Db
 from klientela.store.finding import Finding
-from klientela.store.rows import NEVER, members_of
+from klientela.store.rows import NEVER, answer_parts, members_of
 from klientela.store.tables import ENTITIES, SHOWN
 
 _BATCH = 500
@@ -83,6 +84,12 @@ _HOLDS: tuple[tuple[str, str, str, str], ...] = (
         "LEFT JOIN person p ON p.id = x.h AND p.node IS NULL LEFT JOIN node n ON n.id = x.h "
         "WHERE p.id IS NULL AND n.id IS NULL",
         "{} constraints name nodes that are gone",
+    ),
+    (
+        "identity",
+        "every objection is of a person who is there",
+        "SELECT count(*) FROM objection o LEFT JOIN person p ON p.id = o.record WHERE p.id IS NULL",
+        "{} objections belong to nobody who is there",
     ),
     (
         "orders",
@@ -168,6 +175,12 @@ def invariants(db: Db, key: bytes, currency: str, *, sample: int = 50_000) -> It
     for check, count, wrong, fine in (
         ("identity", anchors, "{} customers do not have the id of their oldest record", "ids are of the oldest record"),
         ("figures", sums, "the figures of {} customers are not those of their orders", "figures are sums of orders"),
+        (
+            "figures",
+            _answers(db),
+            "the stored numbers of consents are {} off",
+            "the numbers of consents are kept right",
+        ),
         ("badges", badges, "{} badges of sources are wrong", "every customer has the badges of its sources"),
     ):
         yield _finding(check, count, wrong, fine)
@@ -230,6 +243,16 @@ def _badges(db: Db, batch: Sequence[tuple[Any, ...]]) -> int:
 
 
 _SUMS = ("ltv", "orders", "last", "gross", "gross_orders", "gross_last", "tests", "scanned", "other")
+
+
+def _answers(db: Db) -> int:
+    """How far the figures of consents are from what the rows of the list say."""
+    kept: Counter[str] = Counter(dict(db.rows("SELECT part, value FROM figure WHERE name = 'consents'")))
+    for text, count in db.stream(
+        "SELECT consents, count(*) FROM customer WHERE consents IS NOT NULL AND inactive = 0 GROUP BY consents"
+    ):
+        kept.subtract(dict.fromkeys(answer_parts(text), count))
+    return sum(map(abs, kept.values()))
 
 
 def _sums(db: Db, currency: str, batch: Sequence[tuple[Any, ...]]) -> int:

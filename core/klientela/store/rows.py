@@ -198,6 +198,18 @@ def consent_table(states: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str
     }
 
 
+def answer_parts(text: str | None) -> list[str]:
+    """The parts of the figure `consents` that a row counts in, by its `consents`: each answer as channel, purpose and
+    state, and each purpose that any channel granted."""
+    if text is None:
+        return []
+    answers = [
+        (channel, purpose, state) for channel, said in json.loads(text).items() for purpose, state in said.items()
+    ]
+    granted = {purpose for _, purpose, state in answers if state == "granted"}
+    return [*map(":".join, answers), *(f"any:{purpose}:granted" for purpose in sorted(granted))]
+
+
 # -- member records ---------------------------------------------------------------------------------------------------
 
 _MEMBER = "p.id, p.created, p.flags, r.source, r.entity, r.ext, r.gone"
