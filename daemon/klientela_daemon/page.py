@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.types import ASGIApp
 
+from klientela.flow.proposing import Proposer
 from klientela.plugins import Plugins
 from klientela.settings import Configuration
 from klientela.store import Store, users
@@ -44,6 +45,10 @@ class PageHouse:
     def plugins(self) -> Plugins:
         """What is installed."""
         return self._house().plugins
+
+    def proposers(self) -> Sequence[Proposer]:
+        """The plugins that propose pairs for the review queue."""
+        return self._house().proposers()
 
     def sync(self, source: str, *, full: bool = False) -> bool:
         """Run a source now; False when it runs already. UnknownThing for one that is not configured."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from klientela.flow.proposing import Proposer
 from klientela.plugins import Plugins
 from klientela.settings import Configuration
 from klientela.store import Store
@@ -26,6 +27,10 @@ class House(Protocol):
     @property
     def plugins(self) -> Plugins:
         """What is installed."""
+        ...
+
+    def proposers(self) -> Sequence[Proposer]:
+        """The plugins that propose pairs for the review queue."""
         ...
 
     def sync(self, source: str, *, full: bool = False) -> bool:

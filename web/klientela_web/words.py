@@ -115,8 +115,10 @@ class Words:
         """vor 5 Monaten"""
         if moment is None:
             return ""
-        now = today or datetime.now(self.zone).date()
-        return str(format_timedelta(self._moment(moment).date() - now, "day", add_direction=True, locale=self.locale))
+        apart = self._moment(moment).date() - (today or datetime.now(self.zone).date())
+        return (
+            self("today") if not apart else str(format_timedelta(apart, "day", add_direction=True, locale=self.locale))
+        )
 
     # -- names ---------------------------------------------------------------------------
 

@@ -52,9 +52,17 @@ def verify(db: Db) -> dict[str, Any]:
 
 
 def read(
-    db: Db, publics: Iterable[bytes] | None = None, since: Instant | None = None, *, after: int | None = None
+    db: Db,
+    publics: Iterable[bytes] | None = None,
+    since: Instant | None = None,
+    *,
+    after: int | None = None,
+    before: int | None = None,
+    kinds: Iterable[str] | None = None,
+    newest: int | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The lines about some public ids, or all; `after`: only those of later changes."""
+    """The lines about some public ids, or all; `after` and `before`: only those of later or earlier changes; `kinds`:
+    only such. `newest`: only so many, the newest first."""
     where: list[str] = ["TRUE"]
     params: list[Any] = []
     if publics is not None:
@@ -76,8 +84,18 @@ def read(
     if after is not None:
         where.append("a.seq > ?")
         params.append(after)
+    if before is not None:
+        where.append("a.seq < ?")
+        params.append(before)
+    if kinds is not None:
+        where.append(f"a.kind {db.among_text}")
+        params.append(db.pack(kinds))
+    order = "a.seq, a.n"
+    if newest is not None:
+        order = "a.seq DESC, a.n DESC LIMIT ?"
+        params.append(newest)
     labels = {row.uid: row.label for row in facts.sources(db).values()}
-    for row in db.stream(f"SELECT {_LINE} {_FROM} WHERE {' AND '.join(where)} ORDER BY a.seq, a.n", params):
+    for row in db.stream(f"SELECT {_LINE} {_FROM} WHERE {' AND '.join(where)} ORDER BY {order}", params):
         yield _line(row, labels)
 
 

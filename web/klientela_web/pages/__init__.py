@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from klientela_web.pages import bulk, customers, settings, signin, sources
+from klientela_web.pages import bulk, customers, merges, settings, signin, sources
 from klientela_web.ways import Nav, Way
 
-ROOMS = (signin, customers, bulk, sources, settings)
+ROOMS = (signin, customers, bulk, merges, sources, settings)
 
 
 def every_way() -> Iterator[Way]:
