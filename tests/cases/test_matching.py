@@ -11,6 +11,7 @@ from klientela.flow.sync import sync
 from klientela.kit import Address, Number, Order, Person
 from klientela.store import Store
 from tests.cases.desk import apart, audit, crowded, names, one, rows
+from tests.cases.seen import Desk, account, contact
 from tests.shops import Shop, bring, use
 
 HOME = Address(street="Lindenstr. 5", zip="01067", city="Dresden", country="DE")
@@ -168,6 +169,15 @@ def test_T36_names_are_chosen_whole(store: Store) -> None:
     bring(store, "Z", [person(1, None, "Other", email="m@x.de")])
     assert "Max Muster" in names(store)
     assert "Max Other" not in names(store)
+
+
+def test_T37_an_empty_company_is_supplemented_and_tells_where_it_is_from(store: Store) -> None:
+    bring(store, "SH", [account("1", "Max", "Muster", email="max@x.de", company=None, created_at=1)])
+    bring(store, "BB", [contact("7", "Max", "Muster", email="max@x.de", company="ACME", created_at=2)])
+    desk = Desk(store)
+    assert desk.row("1", "SH")["company"] == "ACME"
+    origin = desk.profile("1", "SH")["provenance"]["company"]
+    assert (origin["value"], origin["source"], origin["record"]) == ("ACME", "BB", "BB/customer/7")
 
 
 def test_T58_what_stands_for_a_missing_name(store: Store) -> None:
