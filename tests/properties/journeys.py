@@ -127,6 +127,13 @@ JOURNEYS = {
         [_order("1", customer="1", placed_at=NOON), _order("2", customer="1", placed_at=NOON + DAY)],
         [_person("2", first_name="M.")],
     ),
+    "one of two buyers is inactive": _journey(
+        MERGE,
+        [_person("1"), _person("2", email="eva@example.org", first_name="Eva", last_name="Lang")],
+        [_order("1", customer="1", placed_at=NOON - DAY), _order("2", customer="2", placed_at=NOON - DAY, total=70)],
+        [_order("3", customer="1", placed_at=NOON), _order("4", customer="2", placed_at=NOON, state="cancelled")],
+        Worded("inactive", ONE, {}),
+    ),
     "guests order": _journey(PER_ORDER, [_guest_order()], [_order("2", email="eva@example.org", placed_at=NOON)]),
     "the buyer comes after the order": _journey(
         MERGE, [_order("1", customer="1", placed_at=NOON)], [_person("2"), _person("1", email="m@example.net")]

@@ -180,7 +180,10 @@ def series(db: Db, what: str, period: Period, by: str, totals: str) -> dict[str,
     """
     cuts = periods.beside(period, periods.bucket_named(by))
     past = periods.before(period)
-    kept = _Kept.over(db, Period(past.start, period.end), totals)
+    if what not in _ON_LINES:
+        raise Misconfigured(f"there are no statistics of {what!r}", hint=f"There are some of {', '.join(LINES)}")
+    in_all = ("customers", "joined") if what == "customers" else ()
+    kept = _Kept.over(db, Period(past.start, period.end), totals, in_all, _ON_LINES[what])
     lines = list(_lines(kept, what, period, past, cuts))
     return {
         "what": what,
@@ -204,14 +207,12 @@ def _lines(kept: _Kept, what: str, period: Period, past: Period, cuts: Sequence[
         yield line
     elif what == "transactions":
         yield _line(kept, ("orders", ""), period, past, cuts, kept.undated("orders"), None)
-    elif what == "revenue":
+    else:
         traded = {part for (name, part) in kept.days if name == "revenue"}
         home = kept.currency
         others = sorted(c for c in traded - {home} if any(kept.by_day("revenue", c).values()))
         for currency in (home, *others):
             yield _line(kept, ("revenue", currency), period, past, cuts, kept.undated("revenue", currency), currency)
-    else:
-        raise Misconfigured(f"there are no statistics of {what!r}", hint=f"There are some of {', '.join(LINES)}")
 
 
 def _line(
@@ -294,7 +295,9 @@ def consents(db: Db) -> dict[str, Any]:
 
 # -- figures ------------------------------------------------------------------------------------------------------------
 
-_SUMMED = ("customers", "joined", "first", "second", "guests", "ltv", "revenue", "orders", "aside")
+_IN_ALL = ("customers", "joined", "first", "second", "guests", "ltv")
+_ON_CARDS = ("joined", "first", "second", "guests", "revenue", "aside")
+_ON_LINES: dict[str, tuple[str, ...]] = {"customers": ("joined",), "revenue": ("revenue",), "transactions": ("orders",)}
 _Name = str | tuple[str, str]
 
 
@@ -312,32 +315,37 @@ class _Kept(NamedTuple):
     @classmethod
     def read(cls, db: Db, today: date, totals: str) -> _Kept:
         """What the cards of a day need."""
-        return cls.over(db, Period(date.fromordinal(max(today.toordinal() - 2 * DAYS, 1)), today), totals)
+        period = Period(date.fromordinal(max(today.toordinal() - 2 * DAYS, 1)), today)
+        return cls.over(db, period, totals, _IN_ALL, _ON_CARDS)
 
     @classmethod
-    def over(cls, db: Db, period: Period, totals: str) -> _Kept:
-        """Figures from the first day of a period on; what is of later days is there too."""
+    def over(cls, db: Db, period: Period, totals: str, in_all: Sequence[str], by_day: Sequence[str]) -> _Kept:
+        """Some figures in all, and some day by day from the first day of a period on; what is of later days is there
+        too."""
         if totals not in ("ltv", "gross"):
             raise Misconfigured(f"there is no policy {totals!r}", hint="Orders count by ltv or by gross")
-        names = [*_SUMMED, *(f"{name}_over" for name in _SUMMED)] if totals == "gross" else _SUMMED
-        among = f"name IN ({', '.join(map(repr, names))})"
+
+        def among(names: Sequence[str]) -> str:
+            whole = [*names, *(f"{name}_over" for name in names)] if totals == "gross" else names
+            return f"name IN ({', '.join(map(repr, whole))})"
+
         sums: dict[tuple[str, str], int] = {}
-        undates: dict[tuple[str, str], int] = {}
-        for name, part, without, value in db.rows(
-            "SELECT name, part, CASE WHEN day = 0 THEN 1 ELSE 0 END, sum(value) FROM figure "
-            f"WHERE {among} GROUP BY 1, 2, 3"
-        ):
+        summed = f"SELECT name, part, sum(value) FROM figure WHERE {among(in_all)} GROUP BY name, part"
+        for name, part, value in db.rows(summed) if in_all else ():
             key = (name.removesuffix("_over"), part)
             sums[key] = sums.get(key, 0) + int(value)
-            if without:
-                undates[key] = undates.get(key, 0) + int(value)
+        undates: dict[tuple[str, str], int] = {}
         days: dict[tuple[str, str], dict[int, int]] = {}
         for name, part, day, value in db.rows(
-            f"SELECT name, part, day, value FROM figure WHERE {among} AND day >= ? AND day > 0",
-            (period.start.toordinal(),),
+            f"SELECT name, part, day, value FROM figure WHERE {among(by_day)} AND (day >= ? OR day = 0)",
+            (max(period.start.toordinal(), 1),),
         ):
-            of = days.setdefault((name.removesuffix("_over"), part), {})
-            of[day] = of.get(day, 0) + value
+            key = (name.removesuffix("_over"), part)
+            if day == 0:
+                undates[key] = undates.get(key, 0) + value
+            else:
+                of = days.setdefault(key, {})
+                of[day] = of.get(day, 0) + value
         rules = db.one(RULES_IN_FORCE)
         currency = str(json.loads(rules[0])["currency"]) if rules else "EUR"
         return cls(period.end, totals, currency, sums, undates, days, sums.get(("customers", "inactive"), 0))
