@@ -15,7 +15,7 @@ from klientela.store import facts, handclaims, ids, things
 from klientela.store.database import Db
 from klientela.store.finding import Finding
 from klientela.store.rows import NEVER, answer_parts, members_of
-from klientela.store.tables import ENTITIES, SHOWN
+from klientela.store.tables import ENTITIES, SHOWN, UNDATED
 
 _BATCH = 500
 _RESOLVED = "COALESCE(n.customer, p.customer, p.id)"
@@ -134,6 +134,15 @@ _HOLDS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "figures",
+        "the days on which customers first bought are kept right",
+        "SELECT abs((SELECT count(first) FROM tally WHERE inactive = 0 AND guest = 0) - {first}) + "
+        "abs((SELECT count(second) FROM tally WHERE inactive = 0 AND guest = 0) - {second}) + "
+        "abs((SELECT count(first) FROM tally WHERE inactive = 0 AND guest = 1) - {guest_rows}) + "
+        "abs((SELECT COALESCE(sum(gross - ltv), 0) FROM tally WHERE inactive = 0) - {over})",
+        "the stored days of first orders are {} off",
+    ),
+    (
+        "figures",
         "the orders of each day are kept right",
         "SELECT abs((SELECT count(*) FROM orders WHERE ltv IS NOT NULL) - {orders}) + "
         "abs((SELECT COALESCE(sum(ltv), 0) FROM orders) - {revenue})",
@@ -148,6 +157,10 @@ _FIGURES = {
     "ltv": "name = 'ltv' AND part = ''",
     "buyers": "name = 'buyers' AND part = '1'",
     "repeat": "name = 'buyers' AND part = '2'",
+    "first": "name = 'first'",
+    "second": "name = 'second'",
+    "guest_rows": "name = 'guests'",
+    "over": "name = 'ltv_over' AND part = ''",
     "orders": "name = 'orders'",
     "revenue": "name = 'revenue'",
 }
@@ -242,7 +255,10 @@ def _badges(db: Db, batch: Sequence[tuple[Any, ...]]) -> int:
     return sum(not (of.get(row[0], set()) == posted.get(row[0], set()) == set(json.loads(row[4]))) for row in batch)
 
 
-_SUMS = ("ltv", "orders", "last", "gross", "gross_orders", "gross_last", "tests", "scanned", "other")
+_SUMS = (
+    "ltv", "orders", "last", "gross", "gross_orders", "gross_last", "tests", "scanned", "first", "second", "gross_first",
+    "gross_second", "other",
+)  # fmt: skip
 
 
 def _answers(db: Db) -> int:
@@ -284,16 +300,21 @@ class _Count:
         self.scanned: int | None = None
         self.gross_last: int | None = None
         self.other: dict[str, list[int]] = {}
+        self.times: list[int] = []
+        self.gross_times: list[int] = []
 
     def add(
         self, currency: str, placed: int | None, test: int, gross: int | None, ltv: int | None, *, home: str
     ) -> None:
         """One more order."""
         self.tests += bool(test)
+        when = UNDATED if placed is None else placed
         if ltv is not None:
+            self.times.append(when)
             self.orders += 1
             self.last = _later(self.last, placed)
         if gross is not None:
+            self.gross_times.append(when)
             self.gross_orders += 1
             self.gross_last = _later(self.gross_last, placed)
         if currency == home:
@@ -305,9 +326,10 @@ class _Count:
 
     def values(self) -> tuple[Any, ...]:
         """As `tally` keeps them."""
+        firsts, under_gross = ((*sorted(times)[:2], None, None)[:2] for times in (self.times, self.gross_times))
         return (
             self.ltv, self.orders, self.last, self.gross, self.gross_orders, self.gross_last, self.tests, self.scanned,
-            self.other,
+            *firsts, *((None, None) if firsts == under_gross else under_gross), self.other,
         )  # fmt: skip
 
 

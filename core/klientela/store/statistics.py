@@ -43,7 +43,7 @@ def kpis(db: Db, today: date, totals: str, rates: Rates | None = None) -> list[d
     there before, for a rate null: its `delta` is in percentage points. `sparkline` holds a value a day, the last one
     today's, null where nobody can know. `formula` holds the terms of the value, so that it can be worded.
 
-    Inactive customers count nowhere (R41). docs/decisions/0016 says how "30 days ago" is a function of the state.
+    Inactive customers count nowhere (R41). docs/decisions/0022 says how "30 days ago" is a function of the state.
     """
     kept = _Kept.read(db, today, totals)
     return [_customers(kept), _new(kept), _repeat(kept), _worth(kept, rates)]

@@ -45,6 +45,7 @@ VERBS: dict[str, Verb] = {
     "customers": Verb("customers", "The list of customers, by view, search and order.", _LOOK),
     "sources": Verb("sources", "How the sources are doing; rename gives one another name.", _CARE),
     "customer": Verb("customer", "The profile of one customer; add adds one by hand.", _LOOK),
+    "statistics": Verb("statistics", "The numbers above the list: cards, lines over time, consents.", _LOOK),
     "export": Verb("export", "Exactly the view asked for, as a file.", _LOOK),
     "why": Verb("why", "Why records are one customer, or why two are not.", _LOOK),
     "merge": Verb("merge", "Two customers are one person, whatever the rules say.", _CARE),
