@@ -129,6 +129,16 @@ def test_T65_who_shares_mailbox_and_phone_stays_whole(store: Store) -> None:
     whole(store)
 
 
+def test_R56_who_is_there_is_never_dropped_whatever_he_says_later(store: Store) -> None:
+    bring(store, "S", SHOP)
+    erase(store, "S/customer/1", reason="asked")
+    moved = account("3", "Anna", "Ahorn", email="anna@x.de", phone="+49 351 4712345", created_at=4)
+    report = bring(store, "S", [moved, order("o2", 700, customer="3", email="anna@x.de")])
+    assert report.suppressed == 0
+    assert (Desk(store).row("3")["email"], Desk(store).row("3")["orders"]) == ("anna@x.de", 1)
+    whole(store)
+
+
 def test_R56_the_dry_run_proposes_who_carries_the_same_under_a_compatible_name(store: Store) -> None:
     use(store, sources={"G": "per_order"})
     bring(store, "S", [*SHOP, BEN])

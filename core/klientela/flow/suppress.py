@@ -47,9 +47,11 @@ class Screen:
         self.dropped: set[tuple[str, str]] = set()  # entity and external id
         self._ruleset: Ruleset | None = None
         self._uids: dict[str, str] | None = None
+        self._there: set[tuple[str, str]] = set()  # entity and external id: there, and not erased
 
     def page(self, page: Page) -> Page:
         """The page as it may be staged; what was dropped stands in `dropped`."""
+        self._there = self._standing(page.records)
         kept: list[Record] = []
         places: list[int] = []
         blank: set[int] = set()
@@ -104,9 +106,11 @@ class Screen:
         if self._buried(entity, ext):
             return True
         if isinstance(record, Person):
-            if record.merged_into and self._buried("customer", record.merged_into) and not self._is_there(entity, ext):
+            if (entity, ext) in self._there:
+                return False
+            if record.merged_into and self._buried("customer", record.merged_into):
                 return True  # the shop says that it is the same person
-            return self._carries(record) and not self._is_there(entity, ext)
+            return self._carries(record)
         if self._refers(getattr(record, "customer", None), "customer"):
             return True
         if isinstance(record, Scan) and self._refers(record.letter, "letter"):
@@ -114,7 +118,7 @@ class Screen:
         order = getattr(record, "order", None)
         if order and not getattr(record, "customer", None) and self._ordered(order):
             return True
-        return isinstance(record, Message | Letter) and self._addressed(record) and not self._is_there(entity, ext)
+        return isinstance(record, Message | Letter) and (entity, ext) not in self._there and self._addressed(record)
 
     def _bought(self, fact: Order | Checkout) -> Record:
         """An order or checkout, without its person where that is somebody erased."""
@@ -194,13 +198,20 @@ class Screen:
 
     # -- what is there -------------------------------------------------------------------------------------------------
 
-    def _is_there(self, entity: str, ext: str) -> bool:
-        """Whether the record is there and was not erased: such a one is never dropped."""
-        row = self.step.db.one(
-            "SELECT channel FROM record WHERE source = ? AND entity = ? AND ext = ?",
-            (self.source.id, facts.NUMBER_OF[entity], ext),
-        )
-        return row is not None and row[0] is not None
+    def _standing(self, records: Sequence[Record]) -> set[tuple[str, str]]:
+        """Those of some records that are there and were not erased: such are never dropped. Orders are asked for one by
+        one, where it matters."""
+        exts: dict[str, list[str]] = {}
+        for record in records:
+            if isinstance(record, Person | Message | Letter) and isinstance(record.external_id, str):
+                exts.setdefault(_entity(record), []).append(record.external_id)
+        return {
+            (entity, ext)
+            for entity, some in exts.items()
+            if entity in facts.NUMBER_OF
+            for ext, row in facts.known(self.step.db, self.source.id, facts.NUMBER_OF[entity], some).items()
+            if row.channel is not None
+        }
 
     def _belongs(self, entity: str, ext: str) -> bool:
         """Whether the order or checkout is there, with the person it is of."""
