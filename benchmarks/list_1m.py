@@ -16,6 +16,7 @@ import random
 import tempfile
 import time
 from bisect import bisect
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import accumulate, islice
 from pathlib import Path
@@ -24,11 +25,11 @@ from typing import Any
 from klientela.model.instants import DAY
 from klientela.rules.text import search_text, sort_key
 from klientela.settings.views import PRESETS, View
-from klientela.store import Store, bitmaps, ids, open_store, search
+from klientela.store import Store, bitmaps, filters, ids, open_store, search
 from klientela.store import tables as t
 from klientela.store.database import late_indexes
 from klientela.store.housekeeping import MUCH, settle
-from klientela.store.overview import listing
+from klientela.store.overview import facets, listing
 from meter import cluster
 
 SOURCES = ("main:shopify", "depot:billbee", "newsletter:csv", "popup:shopify")
@@ -50,6 +51,12 @@ TOWNS = (
     "Warszawa/PL:12 Kraków/PL:7 Łódź/PL:4 Amsterdam/NL:3 Paris/FR:2 London/GB:2 Vaduz/LI:.02"
 )
 DOMAINS = "gmail.com:26 gmx.de:14 web.de:14 t-online.de:8 yahoo.de:4 outlook.com:5 icloud.com:4 wp.pl:3 o2.pl:2"
+TAGS = "newsletter:900 b2b:200 vip:40 großhandel:20 messe-2025:60 retoure:30 presse:1"
+CONSENTS = (
+    None, None, None, None, {"email": {"promotion": "granted"}}, {"email": {"promotion": "granted", "system": "granted"}},
+    {"email": {"promotion": "denied"}}, {"email": {"promotion": "granted"}, "post": {"promotion": "granted"}},
+    {"sms": {"promotion": "denied"}},
+)  # fmt: skip
 _SYLLABLES = "ba ber dor gel hau kel lin mar nie ost pil rei sand tau ull vog wie zan fen gra ho ju ka lo mo"
 SYLLABLES = _SYLLABLES.split()
 
@@ -71,6 +78,7 @@ def people(count: int) -> Iterator[dict[str, Any]]:
     r = random.Random(20260101)
     hamlets = tuple(f"{word(r)}{r.choice(('', 'burg', 'stadt', 'heim'))}/{'DE' if i % 9 else 'AT'}" for i in range(400))
     first_of, last_of, town_of, domain_of = chooser(FIRST), chooser(LAST), chooser(TOWNS, hamlets), chooser(DOMAINS)
+    tag_of = chooser(TAGS, tuple(f"aktion-{number}" for number in range(400)))
     for number in range(1, count + 1):
         kind = r.random()
         sources = [1] if kind < 0.55 else [2] if kind < 0.70 else [3]
@@ -103,6 +111,11 @@ def people(count: int) -> Iterator[dict[str, Any]]:
             "inactive": int(r.random() < 0.002),
             "cancelled": r.random() < 0.03,
             "manual": int(r.random() < 0.001),
+            "tags": sorted({tag_of(r) for _ in range(r.choice((0, 0, 0, 1, 1, 2)))}),
+            "modules": sorted({r.choice(("Shop", "Shop", "Terminplan")) for _ in range(r.choice((0, 1, 1, 2)))}),
+            "consents": r.choice(CONSENTS),
+            "tests": int(r.random() < 0.001),
+            "scanned": joined + DAY if r.random() < 0.04 else None,
         }
 
 
@@ -154,6 +167,7 @@ TALLY = (
     "gross_day",
     "tests",
     "other",
+    "scanned",
 )
 
 
@@ -185,9 +199,9 @@ def rows_of(p: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         p["joined"],
         START,
         json.dumps(p["sources"]),
-        None,
-        None,
-        None,
+        json.dumps(p["tags"], ensure_ascii=False) if p["tags"] else None,
+        json.dumps(p["modules"]) if p["modules"] else None,
+        json.dumps(p["consents"]) if p["consents"] else None,
         None,
         search_text(p["first"], p["last"], p["email"], p["company"], p["city"]),
         facet,
@@ -210,15 +224,24 @@ def rows_of(p: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         gross_orders,
         p["newest"],
         day,
-        0,
+        p["tests"],
         None,
+        p["scanned"],
     )
     return customer, tally
 
 
+TOLD = tuple(CUSTOMER.index(column) for column in ("country", "status", "sources", "tags", "modules", "consents"))
+
+
+def parts_of(p: dict[str, Any]) -> list[str]:
+    """The parts of the figure `customers` that a customer counts in."""
+    return ["inactive"] if p["inactive"] else ["", *(f"source:{source}" for source in p["sources"])]
+
+
 def fill(store: Store, count: int) -> None:
     """Write the customers, their records and the figures of the list."""
-    figures: dict[str, int] = {}
+    figures: Counter[tuple[str, str]] = Counter()
     made = people(count)
     with store.step("benchmark") as step:
         for number, source in enumerate(SOURCES, 1):
@@ -232,23 +255,24 @@ def fill(store: Store, count: int) -> None:
             db.insert(t.tally, TALLY, [pair[1] for pair in pairs])
             search.index(db, [(c[0], c[CUSTOMER.index("hay")], c[CUSTOMER.index("facet")]) for c, _ in pairs])
             postings, records, persons = [], [], []
-            for p, (_customer, tally) in zip(batch, pairs, strict=True):
+            for p, (customer, tally) in zip(batch, pairs, strict=True):
                 postings += [(source, p["id"]) for source in p["sources"]]
                 for place, source in enumerate(p["sources"]):
                     record = p["id"] + place * count
                     records.append((record, source, 0, str(p["id"]), 0, 1, 0))
                     several = p["id"] if len(p["sources"]) > 1 else None
                     persons.append((record, p["joined"], "", b"", 1, several, START))
-                parts = ["inactive"] if p["inactive"] else ["", *(f"source:{s}" for s in p["sources"])]
-                if not p["inactive"] and tally[3] & search.LISTED:
-                    parts.append("listed")
-                for part in parts:
-                    figures[part] = figures.get(part, 0) + 1
+                figures.update(("customers", part) for part in parts_of(p))
+                standing = (tally[3], p["inactive"], p["orders"], p["tests"], p["scanned"])
+                figures.update(("segment", part) for part in filters.segments_of(*standing))
+                told = (customer[at] for at in TOLD)
+                figures.update((filters.figure_of(p["inactive"]), part) for part in filters.parts_of(*told))
             db.insert(t.posting, ("source", "customer"), sorted(postings))
             db.insert(t.record, ("id", "source", "entity", "ext", "gone", "seq", "more"), records)
             db.insert(t.person, ("id", "created", "name", "keys", "flags", "customer", "seen"), persons)
     with store.step("benchmark") as step:
-        step.db.insert(t.figure, ("name", "part", "day", "value"), [("customers", p, 0, n) for p, n in figures.items()])
+        rows = [(name, part, 0, count) for (name, part), count in figures.items()]
+        step.db.insert(t.figure, ("name", "part", "day", "value"), rows)
     late_indexes(store)
     begin = time.process_time()
     settle(store, MUCH)
@@ -310,6 +334,42 @@ HEADERS = (
 SORTS = tuple(f"{key}:{way}" for key in HEADERS for way in ("desc", "asc"))
 
 
+FILTERS: dict[str, dict[str, Any]] = {
+    "common tag": {"filters": {"tag": ["newsletter"]}},
+    "rare tag": {"filters": {"tag": ["presse"]}},
+    "two tags": {"filters": {"tag": ["vip", "aktion-7"]}},
+    "country": {"filters": {"country": ["DE"]}},
+    "rare country": {"filters": {"country": ["LI", "FR"]}},
+    "consent": {"filters": {"consent": ["email:promotion:granted"]}},
+    "no consent": {"filters": {"consent": ["email:promotion:unknown"]}},
+    "module": {"filters": {"module": ["Terminplan"]}},
+    "scanned": {"segment": "scanned"},
+    "not scanned": {"filters": {"scanned": ["no"]}},
+    "repeat": {"segment": "repeat"},
+    "test": {"segment": "test"},
+    "guests": {"segment": "guest"},
+    "many at once": {
+        "segment": "repeat",
+        "filters": {
+            "country": ["DE", "AT"], "tag": ["newsletter", "b2b"], "consent": ["any:promotion:granted"],
+            "sources": ["main", "depot"], "scanned": ["no"],
+        },
+    },
+}  # fmt: skip
+
+
+def facet_questions() -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the counts beside the filters are asked under."""
+    yield "whole list", {}
+    yield "orderers", {"view": "cockpit"}
+    yield "inactive", {"inactive": True}
+    for name, asked in FILTERS.items():
+        yield name, asked
+        yield f"{name}, berlin", {**asked, "search": "berlin"}
+    for name, text in TERMS.items():
+        yield f"search: {name}", {"search": text}
+
+
 def questions(total: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Group, name and arguments of everything that is measured."""
     last = (total + 24) // 25
@@ -327,6 +387,10 @@ def questions(total: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield f"search: {name}", f"{text} by {sort}", {"sort": sort, "search": text}
             if name in ("mid", "common"):
                 yield f"search: {name}", f"{text} by {sort} page 100", {"sort": sort, "search": text, "page": 100}
+        for name, asked in FILTERS.items():
+            for page in (1, 300):
+                yield f"filter: {name}", f"{sort} page {page}", {"sort": sort, "page": page, **asked}
+            yield f"filter: {name}", f"gmail by {sort}", {"sort": sort, "search": "gmail", **asked}
         yield "search of orderers", f"berlin by {sort}", {"sort": sort, "search": "berlin", "view": "cockpit"}
         yield "search in a source", f"gmail by {sort}", {"sort": sort, "search": "gmail", "source": "depot"}
 
@@ -340,14 +404,18 @@ def cpu_ms(server: int | None) -> float:
     return spent
 
 
-def measure(store: Store, count: int, times: int) -> None:
+def measure(store: Store, count: int, times: int, only: tuple[str, ...] | None = None) -> None:
     """Ask everything, print worst and median by group and the slowest questions. Of several tries the best counts."""
     views = {name: View(**preset) for name, preset in PRESETS.items()}  # type: ignore[arg-type]
     with store.reading() as db:
         total = listing(db, views["autoletter"]).total
     groups: dict[str, list[tuple[float, float]]] = {}
     slowest: list[tuple[float, float, str]] = []
-    for group, name, args in questions(total):
+    for group, name, args in [*questions(total), *(("facets", *one) for one in facet_questions())]:
+        if only is not None and not group.startswith(only):
+            continue
+        args = dict(args)
+        ask = facets if group == "facets" else listing
         view = views[args.pop("view", "autoletter")]
         tries = []
         for _ in range(times):
@@ -355,7 +423,7 @@ def measure(store: Store, count: int, times: int) -> None:
                 row = None if db.sqlite else db.one("SELECT pg_backend_pid()")
                 server = row[0] if row else None
                 clock, cpu = time.perf_counter(), cpu_ms(server)
-                listing(db, view, **args)
+                ask(db, view, **args)
                 tries.append((cpu_ms(server) - cpu, (time.perf_counter() - clock) * 1000))
         best = (min(t[0] for t in tries), min(t[1] for t in tries))
         groups.setdefault(group, []).append(best)
@@ -374,7 +442,7 @@ def measure(store: Store, count: int, times: int) -> None:
         print(f"  {cpu_best:8.1f} {wall_best:8.1f}  {name}")
 
 
-def on(url: str, count: int, times: int, changed: int) -> None:
+def on(url: str, count: int, times: int, changed: int, only: tuple[str, ...] | None) -> None:
     """Fill one database if it is empty, and measure."""
     with open_store(url) as store:
         with store.reading() as db:
@@ -384,7 +452,7 @@ def on(url: str, count: int, times: int, changed: int) -> None:
             fill(store, count)
             print(f"{store.dialect}: filled in {time.perf_counter() - begin:.0f} s")
         change(store, changed, count)
-        measure(store, count, times)
+        measure(store, count, times, only)
 
 
 def main() -> None:
@@ -394,15 +462,17 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--changed", type=int, default=bitmaps.LIMITS.merge - 1)
     parser.add_argument("--keep", type=Path, help="a folder whose SQLite database is used again")
+    parser.add_argument("--groups", nargs="*", help="measure only these kinds of questions, such as facets, filter")
     args = parser.parse_args()
+    only = tuple(args.groups) if args.groups else None
     with tempfile.TemporaryDirectory() as temporary:
         if args.only != "postgresql":
             folder = args.keep or Path(temporary)
-            on(f"sqlite:///{folder / f'list{args.customers}.db'}", args.customers, args.times, args.changed)
+            on(f"sqlite:///{folder / f'list{args.customers}.db'}", args.customers, args.times, args.changed, only)
         if args.only != "sqlite":
             with cluster(Path(temporary)) as url:
                 if url is not None:
-                    on(url, args.customers, args.times, args.changed)
+                    on(url, args.customers, args.times, args.changed, only)
 
 
 if __name__ == "__main__":
