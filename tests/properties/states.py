@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from klientela.model.instants import day
-from klientela.rules import precedence
+from klientela.rules import precedence, products
 from klientela.rules.objections import objected
 from klientela.rules.publish import LINK, Key
 from klientela.rules.ruleset import Ruleset
@@ -301,11 +301,22 @@ def _says_order(one: Any) -> dict[str, Any]:
         "why": settled.why_not,
         "test": int(settled.test),
         "number": one.order.number or None,
+        "products": _bought(one.order.lines or ()),
     }
 
 
+def _bought(lines: Any) -> bytes | None:
+    keys = set()
+    for line in lines:
+        if line.title or line.sku:
+            keys.add(products.title_key(line.title or line.sku))
+        if line.sku:
+            keys.add(products.sku_key(line.sku))
+    return b"".join(sorted(keys)) or None
+
+
 def _says_carrier(one: Any) -> dict[str, Any]:
-    return {"owner": one.owner, "gross": None, "ltv": None, "why": "other carrier", "test": 0}
+    return {"owner": one.owner, "gross": None, "ltv": None, "why": "other carrier", "test": 0, "products": None}
 
 
 def _says_customer(one: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from klientela.kit import (
     Consent,
     Gone,
     Letter,
+    Line,
     Message,
     Number,
     Order,
@@ -351,6 +352,7 @@ def _order(
         credits=dice.of(*(UNSET,) * 8, "9", *("12" if carried else ())),
         cancels=dice.of(*(UNSET,) * 16, "9", *("13" if carried else ())),
         origin=dice.of(UNSET, None, *ORIGINS, *ORIGINS) if carried else UNSET,
+        lines=dice.of(UNSET, [], *LINES),
     )
 
 
@@ -377,6 +379,11 @@ def _cart(draw: st.DrawFn, ext: str, version: int | None) -> Checkout:
     )
 
 
+LINES = (
+    [Line(title="T-Shirt", sku="T1")],
+    [Line(title="t-shirt", quantity=2), Line(sku="T2")],
+    [Line(title="Hose", sku="T1"), Line()],
+)
 REFERRED = (("customer", "1"), ("customer", "2"), ("contact", "1"), ("guest_order", "1"))
 
 

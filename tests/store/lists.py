@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from klientela.kit import Line, Order
+from klientela.rules.products import packed
 from klientela.rules.text import search_text, sort_key
 from klientela.store import Store, bitmaps, facts, filters, ids, search
 from klientela.store import tables as t
@@ -71,6 +73,10 @@ WORDS = (
 
 
 TAGS = ("vip", 'the "best"', "best", "back\\slash", "vip, old", "Ärger", "registered", "a" * 300)
+LINES = (
+    ("T-Shirt", "TS-1"), ("t-shirt", "TS-2"), ("Hose", "HO"), (None, "ho"), ("Mütze", None), ("Schuh", "TS-1"), (None, None),
+)  # fmt: skip
+"""Titles and SKUs: some are one product in two spellings, some SKUs lead to several."""
 MODULES = ("Shop", "Terminplan")
 ANSWERS = (
     ("email", "promotion", "granted"), ("email", "promotion", "denied"), ("email", "system", "granted"),
@@ -107,6 +113,7 @@ class Row:
     consents: tuple[tuple[str, str, str], ...] = ()  # channel, purpose, state
     tests: int = 0
     scanned: int | None = None
+    lines: tuple[tuple[tuple[str | None, str | None], bool], ...] = ()  # one an order: title, SKU, whether it counts
 
     @property
     def hay(self) -> str:
@@ -159,6 +166,7 @@ def invent(count: int, seed: int, sources: int = 3) -> list[Row]:
                 tuple({one[:2]: one for one in more.sample(ANSWERS, more.choice((0, 0, 1, 3)))}.values()),
                 more.choice((0, 0, 0, 1, 2)),
                 more.choice((None, None, None, 77)),
+                tuple((more.choice(LINES), more.random() < 0.8) for _ in range(more.choice((0, 1, 1, 3)))),
             )
         )
     return made
@@ -183,6 +191,9 @@ def replace(store: Store, old: Sequence[Row], new: Sequence[Row]) -> None:
         numbers = db.pack(row.id for row in old)
         for table, column in (("customer", "id"), ("tally", "id"), ("posting", "customer")):
             db.run(f"DELETE FROM {table} WHERE {column} {db.among}", (numbers,))
+        db.run(f"DELETE FROM record WHERE id IN (SELECT id FROM orders WHERE owner {db.among})", (numbers,))
+        db.run(f"DELETE FROM orders WHERE owner {db.among}", (numbers,))
+        db.run(f"DELETE FROM person WHERE id {db.among}", (numbers,))
         search.remove(db, [(row.id, row.hay, _facet(row)) for row in old])
         _keep(db, old, -1)
         _write(db, new)
@@ -350,6 +361,23 @@ def _write(db: Db, rows: Sequence[Row]) -> None:
     db.insert(t.posting, ("source", "customer"), sorted(postings))
     _keep(db, rows, 1)
     search.index(db, texts)
+    _write_orders(db, rows)
+
+
+def _write_orders(db: Db, rows: Sequence[Row]) -> None:
+    """An order for each line, told by the first source."""
+    records, orders = [], []
+    for row in rows:
+        for place, ((title, sku), counts) in enumerate(row.lines):
+            number = 10_000_000 + row.id * 10 + place
+            lines = [Line(title=title, sku=sku)]
+            body = facts.encode(Order(external_id=str(number), lines=lines))
+            records.append((number, 1, facts.ORDER, str(number), 0, 1, 0, body))
+            orders.append((number, row.id, "EUR", 100, 100 if counts else None, "open", 0, packed(lines)))
+    persons = [(row.id, "", b"", 0, 0) for row in rows]
+    db.insert(t.person, ("id", "name", "keys", "flags", "seen"), persons)
+    db.insert(t.record, ("id", "source", "entity", "ext", "gone", "seq", "more", "body"), records)
+    db.insert(t.orders, ("id", "owner", "currency", "gross", "ltv", "state", "test", "products"), orders)
 
 
 def _day(moment: int | None) -> int | None:
@@ -380,7 +408,8 @@ def expected(
         and all(term.hits(row.hay, row.country, row.sources) for term in terms)
         and stands_in(row, segment)
         and all(
-            not values or not said(row, facet, sources).isdisjoint(values) for facet, values in (asked or {}).items()
+            not values or not said(row, facet, sources).isdisjoint(meant(facet, values))
+            for facet, values in (asked or {}).items()
         )
     ]
     return [row.id for row in sorted(hits, key=lambda row: _key(row, sort, totals))]
@@ -409,6 +438,11 @@ def said(row: Row, facet: str, sources: dict[int, facts.SourceRow]) -> set[str]:
             for purpose in filters.PURPOSES
         }
         return found | {f"any:{purpose}:{state}" for (_, purpose), state in answers.items()}
+    if facet == "product":
+        bought = [line for line, counts in row.lines if counts]
+        return {sort_key(title or sku or "") for title, sku in bought if title or sku} | {
+            f"sku {sort_key(sku)}" for _, sku in bought if sku
+        }
     return {
         "country": {row.country} if row.country else set(),
         "status": {"registered" if row.registered else "guest"},
@@ -417,6 +451,13 @@ def said(row: Row, facet: str, sources: dict[int, facts.SourceRow]) -> set[str]:
         "scanned": {"no" if row.scanned is None else "yes"},
         "sources": {sources[number].label for number in row.sources},
     }[facet]
+
+
+def meant(facet: str, values: Sequence[str]) -> set[str]:
+    """What people mean by the values of a facet, in the words of `said`."""
+    if facet != "product":
+        return set(values)
+    return {form for value in values for form in (sort_key(value), f"sku {sort_key(value)}")}
 
 
 ASKED: dict[str, tuple[str, ...]] = {
@@ -431,6 +472,7 @@ ASKED: dict[str, tuple[str, ...]] = {
         "post:system:unknown",
     ),
     "module": MODULES,
+    "product": ("T-SHIRT", "hose", "ts-1", "Ho", "mutze", "nothing of the kind"),
     "scanned": ("yes", "no"),
     "sources": tuple(name for name, _ in SOURCES),
 }

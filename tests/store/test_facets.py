@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from klientela.errors import KlientelaError, Misconfigured, UnknownThing
+from klientela.rules.products import title_key
+from klientela.rules.text import sort_key
 from klientela.settings.views import PRESETS, View
 from klientela.store import Store, bitmaps, facets, facts, mapping
 from klientela.store.database import late_indexes
 from klientela.store.matches import LIMITS
 from klientela.store.overview import FACETS, SEGMENTS, listing, segments
 from klientela.store.overview import facets as facets_of
-from tests.store.lists import WORDS, Row, ask, expected, invent, put, replace, said, stands_in
+from tests.store.lists import WORDS, Row, ask, expected, invent, meant, put, replace, said, stands_in
 
 AUTOLETTER, COCKPIT = View(**PRESETS["autoletter"]), View(**PRESETS["cockpit"])  # type: ignore[arg-type]
 
@@ -32,10 +34,13 @@ def spread(count: int, seed: int) -> list[Row]:
 def naive(rows: list[Row], sources: dict[int, facts.SourceRow], top: int, **question: Any) -> dict[str, Any]:
     """What `facets` must say, by looking at every row once for each facet."""
     asked: dict[str, list[str]] = question.pop("asked")
-    found = {}
+    found: dict[str, Any] = {}
     for facet in FACETS:
         others = {name: values for name, values in asked.items() if name != facet}
         hits = set(expected(rows, sort="id", totals="ltv", sources=sources, asked=others, **question))
+        if facet == "product":
+            found[facet] = bought([row for row in rows if row.id in hits], top, asked.get(facet, []), sources)
+            continue
         counts = Counter(value for row in rows if row.id in hits for value in said(row, facet, sources))
         offered = {
             value: count
@@ -54,6 +59,18 @@ def naive(rows: list[Row], sources: dict[int, facts.SourceRow], top: int, **ques
                 if len(one) <= 200 and known and one not in dict(found[facet]):
                     found[facet].append((one, counts[one]))
     return {facet: sorted(values) for facet, values in found.items()}
+
+
+def bought(hits: list[Row], top: int, chosen: list[str], sources: dict[int, facts.SourceRow]) -> list[tuple[str, int]]:
+    """The products: ties fall as their keys do, so that a cut among equals is the same everywhere."""
+    each = [said(row, "product", sources) for row in hits]
+    counts = Counter(name for names in each for name in names if name and not name.startswith("sku "))
+    best = sorted(counts, key=lambda name: (-counts[name], title_key(name)))[:top]
+    found = [(name, counts[name]) for name in best]
+    for value in chosen:
+        if sort_key(value) not in best:
+            found.append((sort_key(value), sum(not names.isdisjoint(meant("product", [value])) for names in each)))
+    return found
 
 
 def hold(store: Store, rows: list[Row], seed: int, rounds: int = 60) -> None:
@@ -76,6 +93,7 @@ def hold(store: Store, rows: list[Row], seed: int, rounds: int = 60) -> None:
                 db, view, search=query, segment=segment, filters=asked, inactive=inactive, source=label, top=top
             )
             told = {name: sorted((one["value"], one["count"]) for one in values) for name, values in found.items()}
+            told["product"] = sorted((sort_key(name), count) for name, count in told["product"])
             assert told == due, f"{query!r} of {label} ({include}), {inactive}, {segment}, {asked}, {top}"
             for facet, values in found.items():
                 order = [(-one["count"], one["value"]) for one in values if one["value"] not in asked.get(facet, ())]

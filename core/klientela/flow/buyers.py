@@ -7,18 +7,19 @@ from msgspec.structs import replace
 
 from klientela.flow.values import Buyers, Carried, Case, Moved
 from klientela.model.records import Order, Person
+from klientela.rules import products
 from klientela.rules.guests import guest_person, is_own_row, policy_of
 from klientela.rules.hand import lay_over
 from klientela.rules.publish import NEVER, Canon, Published, is_account, publish
 from klientela.rules.ruleset import Policy, Ruleset
 from klientela.rules.totals import OTHER_CARRIER, Settled, settle
-from klientela.store import facts
+from klientela.store import bitmaps, facts, locate
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
 from klientela.store.facts import Loaded, SourceRow
 
-Standing = dict[int, tuple[int | None, int | None, Settled, str | None]]
-"""Orders as they stand: buyer, owner and figures."""
+Standing = dict[int, tuple[int | None, int | None, Settled, str | None, bytes | None]]
+"""Orders as they stand: buyer, owner, figures, number and products."""
 
 NOBODY = Published("", (), False, False)
 
@@ -97,35 +98,41 @@ class Owners:
         currency = self.ruleset.currency
         moved, touched, under = self.result.moved, self.touched, self.carried.under
         new_rows, passed_on, amended = [], [], []
+        other_lines: set[int] = set()
         for item, buyer, owner in zip(orders, buyers, owners, strict=True):
             number = item.id
             order: Order = item.fact
             settled = settle(order, currency) if number not in under else _counted_elsewhere(order, currency)
             name = None if order.number is UNSET else order.number
+            bought = products.packed(order.lines) if order.lines and number not in under else None
             row = (
                 settled.currency, settled.gross, settled.ltv, settled.state, settled.why_not, 1 if settled.test else 0,
-                name, number, settled.placed, buyer, owner,
+                name, bought, number, settled.placed, buyer, owner,
             )  # fmt: skip
             if number not in standing:
                 new_rows.append(row)
                 touched.add(buyer)
                 moved.append(Moved(number, None, None, owner, settled))
                 continue
-            old_buyer, old_owner, old, old_name = standing[number]
+            old_buyer, old_owner, old, old_name, old_bought = standing[number]
             if old_owner != owner or old_buyer != buyer or old.placed != settled.placed:
-                passed_on.append((*row[8:], *row[:8]))
-            elif old != settled or old_name != name:
-                amended.append(row[:8])
+                passed_on.append((*row[9:], *row[:9]))
+            elif old != settled or old_name != name or old_bought != bought:
+                amended.append(row[:9])
+            if old_bought != bought and owner is not None:
+                other_lines.add(owner)
             if old_owner != owner or old_buyer != buyer:
                 touched.update((old_buyer, buyer))
             if old_owner != owner or old != settled:
                 moved.append(Moved(number, old_owner, old, owner, settled))
         named = {buyer for item, buyer in zip(orders, buyers, strict=True) if item.id in under} if under else set()
         self.result.tied = {buyer for buyer in touched | named if buyer is not None}
-        columns = ("currency", "gross", "ltv", "state", "why", "test", "number")
+        columns = ("currency", "gross", "ltv", "state", "why", "test", "number", "products")
         db.insert(t.orders, (*columns, "id", "placed", "buyer", "owner"), new_rows)
         db.update(t.orders, ("placed", "buyer", "owner", *columns), passed_on)
         db.update(t.orders, columns, amended)  # most changes touch no index
+        if other_lines:  # whose figures may stay as they are
+            bitmaps.touch(db, (), locate.customers_of(db, other_lines).values())
 
     def _leave(self, orders: list[Loaded]) -> None:
         """Take out orders of which nobody speaks any more, and the guest rows that only they made."""
@@ -133,7 +140,7 @@ class Owners:
         if not standing:
             return
         db = self.db
-        for number, (buyer, owner, settled, _) in sorted(standing.items()):
+        for number, (buyer, owner, settled, *_) in sorted(standing.items()):
             self.result.moved.append(Moved(number, owner, settled, None, None))
             self.touched.add(buyer)
             if buyer is not None:
@@ -147,9 +154,9 @@ class Owners:
         if not ids:
             return {}
         return {
-            row[0]: (row[1], row[2], Settled(row[3], row[4], row[5], bool(row[6]), row[7], row[8], row[9]), row[10])
+            row[0]: (row[1], row[2], Settled(row[3], row[4], row[5], bool(row[6]), row[7], row[8], row[9]), *row[10:])
             for row in self.db.rows(
-                "SELECT id, buyer, owner, currency, placed, state, test, gross, ltv, why, number FROM orders "
+                "SELECT id, buyer, owner, currency, placed, state, test, gross, ltv, why, number, products FROM orders "
                 f"WHERE id {self.db.among}",
                 (self.db.pack(ids),),
             )

@@ -5,7 +5,8 @@ absent is empty. There are bitmaps of
 
 - `live` and `inactive`: which list a customer stands in; `listed`: an orderer or manual (K6);
 - `source:N`, `country:DE`, and what else is filtered by: `registered`, `repeat`, `scanned`, `test`,
-  `consent:email:promotion:granted`, `tag#HASH`, `module#HASH`, `country#HASH` (store/filters.py);
+  `consent:email:promotion:granted`, `tag#HASH`, `module#HASH`, `country#HASH` (store/filters.py),
+  and `product:KEY`, bought in an order that counts (store/products.py);
 - `text:ber`: the searched text has these three characters, two blanks before every word. Kept are beginnings of words,
   and what many customers have: a term with other characters hits few, and the search index finds those at once;
 - `word:berlin`: the text has this between anything but letters and digits; the frequent ones;
@@ -102,6 +103,19 @@ def keep_own(db: Db, name: str, value: Any) -> None:
     db.upsert(t.bitmap, ("name", "part", "body"), [(name, _OWN, msgspec.msgpack.encode(value))], ("name", "part"))
 
 
+_BOUGHT = "product/counts"
+
+
+def bought(db: Db) -> dict[str, int]:
+    """How many customers each bitmap of a product has."""
+    return dict(own(db, [_BOUGHT]).get(_BOUGHT, {}))
+
+
+def keep_bought(db: Db, counts: Mapping[str, int]) -> None:
+    """Store that."""
+    keep_own(db, _BOUGHT, {name: count for name, count in sorted(counts.items()) if count})
+
+
 def touch(db: Db, rows: Iterable[int], figures: Iterable[int]) -> None:
     """Note customers whose row changed, and those of whom figures did, where there are bitmaps."""
     if db.one(f"SELECT 1 FROM bitmap WHERE part = {_OWN} AND name = '{_STATE}'") is None:
@@ -131,31 +145,38 @@ def load(db: Db, names: Iterable[str], last: int) -> dict[str, int]:
     return {name: int.from_bytes(b"".join(there), "little") for name, there in parts.items()}
 
 
-def counts(db: Db, names: Iterable[str], bits: int) -> dict[str, int]:
-    """How many of some customers each of some bitmaps has, each part read once."""
-    data = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
-    size = SPAN // 8
-    of = {part: some for part in range(-(-len(data) // size)) if any(some := data[part * size : (part + 1) * size])}
-    whole = {part: int.from_bytes(some, "little") for part, some in of.items()}
-    flags: dict[int, bytes] = {}
-    found = dict.fromkeys(names, 0)
-    for name, part, body in db.blobs(
-        f"SELECT name, part, body FROM bitmap WHERE part {db.among} AND name {db.among_text}",
-        (db.pack(of), db.pack(found)),
-    ):
-        if len(body) == size:
-            found[name] += (whole[part] & int.from_bytes(body, "little")).bit_count()
-            continue
-        if part not in flags:  # a byte for each, so that a place is one look
-            flags[part] = b"".join(map(_FLAGS.__getitem__, of[part])).ljust(SPAN, b"\0")
-        found[name] += sum(map(flags[part].__getitem__, array("H", body)))
-    return found
+class Crowd:
+    """Some customers, of whom it is asked again and again how many have the bits of other bitmaps."""
+
+    def __init__(self, bits: int) -> None:
+        data = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+        size = SPAN // 8
+        parts = {part: data[part * size : (part + 1) * size] for part in range(-(-len(data) // size))}
+        self._of = {part: int.from_bytes(some, "little") for part, some in parts.items() if any(some)}
+        self._digits: dict[int, bytes] = {}
+
+    def counts(self, db: Db, names: Iterable[str]) -> dict[str, int]:
+        """How many of them each of some bitmaps has."""
+        size = SPAN // 8
+        found = dict.fromkeys(names, 0)
+        for name, part, body in db.blobs(
+            f"SELECT name, part, body FROM bitmap WHERE part {db.among} AND name {db.among_text}",
+            (db.pack(self._of), db.pack(found)),
+        ):
+            if len(body) == size:
+                found[name] += (self._of[part] & int.from_bytes(body, "little")).bit_count()
+                continue
+            if part not in self._digits:  # a byte for each, so that a place is one look
+                self._digits[part] = f"{self._of[part]:b}".encode()[::-1].ljust(SPAN, b"0")
+            places = array("H", body)
+            found[name] += sum(map(self._digits[part].__getitem__, places)) - _ZERO * len(places)
+        return found
 
 
 # -- numbers and bits -----------------------------------------------------------------------------------------------
 
 _SOME = re.compile(rb"[^\0]", re.DOTALL)
-_FLAGS = tuple(bytes(byte >> bit & 1 for bit in range(8)) for byte in range(256))
+_ZERO = ord("0")
 _PLACES = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
-from klientela.store import bitmaps
+from klientela.rules.products import is_title
+from klientela.store import bitmaps, products
+from klientela.store.bitmaps import Crowd
 from klientela.store.database import Db
 from klientela.store.filters import FACETS, STATES, Pick, bitmap_of, figure_of, part_of, values_in
 from klientela.store.finder import Finder
@@ -51,9 +54,12 @@ def counted(db: Db, by: Lens, wanted: Wanted, top: int) -> dict[str, list[dict[s
     found = {}
     for picks, facets in groups.items():
         finder = _Counting(db, wanted._replace(picks=picks), by)
-        counts = finder.counts(facets, top, chosen)
-        for facet in facets:
+        plain = [facet for facet in facets if facet != "product"]
+        counts = finder.counts(plain, top, chosen)
+        for facet in plain:
             found[facet] = _told(counts, facet, chosen.get(facet, ()), top, by)
+        if "product" in facets:
+            found["product"] = finder.bought(top, chosen.get("product", ()))
     return {facet: found[facet] for facet in FACETS}
 
 
@@ -85,15 +91,28 @@ class _Counting(Finder):
         """The counts of at least the `top` values of each facet and of the chosen ones."""
         if not self.wanted.terms and not self.wanted.filtered:
             return self._kept(facets)
-        mapped = self.whole()
+        if not facets:
+            return Counts(0, {})
+        mapped = self.matches
         if mapped is None:
             hits = self._hits("customer")
             self._mode(FIND if self.wanted.terms else SCAN)
             return self._grouped(facets, f"SELECT {hits.alias}.id AS id {hits.sql}", hits.params)
-        _, bits, late = mapped
+        bits, late = mapped
         if bits.bit_count() + len(late) <= READ:
             return self._of_rows(facets, [*bitmaps.numbers(bits), *late])
         return self._mapped(facets, bits, self._of_rows(facets, late), top, chosen)
+
+    @cached_property
+    def matches(self) -> tuple[int, list[int]] | None:
+        """All that match, by bitmaps: their bits, and the ids of those that changed since."""
+        found = self.whole()
+        return None if found is None else found[1:]
+
+    @cached_property
+    def crowd(self) -> Crowd:
+        """Those of them that did not change since."""
+        return Crowd(self.matches[0] if self.matches else 0)
 
     # -- of a whole list ----------------------------------------------------------------------------------------------
 
@@ -143,12 +162,12 @@ class _Counting(Finder):
     def _mapped(
         self, facets: Sequence[str], bits: int, late: Counts, top: int, chosen: dict[str, tuple[Any, ...]]
     ) -> Counts:
-        total = bits.bit_count()
+        total, crowd = bits.bit_count(), self.crowd
         found = dict(late.of)
         plain = {"status": "registered", "scanned": "scanned"}
         names = [plain[facet] for facet in facets if facet in plain]
         names += [f"source:{number}" for number in self.sources] if "sources" in facets else []
-        of = bitmaps.counts(self.db, names, bits)
+        of = crowd.counts(self.db, names)
         for facet in facets:
             if facet == "sources":
                 found[facet].update({str(number): of[f"source:{number}"] for number in self.sources})
@@ -156,10 +175,10 @@ class _Counting(Finder):
                 yes, no = ("registered", "guest") if facet == "status" else ("yes", "no")
                 found[facet].update({yes: of[plain[facet]], no: total - of[plain[facet]]})
             else:
-                self._most(facet, found[facet], bits, top, chosen.get(facet, ()))
+                self._most(facet, found[facet], crowd, top, chosen.get(facet, ()))
         return Counts(total + late.total, found)
 
-    def _most(self, facet: str, found: Counter[str], bits: int, top: int, chosen: Sequence[Any]) -> None:
+    def _most(self, facet: str, found: Counter[str], crowd: Crowd, top: int, chosen: Sequence[Any]) -> None:
         """Count the values that may be among the first: no value has more matches than customers in all."""
         overall = self._overall(facet)
         must = set(chosen)
@@ -172,10 +191,104 @@ class _Counting(Finder):
                 some = [pair for pair in overall[start:] if pair[0] in must]
                 start = len(overall)
             names = {value: bitmap_of(facet, value) for value, _ in some}
-            of = bitmaps.counts(self.db, names.values(), bits)
+            of = crowd.counts(self.db, names.values())
             found.update({value: of[name] for value, name in names.items()})
             if start == len(overall):
                 return
+
+    # -- products -----------------------------------------------------------------------------------------------------
+
+    def bought(self, top: int, chosen: Sequence[str]) -> list[dict[str, Any]]:
+        """What is told of products: those that most customers bought, and the chosen ones."""
+        meant = {text: products.keys_meant(text) for text in chosen}
+        if self.matches is None:
+            hits = self._hits("customer")
+            self._mode(FIND if self.wanted.terms else SCAN)
+            found = _of_sets(products.of_all(self.db, f"SELECT {hits.alias}.id {hits.sql}", hits.params), top, meant)
+        else:
+            bits, late = self.matches
+            self._mode(FIND)
+            if bits.bit_count() + len(late) <= READ:
+                ids = [*bitmaps.numbers(bits), *late]
+                found = _of_sets(products.of_customers(self.db, ids), top, meant)
+            else:
+                found = self._bought(bits, products.of_customers(self.db, late), top, meant)
+        names = products.names(self.db, {key: customer for key, (_, customer) in found.most.items()})
+        told: list[dict[str, Any]] = [
+            {"value": names[key], "label": names[key], "count": found.most[key][0]} for key in names
+        ]
+        told.sort(key=lambda one: (-one["count"], one["value"]))
+        told += [
+            {"value": text, "label": text, "count": found.chosen[text]}
+            for text, keys in meant.items()
+            if names.keys().isdisjoint(keys)
+        ]
+        return told
+
+    def _bought(
+        self, bits: int, late: dict[int, set[bytes]], top: int, meant: dict[str, tuple[bytes, bytes]]
+    ) -> _Bought:
+        """The same by bitmaps, where no product has more matches than customers in all."""
+        found = _counts_in(late)
+        bounds = Counter(found)
+        for name, count in bitmaps.bought(self.db).items():
+            key = products.key_in(name)
+            if key is not None and is_title(key):
+                bounds[key] += count
+        crowd = self.crowd
+        overall: list[tuple[int, bytes]] = sorted((-count, key) for key, count in bounds.items() if count > 0)
+        for start in range(0, len(overall), _AT_ONCE):
+            best = sorted(found.values(), reverse=True)[:top]
+            if len(best) == top and best[-1] + overall[start][0] > 0:
+                break
+            names = {key: products.bitmap_of(key) for _, key in overall[start : start + _AT_ONCE]}
+            counts = crowd.counts(self.db, names.values())
+            found.update({key: counts[name] for key, name in names.items()})
+        most = _first(found, top)
+        asked = {key for keys in meant.values() for key in keys}
+        stored = bitmaps.load(
+            self.db, map(products.bitmap_of, [*(key for key, _ in most), *asked]), bits.bit_length() // bitmaps.SPAN
+        )
+        having = {key: stored[products.bitmap_of(key)] & bits for key in {*(key for key, _ in most), *asked}}
+        return _Bought(
+            {
+                key: (count, (having[key] & -having[key]).bit_length() - 1 if having[key] else _who(late, key))
+                for key, count in most
+            },
+            {
+                text: (having[keys[0]] | having[keys[1]]).bit_count()
+                + sum(not some.isdisjoint(keys) for some in late.values())
+                for text, keys in meant.items()
+            },
+        )
+
+
+class _Bought(NamedTuple):
+    """The most frequent products, each with its count and one who bought it; the counts of the chosen ones."""
+
+    most: dict[bytes, tuple[int, int]]
+    chosen: dict[str, int]
+
+
+def _of_sets(of: dict[int, set[bytes]], top: int, meant: dict[str, tuple[bytes, bytes]]) -> _Bought:
+    """The same out of what each customer bought."""
+    most = _first(_counts_in(of), top)
+    return _Bought(
+        {key: (count, _who(of, key)) for key, count in most},
+        {text: sum(not some.isdisjoint(keys) for some in of.values()) for text, keys in meant.items()},
+    )
+
+
+def _counts_in(of: dict[int, set[bytes]]) -> Counter[bytes]:
+    return Counter(key for keys in of.values() for key in keys if is_title(key))
+
+
+def _first(counts: Counter[bytes], top: int) -> list[tuple[bytes, int]]:
+    return sorted(((key, n) for key, n in counts.items() if n > 0), key=lambda pair: (-pair[1], pair[0]))[:top]
+
+
+def _who(of: dict[int, set[bytes]], key: bytes) -> int:
+    return min(customer for customer, keys in of.items() if key in keys)
 
 
 def _values(facet: str, of: Counter[Any]) -> Counter[str]:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, get_args
 from klientela.errors import Misconfigured
 from klientela.model.records import ConsentChannel, ConsentPurpose
 from klientela.rules import geo
+from klientela.store import products
 from klientela.store.facts import SourceRow
 from klientela.store.rows import source_named
 from klientela.store.search import LISTED, REGISTERED, country_bits
@@ -24,10 +25,10 @@ from klientela.store.search import LISTED, REGISTERED, country_bits
 SEGMENTS = ("all", "registered", "guest", "repeat", "scanned", "test", "inactive")
 """The tabs of the list: `repeat` has two or more orders that count under LTV, `scanned` ever scanned a letter's QR code,
 `test` has a test order; `inactive` is the other list (R41)."""
-FACETS = ("country", "status", "tag", "consent", "module", "scanned", "sources")
-"""What can be filtered by, in the order it is offered."""
+FACETS = ("country", "status", "tag", "consent", "module", "product", "scanned", "sources")
+"""What can be filtered by, in the order it is offered; a `product` is meant by its title or a SKU, however spelled."""
 OPEN = ("country", "tag", "module")
-"""Facets whose values are texts of the sources."""
+"""Facets whose values are texts of the sources, told apart to the letter."""
 
 NO_FILTERS: Mapping[str, Sequence[str]] = MappingProxyType({})
 
@@ -75,7 +76,7 @@ def _values(facet: str, value: str, sources: Mapping[int, SourceRow]) -> Iterabl
     """A value in its one spelling; `any:PURPOSE:STATE` becomes all channels."""
     if facet == "sources":
         return (source_named(sources, value).id,)
-    if facet in OPEN:
+    if facet in OPEN or facet == "product":
         text = value.replace("\0", "")
         if not text.strip():
             raise Misconfigured(f"the filter {facet} is empty", hint="Name a value, or leave the filter out.")
@@ -205,6 +206,8 @@ def _decides(facet: str, value: Any) -> tuple[tuple[str, ...], bool]:
     if facet == "consent" and value.endswith(":unknown"):
         asked = value.removesuffix("unknown")
         return tuple(bitmap_of(facet, asked + state) for state in STATES[:2]), False
+    if facet == "product":
+        return tuple(map(products.bitmap_of, products.keys_meant(value))), True
     return (bitmap_of(facet, value),), True
 
 

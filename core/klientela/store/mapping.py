@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from klientela.failpoints import failpoint
 from klientela.model.words import agree
-from klientela.store import bitmaps
+from klientela.store import bitmaps, products
 from klientela.store import tables as t
 from klientela.store.bitmaps import AXES, BITS, BUCKETS, LIMITS, SPAN, Marker, Scale, Side, State, Values
 from klientela.store.database import Db, Store
@@ -73,6 +73,7 @@ def _begin(store: Store, customers: int) -> State:
             bitmaps.keep_scale(db, Scale(axis, there, missing))
         now = State(0, last, customers, grams, words)
         bitmaps.keep_state(db, now)
+        bitmaps.keep_bought(db, {})
     return now
 
 
@@ -93,11 +94,14 @@ def _go_on(store: Store, now: State) -> State:
     part = now.upto
     with store.step("bitmaps") as step:
         db = step.db
-        made = _of_rows(Marker(now, bitmaps.scales(db, AXES)), part, _part(db, part))
+        made = _of_rows(db, Marker(now, bitmaps.scales(db, AXES)), part, _part(db, part))
         db.run("DELETE FROM bitmap WHERE part = ?", (part,))
         db.insert(
             t.bitmap, ("name", "body"), [(n, bitmaps.pack(bits)) for n, bits in sorted(made.items())], {"part": part}
         )
+        counts = Counter(bitmaps.bought(db))
+        counts.update({name: bits.bit_count() for name, bits in made.items() if products.key_in(name)})
+        bitmaps.keep_bought(db, counts)
         now = now._replace(upto=None if part == now.last else part + 1)
         bitmaps.keep_state(db, now)
     failpoint("bitmaps.part")
@@ -108,14 +112,18 @@ def _part(db: Db, part: int) -> list[Values]:
     return bitmaps.facts(db, "c.id >= ? AND c.id < ?", (part * SPAN, (part + 1) * SPAN))
 
 
-def _of_rows(marker: Marker, part: int, rows: Iterable[Values], *, figures: bool = False) -> dict[str, int]:
-    """The bitmaps of one part with these customers alone; only those that figures decide, where that is asked."""
+def _of_rows(db: Db, marker: Marker, part: int, rows: Sequence[Values], *, figures: bool = False) -> dict[str, int]:
+    """The bitmaps of one part with these customers alone; only those that orders decide, where that is asked."""
     names_of = marker.figures if figures else marker.names
     places: dict[str, list[int]] = {}
     first = part * SPAN
+    bought = products.of_customers(db, (row[0] for row in rows))
     for row in rows:
         place = row[0] - first
-        for name in names_of(row):
+        names = names_of(row)
+        if row[0] in bought:
+            names += map(products.bitmap_of, bought[row[0]])
+        for name in names:
             if name in places:
                 places[name].append(place)
             else:
@@ -137,17 +145,20 @@ def merge(store: Store) -> None:
         marker = Marker(now, by_axis)
         changed = db.rows("SELECT id, max(whole) FROM unmapped GROUP BY id ORDER BY id")
         ends: Counter[tuple[str, bool, int]] = Counter()
+        bought = Counter(bitmaps.bought(db))
         for part, some in groupby(changed, key=lambda row: row[0] // SPAN):
             asked: dict[int, int] = dict(some)
             rows = bitmaps.facts(db, f"c.id {db.among}", (db.pack(asked),))
             for whole in (1, 0):
                 those = [number for number, how in asked.items() if how == whole]
                 if those:
-                    made = _of_rows(marker, part, (row for row in rows if asked[row[0]] == whole), figures=not whole)
-                    _put(db, part, those, made, None if whole else bitmaps.FIGURES)
+                    mine = [row for row in rows if asked[row[0]] == whole]
+                    made = _of_rows(db, marker, part, mine, figures=not whole)
+                    bought.update(_put(db, part, those, made, None if whole else bitmaps.FIGURES, orders=True))
             ends.update(_at_ends(by_axis, rows))
             now = now._replace(last=max(now.last, part))
         db.run("DELETE FROM unmapped")
+        bitmaps.keep_bought(db, bought)
         bitmaps.keep_state(db, now)
         share = max(1, now.customers // _USED)
         for (axis, missing, bucket), came in ends.items():
@@ -156,17 +167,27 @@ def merge(store: Store) -> None:
     failpoint("bitmaps.merged")
 
 
-def _put(db: Db, part: int, asked: list[int], made: Mapping[str, int], names: Iterable[str] | None = None) -> None:
-    """Replace the bits of the asked customers in one part, of all bitmaps or of those named."""
+def _put(
+    db: Db,
+    part: int,
+    asked: list[int],
+    made: Mapping[str, int],
+    names: Iterable[str] | None = None,
+    *,
+    orders: bool = False,
+) -> Counter[str]:
+    """Replace the bits of the asked customers in one part, of all bitmaps or of those named and, with `orders`, those of
+    products. By how many customers each product has more or fewer."""
     if names is None:
         stored = db.blobs("SELECT name, body FROM bitmap WHERE part = ?", (part,))
     else:
-        among = f"SELECT name, body FROM bitmap WHERE part = ? AND name {db.among_text}"
-        stored = db.blobs(among, (part, db.pack(names)))
+        which = f"(name {db.among_text} OR {products.BETWEEN})" if orders else f"name {db.among_text}"
+        stored = db.blobs(f"SELECT name, body FROM bitmap WHERE part = ? AND {which}", (part, db.pack(names)))
     places = {number - part * SPAN for number in asked}
     mask = bitmaps.bits_of(sorted(places))
     written = []
     known = set()
+    more: Counter[str] = Counter()
     for name, body in stored:
         known.add(name)
         due = made.get(name, 0)
@@ -175,8 +196,15 @@ def _put(db: Db, part: int, asked: list[int], made: Mapping[str, int], names: It
         old = bitmaps.unpack(body)
         if old & mask != due:
             written.append((part, name, bitmaps.pack(old ^ (old & mask) | due)))
-    written += [(part, name, bitmaps.pack(bits)) for name, bits in made.items() if name not in known]
+            if products.key_in(name):
+                more[name] = due.bit_count() - (old & mask).bit_count()
+    for name, bits in made.items():
+        if name not in known:
+            written.append((part, name, bitmaps.pack(bits)))
+            if products.key_in(name):
+                more[name] = bits.bit_count()
     db.upsert(t.bitmap, ("part", "name", "body"), sorted(written), ("part", "name"))
+    return more
 
 
 # -- orders that grow -----------------------------------------------------------------------------------------------
@@ -261,9 +289,10 @@ def check(db: Db, most: int | None = None) -> list[str]:
     marker = Marker(now, bitmaps.scales(db, AXES))
     waiting = {row[0] for row in db.rows("SELECT id FROM unmapped")}
     wrong = set()
+    bought: Counter[str] = Counter()
     row = db.one("SELECT max(id) FROM customer")
     for part in _spread(max(now.last, ((row and row[0]) or 0) // SPAN), most):
-        due = _of_rows(marker, part, (one for one in _part(db, part) if one[0] not in waiting))
+        due = _of_rows(db, marker, part, [one for one in _part(db, part) if one[0] not in waiting])
         unsure = bitmaps.bits_of([n - part * SPAN for n in waiting if n // SPAN == part])
         stored = {
             name: bitmaps.unpack(body)
@@ -273,6 +302,11 @@ def check(db: Db, most: int | None = None) -> list[str]:
             bits = stored.get(name, 0)
             if bits ^ (bits & unsure) != due.get(name, 0):
                 wrong.add(name)
+            if products.key_in(name):
+                bought[name] += bits.bit_count()
+    if most is None:
+        counts = bitmaps.bought(db)
+        wrong |= {name for name in {*counts, *bought} if counts.get(name, 0) != bought[name]}
     if not wrong:
         return []
     some = ", ".join(sorted(wrong)[:3])

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from klientela.store import products
 from klientela.store import search as searching
 from klientela.store.database import Db
 from klientela.store.filters import STATUSES, Pick, figure_of, part_of, picks_of
@@ -163,7 +164,7 @@ class Matches:
     def _of_value(self, pick: Pick) -> int | None:
         (value,) = pick.values
         part = part_of(pick.facet, value)
-        if part is None or (pick.facet == "consent" and value.endswith(":unknown")):
+        if part is None or pick.facet == "product" or (pick.facet == "consent" and value.endswith(":unknown")):
             return None
         row = self.db.one(
             "SELECT value FROM figure WHERE name = ? AND part = ? AND day = 0",
@@ -229,15 +230,18 @@ class Matches:
             params.append(self.db.pack(sources))
         return sql, params
 
-    def _filters(self, alias: str, table: str, *, bare: bool = False) -> tuple[str, list[Any]]:
+    def _filters(self, alias: str, table: str, *, bare: bool = False, bought: bool = True) -> tuple[str, list[Any]]:
         """Who is meant beside search and source: the view's orderers, segments and facets, as conditions on a row of a
-        table. `bare`: of the row nothing is at hand but its id and its facets."""
+        table. `bare`: of the row nothing is at hand but its id and its facets; `bought`: products too, which reads all
+        orders."""
         sql: list[str] = []
         params: list[Any] = []
         if self.wanted.listed:
             bits = f"{alias}.facet" if table == "tally" else f"(SELECT y.facet FROM tally y WHERE y.id = {alias}.id)"
             sql.append(f" AND ({bits} & {LISTED}) <> 0")
         for pick in self.wanted.picks:
+            if pick.facet == "product" and not bought:
+                continue
             found, values = self._pick(pick, alias, "" if bare else table)
             sql.append(f" AND {found}")
             params += values
@@ -265,6 +269,8 @@ class Matches:
             return f"({alias}.facet & {COUNTRY}) = {country_bits(value)}", []
         if facet == "country":
             return f"{_column('customer', 'country', alias, table)} = ?", [value]
+        if facet == "product":
+            return products.condition(self.db, alias, value)
         if facet == "consent":
             return self._consent(value, _column("customer", "consents", alias, table))
         text = json.dumps(value, ensure_ascii=False)

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from klientela.store import bitmaps, filters
+from klientela.store import bitmaps, filters, products
 from klientela.store import search as searching
 from klientela.store.bitmaps import BITS, State
 from klientela.store.matches import FIND, LIMITS, Found, Matches
@@ -198,14 +198,22 @@ class Picker(Matches):
         texts = "c" if self.wanted.terms and table != "customer" else "k"
         join = f" {self._then} customer c ON c.id = u.id" if texts == "c" else ""
         where, params = self._terms("k", texts)
-        more, picked = self._filters("k", table)
+        more, picked = self._filters("k", table, bought=False)
         self._mode(FIND)
-        return self.db.rows(
+        found = self.db.rows(
             f"SELECT {', '.join(f'k.{column}' for column in ('id', *columns))} "
             f"FROM (SELECT DISTINCT id FROM unmapped) AS u {self._then} {table} k ON k.id = u.id{join} "
             f"WHERE k.inactive = ?{more}{where}",
             (self.inactive, *picked, *params),
         )
+        asked = [pick for pick in self.wanted.picks if pick.facet == "product"]
+        if not asked or not found:
+            return found
+        bought = products.of_customers(self.db, (row[0] for row in found))
+        for pick in asked:
+            meant = {key for value in pick.values for key in products.keys_meant(value)}
+            found = [row for row in found if not meant.isdisjoint(bought.get(row[0], ()))]
+        return found
 
     def _read(self, bits: int, terms: list[Term], need: int) -> tuple[int, list[int]]:
         """Ask customers until so many are sure to match: which were asked, and who matches."""

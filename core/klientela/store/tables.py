@@ -225,6 +225,7 @@ orders = _table(
     Column("why", Key),
     Column("test", Flag, nullable=False),
     Column("number", Key),
+    Column("products", LargeBinary),  # keys of what was bought, eight bytes each (rules/products.py), or null
     Index(
         "orders_buyer",
         "buyer",
