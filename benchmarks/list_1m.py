@@ -23,9 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from klientela.model.instants import DAY
+from klientela.model.records import Line, Order
+from klientela.rules.products import packed
 from klientela.rules.text import search_text, sort_key
 from klientela.settings.views import PRESETS, View
-from klientela.store import Store, bitmaps, filters, ids, open_store, search
+from klientela.store import Store, bitmaps, facts, filters, ids, open_store, search
 from klientela.store import tables as t
 from klientela.store.database import late_indexes
 from klientela.store.housekeeping import MUCH, settle
@@ -239,10 +241,28 @@ def parts_of(p: dict[str, Any]) -> list[str]:
     return ["inactive"] if p["inactive"] else ["", *(f"source:{source}" for source in p["sources"])]
 
 
+ORDERS = ("id", "owner", "currency", "placed", "gross", "ltv", "state", "test", "products")
+TOLD_ORDERS = 20_000
+"""Of so many customers the orders themselves are there too, so that products have names."""
+
+
+def orders_of(p: dict[str, Any], first: int, goods: Callable[[random.Random], str]) -> list[tuple[Any, ...]]:
+    """A customer's orders as rows of `orders`, each with one or two of 2,000 goods, and its lines behind them."""
+    r = random.Random(p["id"])
+    made = []
+    for place in range(p["orders"]):
+        lines = [Line(title=name, sku=f"SKU-{name}") for name in {goods(r) for _ in range(r.choice((1, 1, 2)))}]
+        number = first + place
+        made.append((number, p["id"], "EUR", p["newest"], 1990, 1990, "paid", 0, packed(lines), lines))
+    return made
+
+
 def fill(store: Store, count: int) -> None:
     """Write the customers, their records and the figures of the list."""
     figures: Counter[tuple[str, str]] = Counter()
     made = people(count)
+    goods = chooser("Kalender:400 Grußkarte:300 Postkarte:200", tuple(f"Ware {n}" for n in range(2000)))
+    next_order = 10 * count
     with store.step("benchmark") as step:
         for number, source in enumerate(SOURCES, 1):
             name, _, kind = source.partition(":")
@@ -254,7 +274,7 @@ def fill(store: Store, count: int) -> None:
             db.insert(t.customer, CUSTOMER, [pair[0] for pair in pairs])
             db.insert(t.tally, TALLY, [pair[1] for pair in pairs])
             search.index(db, [(c[0], c[CUSTOMER.index("hay")], c[CUSTOMER.index("facet")]) for c, _ in pairs])
-            postings, records, persons = [], [], []
+            postings, records, persons, orders, told_orders = [], [], [], [], []
             for p, (customer, tally) in zip(batch, pairs, strict=True):
                 postings += [(source, p["id"]) for source in p["sources"]]
                 for place, source in enumerate(p["sources"]):
@@ -267,6 +287,14 @@ def fill(store: Store, count: int) -> None:
                 figures.update(("segment", part) for part in filters.segments_of(*standing))
                 told = (customer[at] for at in TOLD)
                 figures.update((filters.figure_of(p["inactive"]), part) for part in filters.parts_of(*told))
+                for *row, lines in orders_of(p, next_order, goods):
+                    orders.append(tuple(row))
+                    next_order += 1
+                    if p["id"] <= TOLD_ORDERS:
+                        body = facts.encode(Order(external_id=str(row[0]), lines=lines))
+                        told_orders.append((row[0], 1, facts.ORDER, str(row[0]), 0, 1, 0, body))
+            db.insert(t.orders, ORDERS, orders)
+            db.insert(t.record, ("id", "source", "entity", "ext", "gone", "seq", "more", "body"), told_orders)
             db.insert(t.posting, ("source", "customer"), sorted(postings))
             db.insert(t.record, ("id", "source", "entity", "ext", "gone", "seq", "more"), records)
             db.insert(t.person, ("id", "created", "name", "keys", "flags", "customer", "seen"), persons)
@@ -348,6 +376,8 @@ FILTERS: dict[str, dict[str, Any]] = {
     "repeat": {"segment": "repeat"},
     "test": {"segment": "test"},
     "guests": {"segment": "guest"},
+    "common product": {"filters": {"product": ["kalender"]}},
+    "rare product": {"filters": {"product": ["SKU-Ware 7", "Ware 8"]}},
     "many at once": {
         "segment": "repeat",
         "filters": {
