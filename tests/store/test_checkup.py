@@ -71,6 +71,7 @@ DAMAGE = {
     "DELETE FROM figure WHERE name = 'consents'": "figures",
     "UPDATE figure SET value = value + 1 WHERE name = 'consents'": "figures",
     "UPDATE objection SET record = 99999": "identity",
+    "DELETE FROM figure WHERE name = 'segment' AND part = 'repeat'": "figures",
     "DELETE FROM posting WHERE customer = 1": "badges",
     "INSERT INTO posting (source, customer) VALUES (1, 99999)": "badges",
     f"UPDATE customer SET sources = '[]' {LAST}": "badges",

@@ -71,6 +71,8 @@ def test_products_follow_their_orders(store: Store, size: str) -> None:
     assert chosen.pop("ts-1") == 1
     assert chosen == found, "what is chosen does not narrow its own values"
 
+    assert products(store, filters={"product": ["t-SHIRT"]}).keys() == {"t-SHIRT", "Hose"}, "as it was chosen"
+
     bring(store, "A", [order("o3", "2", HOSE, version=2)])  # nothing but its lines
     mapping.upkeep(store)
     whole(store, size)

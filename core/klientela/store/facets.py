@@ -214,10 +214,11 @@ class _Counting(Finder):
             else:
                 found = self._bought(bits, products.of_customers(self.db, late), top, meant)
         names = products.names(self.db, {key: customer for key, (_, customer) in found.most.items()})
+        spelled = {keys[0]: text for text, keys in meant.items()}  # as it was chosen, so that it is known again
         told: list[dict[str, Any]] = [
-            {"value": names[key], "label": names[key], "count": found.most[key][0]} for key in names
+            {"value": spelled.get(key, names[key]), "label": names[key], "count": found.most[key][0]} for key in names
         ]
-        told.sort(key=lambda one: (-one["count"], one["value"]))
+        told.sort(key=lambda one: (-one["count"], one["label"]))
         told += [
             {"value": text, "label": text, "count": found.chosen[text]}
             for text, keys in meant.items()

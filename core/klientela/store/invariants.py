@@ -143,6 +143,15 @@ _HOLDS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "figures",
+        "the numbers of the tabs are kept right",
+        "SELECT abs((SELECT count(*) FROM tally WHERE inactive = 0) - {all}) + "
+        "abs((SELECT count(*) FROM tally WHERE orders > 1 AND inactive = 0) - {several}) + "
+        "abs((SELECT count(*) FROM tally WHERE scanned IS NOT NULL AND inactive = 0) - {scanned}) + "
+        "abs((SELECT count(*) FROM tally WHERE tests > 0 AND inactive = 0) - {test})",
+        "the stored numbers of the tabs are {} off",
+    ),
+    (
+        "figures",
         "the orders of each day are kept right",
         "SELECT abs((SELECT count(*) FROM orders WHERE ltv IS NOT NULL) - {orders}) + "
         "abs((SELECT COALESCE(sum(ltv), 0) FROM orders) - {revenue})",
@@ -161,6 +170,10 @@ _FIGURES = {
     "second": "name = 'second'",
     "guest_rows": "name = 'guests'",
     "over": "name = 'ltv_over' AND part = ''",
+    "all": "name = 'segment' AND part = 'all'",
+    "several": "name = 'segment' AND part = 'repeat'",
+    "scanned": "name = 'segment' AND part = 'scanned'",
+    "test": "name = 'segment' AND part = 'test'",
     "orders": "name = 'orders'",
     "revenue": "name = 'revenue'",
 }

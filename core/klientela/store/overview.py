@@ -73,8 +73,8 @@ def facets(
 ) -> dict[str, list[dict[str, Any]]]:
     """For each of FACETS its `top` values under the same question as `listing` asks, as `{"value", "label", "count"}`,
     most frequent first; chosen values are always among them, with 0 where nobody has them. What is chosen of a facet
-    does not narrow its own values, for they are alternatives. `value` is what `filters` takes; values longer than 200
-    characters are not offered. Misconfigured or UnknownThing for what cannot be asked.
+    does not narrow its own values, for they are alternatives. `value` is what `filters` takes, `label` how it is called;
+    values longer than 200 characters are not offered. Misconfigured or UnknownThing for what cannot be asked.
     """
     by = lens(db, view)
     wanted = wanted_of(by, view, search=search, segment=segment, filters=filters, inactive=inactive, source=source)
