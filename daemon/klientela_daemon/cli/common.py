@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from klientela.errors import Misconfigured
-from klientela.model.instants import Instant, instant
+from klientela.model.instants import Instant, instant, iso
 from klientela.model.words import agree
 from klientela_daemon import failures
 from klientela_daemon.house import House, read
@@ -24,7 +24,9 @@ def house(config: Path | None, *, unused: bool = False) -> House:
 def moment(text: str, here: House) -> Instant:
     """A time as people write it, in the shop's zone where it names none. Misconfigured for what is no time."""
     try:
-        return instant(text, ZoneInfo(here.config.settings.shop.timezone))
+        found = instant(text, ZoneInfo(here.config.settings.shop.timezone))
+        iso(found)  # the first hours of the year 1 may lie before it
+        return found
     except (ValueError, OverflowError) as error:
         raise Misconfigured(f"{text!r} is no time", hint="Write 2026-05-01 or 2026-05-01T09:00.") from error
 
