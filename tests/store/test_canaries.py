@@ -11,7 +11,7 @@ import pytest
 from klientela.door import Caller, Item, Ticket
 from klientela.flow import decide, hands, remarks
 from klientela.flow.consenting import Whom, consent
-from klientela.flow.erase import erase
+from klientela.flow.erase import carry_out, erase
 from klientela.flow.hands import Word
 from klientela.flow.importing import Into, import_records
 from klientela.flow.push import push
@@ -32,7 +32,7 @@ from klientela.kit import (
     Scan,
 )
 from klientela.notices import Notice
-from klientela.store import Store, inbox, ledger, tokens
+from klientela.store import Store, cleaning, inbox, ledger, tokens
 from tests.canaries import Found, scan
 from tests.cases.seen import Desk, account, contact, order
 from tests.shops import Shop, use
@@ -214,6 +214,22 @@ def test_every_word_is_found_before_and_none_after(filled: Store, tmp_path: Path
     with filled.reading() as db:
         assert list(ledger.verify(db)) == []
         assert db.rows("SELECT count(*) FROM file") == [(2,)], "a file that another has too stays"
+
+
+def test_who_reads_meanwhile_holds_up_the_cleaning_and_not_the_erasure(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleaning, "PATIENCE", 50)
+    with filled.reading() as db:
+        assert db.rows("SELECT count(*) FROM record")
+        made = erase(filled, Desk(filled).public("1"), reason="asked")
+    with filled.reading() as db:
+        assert cleaning.owed(db) is (not made.cleaned)
+    assert made.cleaned is (filled.path is None), "PostgreSQL waits for nobody"
+    carry_out(filled)
+    assert _but(scan(filled, [*CANARIES.values(), SHARED]), SHARED) == {}
+    with filled.reading() as db:
+        assert not cleaning.owed(db)
 
 
 def _but(found: Found, word: str) -> Found:

@@ -45,7 +45,8 @@ class Candidate(NamedTuple):
 
 @dataclass(slots=True)
 class Erased:
-    """What an erasure took, or would take (`seq` None: a dry run).
+    """What an erasure took, or would take (`seq` None: a dry run). `cleaned`: no byte is left in the files; else somebody
+    read them all the while, and the next command cleans them.
 
     `customers`: the people, with their records; `records`, `orders`, `things`: how many are emptied, or without person
     now; `proposed`: who carries an identifier under a compatible name and may be the same; `others`: under another one.
@@ -53,6 +54,7 @@ class Erased:
 
     seq: int | None = None
     tombstone: str | None = None
+    cleaned: bool = False
     customers: list[dict[str, Any]] = field(default_factory=list)
     records: int = 0
     orders: int = 0
@@ -62,7 +64,9 @@ class Erased:
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON shape of commands that write (contract.md)."""
-        made: dict[str, Any] = {} if self.seq is None else {"seq": self.seq, "tombstone": self.tombstone}
+        made: dict[str, Any] = (
+            {} if self.seq is None else {"seq": self.seq, "tombstone": self.tombstone, "cleaned": self.cleaned}
+        )
         return {
             **made,
             "customers": self.customers,
@@ -125,7 +129,7 @@ def erase(
         failpoint("erasure.tombstoned")
         made.seq, made.tombstone = step.seq, line.id
     failpoint("erasure.committed")
-    cleaning.clean(store)
+    made.cleaned = cleaning.clean_up(store)
     return made
 
 
@@ -151,7 +155,7 @@ def carry_out(store: Store) -> Again:
 
 def redact(step: Step, source: SourceRow, asked: Sequence[Redact]) -> int:
     """Erase what a shop was asked to erase, of that source alone, in the step that ticks its messages off (R57); how many
-    records of people there were. `cleaning.clean` comes after it.
+    records of people there were. `cleaning.clean_up` comes after it.
 
     Each names a customer and orders by the source's own ids, or everything (`customer` None).
     """

@@ -316,8 +316,7 @@ class _Desk:
             inbox.ended(step.db, self.row.id, [one.entry.id for one in reads])
         self.open -= {one.entry.id for one in reads}
         if any(one.redacts for one in reads):
-            with suppress(StoreError):  # somebody reads: whoever opens the store next does it
-                cleaning.clean_up(self.store)
+            cleaning.clean_up(self.store)
         for name in ("done", "held", "failed", "postponed", "changed", "suppressed", "erased"):
             setattr(self.applied, name, getattr(self.applied, name) + getattr(told, name))
         self.applied.error = told.error or self.applied.error

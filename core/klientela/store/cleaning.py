@@ -14,8 +14,11 @@ from klientela.errors import StoreError
 from klientela.failpoints import failpoint
 from klientela.store import mapping, search
 from klientela.store import tables as t
+from klientela.store.database import _PRAGMAS as PRAGMAS
 from klientela.store.database import Db, Step, Store
 
+PATIENCE = 5_000
+"""Milliseconds to wait for those who read the log."""
 _META = "cleaning"
 
 
@@ -32,12 +35,17 @@ def owed(db: Db) -> bool:
     return db.one("SELECT 1 FROM meta WHERE name = ?", (_META,)) is not None
 
 
-def clean_up(store: Store) -> None:
-    """Clean where it is owed."""
+def clean_up(store: Store) -> bool:
+    """Clean where it is owed; whether nothing is owed now. While somebody reads for long, or the disk is full, it stays
+    owed: whoever opens the store next tries again, and `doctor` tells."""
     with store.reading() as db:
         due = owed(db)
     if due:
-        clean(store)
+        try:
+            clean(store)
+        except StoreError:
+            return False
+    return True
 
 
 def clean(store: Store) -> None:
@@ -57,16 +65,19 @@ def clean(store: Store) -> None:
 
 def _sqlite(db: Db) -> None:
     db.run("PRAGMA temp_store = FILE")  # the copy is as large as the store
+    db.run(f"PRAGMA busy_timeout = {PATIENCE}")
     try:
         db.run("VACUUM")
         ((busy, _, _),) = db.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
-        db.run("PRAGMA temp_store = MEMORY")
+        for pragma in PRAGMAS:
+            if "temp_store" in pragma or "busy_timeout" in pragma:
+                db.run(pragma)
         db.run(f"PRAGMA secure_delete = {_usual()}")
     if busy:
         raise StoreError(
             "somebody is reading the store, so its log could not be cut off yet",
-            hint="Nothing is lost: the next command cleans it.",
+            hint="Nothing is lost: the next command does it.",
         )
 
 

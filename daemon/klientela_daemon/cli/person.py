@@ -81,6 +81,8 @@ def _show(made: Erased) -> None:
         render.say("Nothing was written.")
     else:
         render.say(f"Written as {made.seq}, with the tombstone {made.tombstone}.")
+        if not made.cleaned:
+            render.say("Somebody is reading the store, so its files are not cleaned yet; the next command does it.")
 
 
 def _candidates(heading: str, found: Sequence[Candidate]) -> None:
