@@ -13,7 +13,7 @@ from klientela.flow import decide, hands, remarks
 from klientela.flow.consenting import Whom, consent
 from klientela.flow.erase import carry_out, erase
 from klientela.flow.hands import Word
-from klientela.flow.importing import Into, import_records
+from klientela.flow.importing import Imported, Into, import_records
 from klientela.flow.push import push
 from klientela.flow.rebuild import rebuild
 from klientela.kit import (
@@ -32,7 +32,8 @@ from klientela.kit import (
     Scan,
 )
 from klientela.notices import Notice
-from klientela.store import Store, cleaning, inbox, ledger, tokens
+from klientela.store import Store, cleaning, inbox, ledger, open_store, tokens
+from klientela.store.backup import backup, restore
 from tests.canaries import Found, scan
 from tests.cases.seen import Desk, account, contact, order
 from tests.shops import Shop, use
@@ -144,6 +145,19 @@ def sync_raw(store: Store, name: str, records: list[Any]) -> Any:
     return report
 
 
+def _listed(store: Store, name: str) -> Imported:
+    return import_records(
+        store,
+        Into("L", "csv"),
+        [
+            contact(f"mail:{CANARIES['mailbox key']}", CANARIES["first name"], CANARIES["last name"],
+                    email=CANARIES["mailbox key"], emails=[CANARIES["e-mail"]])
+        ],
+        name=name,
+        digest="0",
+    )  # fmt: skip
+
+
 def fill(store: Store) -> None:
     """Everything a store may know of somebody."""
     use(store)
@@ -154,16 +168,7 @@ def fill(store: Store) -> None:
             db.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # some of it in the file, what follows in the log beside it
     bad = Rejected(reason="a date is none", key="1", payload=f"1;{CANARIES['quarantine']};{CANARIES['e-mail']}")
     sync_raw(store, "S", [bad, *_shop()])
-    import_records(
-        store,
-        Into("L", "csv"),
-        [
-            contact(f"mail:{CANARIES['mailbox key']}", CANARIES["first name"], CANARIES["last name"],
-                    email=CANARIES["mailbox key"], emails=[CANARIES["e-mail"]])
-        ],
-        name=f"quendel.eins@x.de {CANARIES['file name']}",
-        digest="0",
-    )  # fmt: skip
+    _listed(store, f"quendel.eins@x.de {CANARIES['file name']}")
     desk = Desk(store)
     decide.split(store, desk.public("1"), ["L/customer/mail:" + CANARIES["mailbox key"]], reason=CANARIES["reason"])
     decide.merge(store, desk.public("1"), f"L/customer/mail:{CANARIES['mailbox key']}", reason=CANARIES["reason"])
@@ -214,6 +219,27 @@ def test_every_word_is_found_before_and_none_after(filled: Store, tmp_path: Path
     with filled.reading() as db:
         assert list(ledger.verify(db)) == []
         assert db.rows("SELECT count(*) FROM file") == [(2,)], "a file that another has too stays"
+
+
+def test_no_word_comes_back_by_syncs_imports_or_yesterdays_backup(
+    filled: Store, store_url: str, tmp_path: Path
+) -> None:
+    backup(filled, tmp_path / "yesterday")
+    erase(filled, Desk(filled).public("1"), reason="asked by letter")
+    for _ in range(2):
+        report = sync_raw(filled, "S", [Rejected(reason="x", key="1", payload=CANARIES["quarantine"]), *_shop()])
+        assert report.suppressed == 7, "the reject, the person, two letters, a scan, a message, a booking"
+        assert _listed(filled, "list.csv").counts["suppressed"] == 1
+        assert _but(scan(filled, [*CANARIES.values(), SHARED]), SHARED) == {}
+    filled.close()
+    key, tombstones = tmp_path / "klientela.key", tmp_path / "klientela.tombstones"
+    restore(store_url, key, tmp_path / "yesterday")
+    with open_store(store_url, key_file=key, tombstones=tombstones) as again:
+        assert carry_out(again) == (1, 3)
+        found = scan(again, [*CANARIES.values(), SHARED])
+        assert _but(found, SHARED) == {}
+        assert found["profiles"] == {SHARED}
+        assert rebuild(again, check=True).differences == []
 
 
 def test_who_reads_meanwhile_holds_up_the_cleaning_and_not_the_erasure(
