@@ -394,7 +394,7 @@ class _Kept(NamedTuple):
 
     def currencies(self) -> list[tuple[str, str]]:
         """The currencies of what customers brought, the shop's first, each with its part of the figure `ltv`."""
-        others = sorted(part for name, part in self.totals if name == "ltv" and part)
+        others = sorted(part for name, part in self.totals if name == "ltv" and part not in ("", self.currency))
         return [(self.currency, ""), *((part, part) for part in others)]
 
     def _of(self, name: _Name) -> Mapping[int, int]:
