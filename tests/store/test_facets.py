@@ -47,6 +47,11 @@ def naive(rows: list[Row], sources: dict[int, facts.SourceRow], top: int, **ques
             for value, count in counts.items()
             if len(value) <= 200 and not (facet == "consent" and ("any" in value or "unknown" in value))
         }
+        if facet in ("country", "tag", "module"):
+            mine = [row for row in rows if row.inactive == (question["inactive"] or question["segment"] == "inactive")]
+            every = Counter(value for row in mine for value in said(row, facet, sources) if len(value) <= 200)
+            often = sorted(every, key=lambda value: (-every[value], value))[: facets.OFFERED]
+            offered = {value: count for value, count in offered.items() if value in often}
         best = sorted(offered, key=lambda value: (-offered[value], value))[:top]
         found[facet] = [(value, offered[value]) for value in best]
         for value in asked.get(facet, ()):
@@ -113,6 +118,7 @@ def hold(store: Store, rows: list[Row], seed: int, rounds: int = 60) -> None:
 @pytest.mark.parametrize("few", [10_000, 4], ids=["few", "many"])
 def test_facets_of_a_small_list(store: Store, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LIMITS, "few", few)
+    monkeypatch.setattr(facets, "OFFERED", 100 if few == 4 else 3)
     rows = invent(90, seed=few)
     put(store, rows)
     late_indexes(store)
@@ -130,6 +136,7 @@ def test_facets_of_a_large_list(store: Store, read: int, frequent: float, monkey
     monkeypatch.setattr(bitmaps, "_FEW", 8)
     monkeypatch.setattr(LIMITS, "near", -1_000_000)
     monkeypatch.setattr(facets, "READ", read)
+    monkeypatch.setattr(facets, "OFFERED", 100 if frequent < 1 else 5)  # there are five products
     monkeypatch.setattr(facets, "_AT_ONCE", 2)
     rows = spread(90, seed=read + 1)
     put(store, rows)

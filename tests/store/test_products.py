@@ -135,6 +135,10 @@ def test_many_values_are_counted_only_as_far_as_they_may_be_among_the_first(
         found = facets(db, VIEW, top=3)["product"]
     assert [(one["value"], one["count"]) for one in found] == [("Ware 1", 30), ("Ware 2", 15), ("Ware 3", 10)]
     assert 3 <= len(asked) <= 4
+    monkeypatch.setattr("klientela.store.facets.OFFERED", 2)
+    with store.reading() as db:
+        found = facets(db, VIEW, filters={"product": ["ware 8"]})["product"]
+    assert [(one["value"], one["count"]) for one in found] == [("Ware 1", 30), ("Ware 2", 15), ("ware 8", 3)]
 
 
 def test_keys_of_a_line() -> None:

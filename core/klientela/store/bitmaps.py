@@ -103,7 +103,7 @@ def keep_own(db: Db, name: str, value: Any) -> None:
     db.upsert(t.bitmap, ("name", "part", "body"), [(name, _OWN, msgspec.msgpack.encode(value))], ("name", "part"))
 
 
-_BOUGHT = "product/counts"
+_BOUGHT, _MOST = "product/counts", "product/most"
 
 
 def bought(db: Db) -> dict[str, int]:
@@ -111,9 +111,15 @@ def bought(db: Db) -> dict[str, int]:
     return dict(own(db, [_BOUGHT]).get(_BOUGHT, {}))
 
 
-def keep_bought(db: Db, counts: Mapping[str, int]) -> None:
-    """Store that."""
+def most_bought(db: Db) -> list[tuple[str, int]]:
+    """Of those to be told the first, as `keep_bought` was told them."""
+    return [(name, count) for name, count in own(db, [_MOST]).get(_MOST, ())]
+
+
+def keep_bought(db: Db, counts: Mapping[str, int], most: Sequence[tuple[str, int]]) -> None:
+    """Store both."""
     keep_own(db, _BOUGHT, {name: count for name, count in sorted(counts.items()) if count})
+    keep_own(db, _MOST, most)
 
 
 def touch(db: Db, rows: Iterable[int], figures: Iterable[int]) -> None:
@@ -154,22 +160,30 @@ class Crowd:
         parts = {part: data[part * size : (part + 1) * size] for part in range(-(-len(data) // size))}
         self._of = {part: int.from_bytes(some, "little") for part, some in parts.items() if any(some)}
         self._digits: dict[int, bytes] = {}
+        self.first: dict[str, int] = {}
+        """One of them that has the bit, by the name of each bitmap that was counted and is not empty."""
 
     def counts(self, db: Db, names: Iterable[str]) -> dict[str, int]:
         """How many of them each of some bitmaps has."""
         size = SPAN // 8
         found = dict.fromkeys(names, 0)
         for name, part, body in db.blobs(
-            f"SELECT name, part, body FROM bitmap WHERE part {db.among} AND name {db.among_text}",
+            f"SELECT name, part, body FROM bitmap WHERE part {db.among} AND name {db.among_text} ORDER BY part",
             (db.pack(self._of), db.pack(found)),
         ):
             if len(body) == size:
-                found[name] += (self._of[part] & int.from_bytes(body, "little")).bit_count()
-                continue
-            if part not in self._digits:  # a byte for each, so that a place is one look
-                self._digits[part] = f"{self._of[part]:b}".encode()[::-1].ljust(SPAN, b"0")
-            places = array("H", body)
-            found[name] += sum(map(self._digits[part].__getitem__, places)) - _ZERO * len(places)
+                both = self._of[part] & int.from_bytes(body, "little")
+                count = both.bit_count()
+                if count and name not in self.first:
+                    self.first[name] = part * SPAN + (both & -both).bit_length() - 1
+            else:
+                if part not in self._digits:  # a byte for each, so that a place is one look
+                    self._digits[part] = f"{self._of[part]:b}".encode()[::-1].ljust(SPAN, b"0")
+                digits, places = self._digits[part], array("H", body)
+                count = sum(map(digits.__getitem__, places)) - _ZERO * len(places)
+                if count and name not in self.first:
+                    self.first[name] = part * SPAN + next(place for place in places if digits[place] != _ZERO)
+            found[name] += count
         return found
 
 

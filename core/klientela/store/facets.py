@@ -7,7 +7,7 @@ read row by row; many of a large list are counted by its bitmaps; of a list with
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -15,13 +15,17 @@ from klientela.rules.products import is_title
 from klientela.store import bitmaps, products
 from klientela.store.bitmaps import Crowd
 from klientela.store.database import Db
-from klientela.store.filters import FACETS, STATES, Pick, bitmap_of, figure_of, part_of, values_in
+from klientela.store.filters import FACETS, OPEN, STATES, Pick, bitmap_of, figure_of, part_of, values_in
 from klientela.store.finder import Finder
 from klientela.store.matches import FIND, SCAN, Wanted
 from klientela.store.rows import Lens
 
 READ = 2_000
 """So many matches are read row by row rather than counted by bitmaps."""
+OFFERED = 50
+"""Of more values of a facet than that only those are offered that most customers of the whole list have: the tail, of which
+few have any, would be all that there is to count. Products are held against the last time that bitmaps were brought up to
+date; of a list without bitmaps all are offered."""
 _AT_ONCE = 48
 """Bitmaps of values that are read together, the most frequent first."""
 
@@ -52,23 +56,29 @@ def counted(db: Db, by: Lens, wanted: Wanted, top: int) -> dict[str, list[dict[s
         groups.setdefault(others, []).append(facet)
     chosen = {pick.facet: pick.values for pick in wanted.picks}
     found = {}
+    loaded: dict[str, int] = {}
     for picks, facets in groups.items():
         finder = _Counting(db, wanted._replace(picks=picks), by)
+        finder.loaded = loaded
         plain = [facet for facet in facets if facet != "product"]
         counts = finder.counts(plain, top, chosen)
         for facet in plain:
-            found[facet] = _told(counts, facet, chosen.get(facet, ()), top, by)
+            found[facet] = _told(counts, facet, chosen.get(facet, ()), top, by, finder.offered(facet))
         if "product" in facets:
             found["product"] = finder.bought(top, chosen.get("product", ()))
     return {facet: found[facet] for facet in FACETS}
 
 
-def _told(counts: Counts, facet: str, chosen: Sequence[Any], top: int, by: Lens) -> list[dict[str, Any]]:
+def _told(
+    counts: Counts, facet: str, chosen: Sequence[Any], top: int, by: Lens, offered: Set[str] | None
+) -> list[dict[str, Any]]:
     of = counts.of[facet]
     if facet == "sources":
         of = Counter({by.sources[int(number)].label: count for number, count in of.items()})
         chosen = [by.sources[number].label for number in chosen]
-    order = sorted((-count, value) for value, count in of.items() if count > 0)
+    order = sorted(
+        (-count, value) for value, count in of.items() if count > 0 and (offered is None or value in offered)
+    )
     values = [value for _, value in order[:top]]
     values += [
         value
@@ -86,6 +96,10 @@ def _told(counts: Counts, facet: str, chosen: Sequence[Any], top: int, by: Lens)
 
 class _Counting(Finder):
     """Counts values among the customers that match."""
+
+    def __init__(self, db: Db, wanted: Wanted, by: Lens) -> None:
+        super().__init__(db, wanted, by)
+        self._known: dict[str, list[tuple[str, int]]] = {}
 
     def counts(self, facets: Sequence[str], top: int, chosen: dict[str, tuple[Any, ...]]) -> Counts:
         """The counts of at least the `top` values of each facet and of the chosen ones."""
@@ -120,8 +134,19 @@ class _Counting(Finder):
         found = {facet: Counter(dict(self._overall(facet))) for facet in facets}
         return Counts(self.everybody, found)
 
+    def offered(self, facet: str) -> Set[str] | None:
+        """The values that may be offered; None for all."""
+        if facet not in OPEN or len(self._overall(facet)) <= OFFERED:
+            return None
+        return {value for value, _ in self._overall(facet)[:OFFERED]}
+
     def _overall(self, facet: str) -> list[tuple[str, int]]:
         """The values of a facet in the whole list with their counts, most frequent first."""
+        if facet not in self._known:
+            self._known[facet] = self._read_overall(facet)
+        return self._known[facet]
+
+    def _read_overall(self, facet: str) -> list[tuple[str, int]]:
         if facet == "scanned":
             scanned = self.figures.get("inactive:scanned" if self.wanted.inactive else "scanned", 0)
             return [("yes", scanned), ("no", self.everybody - scanned)]
@@ -184,17 +209,19 @@ class _Counting(Finder):
         must = set(chosen)
         if facet == "consent":
             must |= {value.removesuffix("unknown") + state for value in chosen for state in STATES[:2]}
-        for start in range(0, len(overall), _AT_ONCE):
-            some = overall[start : start + _AT_ONCE]
-            best = sorted(found.values(), reverse=True)[:top]
-            if len(best) == top and best[-1] > some[0][1]:
-                some = [pair for pair in overall[start:] if pair[0] in must]
-                start = len(overall)
-            names = {value: bitmap_of(facet, value) for value, _ in some}
-            of = crowd.counts(self.db, names.values())
-            found.update({value: of[name] for value, name in names.items()})
-            if start == len(overall):
-                return
+        here = overall[:OFFERED] if facet in OPEN else overall
+        start = 0
+        while start < len(here) and not _decided(found, top, here[start][1]):
+            self._count(facet, found, [value for value, _ in here[start : start + _AT_ONCE]], crowd)
+            start += _AT_ONCE
+        self._count(
+            facet, found, [value for value, _ in [*here[start:], *overall[len(here) :]] if value in must], crowd
+        )
+
+    def _count(self, facet: str, found: Counter[str], values: Sequence[str], crowd: Crowd) -> None:
+        names = {value: bitmap_of(facet, value) for value in values}
+        counts = crowd.counts(self.db, names.values()) if names else {}
+        found.update({value: counts[name] for value, name in names.items()})
 
     # -- products -----------------------------------------------------------------------------------------------------
 
@@ -204,13 +231,15 @@ class _Counting(Finder):
         if self.matches is None:
             hits = self._hits("customer")
             self._mode(FIND if self.wanted.terms else SCAN)
-            found = _of_sets(products.of_all(self.db, f"SELECT {hits.alias}.id {hits.sql}", hits.params), top, meant)
+            of = products.of_all(self.db, f"SELECT {hits.alias}.id {hits.sql}", hits.params)
+            found = _of_sets(of, _counts_in(of), top, meant)
         else:
             bits, late = self.matches
             self._mode(FIND)
             if bits.bit_count() + len(late) <= READ:
                 ids = [*bitmaps.numbers(bits), *late]
-                found = _of_sets(products.of_customers(self.db, ids), top, meant)
+                of = products.of_customers(self.db, ids)
+                found = _of_sets(of, self._offered_of(_counts_in(of)), top, meant)
             else:
                 found = self._bought(bits, products.of_customers(self.db, late), top, meant)
         names = products.names(self.db, {key: customer for key, (_, customer) in found.most.items()})
@@ -226,40 +255,45 @@ class _Counting(Finder):
         ]
         return told
 
+    @cached_property
+    def _products(self) -> list[tuple[bytes, int]]:
+        """How many customers bitmaps know of each product, most frequent first."""
+        found = ((products.key_in(name), count) for name, count in bitmaps.most_bought(self.db))
+        return [(key, count) for key, count in found if key is not None]
+
+    def _offered_of(self, counts: Counter[bytes]) -> Counter[bytes]:
+        """Without the products that are not offered."""
+        if len(self._products) <= OFFERED:
+            return counts
+        offered = {key for key, _ in self._products[:OFFERED]}
+        return Counter({key: count for key, count in counts.items() if key in offered})
+
     def _bought(
         self, bits: int, late: dict[int, set[bytes]], top: int, meant: dict[str, tuple[bytes, bytes]]
     ) -> _Bought:
         """The same by bitmaps, where no product has more matches than customers in all."""
-        found = _counts_in(late)
+        found = self._offered_of(_counts_in(late))
         bounds = Counter(found)
-        for name, count in bitmaps.bought(self.db).items():
-            key = products.key_in(name)
-            if key is not None and is_title(key):
-                bounds[key] += count
-        crowd = self.crowd
-        overall: list[tuple[int, bytes]] = sorted((-count, key) for key, count in bounds.items() if count > 0)
-        for start in range(0, len(overall), _AT_ONCE):
-            best = sorted(found.values(), reverse=True)[:top]
-            if len(best) == top and best[-1] + overall[start][0] > 0:
-                break
-            names = {key: products.bitmap_of(key) for _, key in overall[start : start + _AT_ONCE]}
-            counts = crowd.counts(self.db, names.values())
+        bounds.update(dict(self._products[:OFFERED]))
+        here = sorted(((count, key) for key, count in bounds.items() if count > 0), reverse=True)
+        start = 0
+        while start < len(here) and not _decided(found, top, here[start][0]):
+            names = {key: products.bitmap_of(key) for _, key in here[start : start + _AT_ONCE]}
+            counts = self.crowd.counts(self.db, names.values())
             found.update({key: counts[name] for key, name in names.items()})
-        most = _first(found, top)
-        asked = {key for keys in meant.values() for key in keys}
-        stored = bitmaps.load(
-            self.db, map(products.bitmap_of, [*(key for key, _ in most), *asked]), bits.bit_length() // bitmaps.SPAN
-        )
-        having = {key: stored[products.bitmap_of(key)] & bits for key in {*(key for key, _ in most), *asked}}
+            start += _AT_ONCE
+        asked = {products.bitmap_of(key) for keys in meant.values() for key in keys}
+        stored = bitmaps.load(self.db, asked, bits.bit_length() // bitmaps.SPAN) if asked else {}
+        first = self.crowd.first
         return _Bought(
             {
-                key: (count, (having[key] & -having[key]).bit_length() - 1 if having[key] else _who(late, key))
-                for key, count in most
+                key: (count, first[name] if (name := products.bitmap_of(key)) in first else _who(late, key))
+                for key, count in _first(found, top)
             },
             {
-                text: (having[keys[0]] | having[keys[1]]).bit_count()
-                + sum(not some.isdisjoint(keys) for some in late.values())
-                for text, keys in meant.items()
+                text: ((stored[products.bitmap_of(title)] | stored[products.bitmap_of(sku)]) & bits).bit_count()
+                + sum(not some.isdisjoint((title, sku)) for some in late.values())
+                for text, (title, sku) in meant.items()
             },
         )
 
@@ -271,9 +305,17 @@ class _Bought(NamedTuple):
     chosen: dict[str, int]
 
 
-def _of_sets(of: dict[int, set[bytes]], top: int, meant: dict[str, tuple[bytes, bytes]]) -> _Bought:
+def _decided(found: Counter[Any], top: int, most: int) -> bool:
+    """Whether none that has at most so many can be among the first."""
+    best = sorted(found.values(), reverse=True)[:top]
+    return len(best) == top and best[-1] > most
+
+
+def _of_sets(
+    of: dict[int, set[bytes]], counts: Counter[bytes], top: int, meant: dict[str, tuple[bytes, bytes]]
+) -> _Bought:
     """The same out of what each customer bought."""
-    most = _first(_counts_in(of), top)
+    most = _first(counts, top)
     return _Bought(
         {key: (count, _who(of, key)) for key, count in most},
         {text: sum(not some.isdisjoint(keys) for some in of.values()) for text, keys in meant.items()},

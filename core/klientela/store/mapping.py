@@ -9,6 +9,7 @@ from typing import Any
 
 from klientela.failpoints import failpoint
 from klientela.model.words import agree
+from klientela.rules.products import is_title
 from klientela.store import bitmaps, products
 from klientela.store import tables as t
 from klientela.store.bitmaps import AXES, BITS, BUCKETS, LIMITS, SPAN, Marker, Scale, Side, State, Values
@@ -17,6 +18,8 @@ from klientela.store.database import Db, Store
 _USED = 5 * BUCKETS // 8
 """Buckets that a new scale has; the numbers left over are for keys beyond its ends."""
 _SAMPLE = 40_000
+_MOST = 500
+"""Products that are known by how many customers have them."""
 _FULL = 4
 """A bucket at an end that holds so many times the average is divided; a list that grew so many times is mapped anew."""
 
@@ -73,7 +76,7 @@ def _begin(store: Store, customers: int) -> State:
             bitmaps.keep_scale(db, Scale(axis, there, missing))
         now = State(0, last, customers, grams, words)
         bitmaps.keep_state(db, now)
-        bitmaps.keep_bought(db, {})
+        _keep_bought(db, {})
     return now
 
 
@@ -101,11 +104,17 @@ def _go_on(store: Store, now: State) -> State:
         )
         counts = Counter(bitmaps.bought(db))
         counts.update({name: bits.bit_count() for name, bits in made.items() if products.key_in(name)})
-        bitmaps.keep_bought(db, counts)
+        _keep_bought(db, counts)
         now = now._replace(upto=None if part == now.last else part + 1)
         bitmaps.keep_state(db, now)
     failpoint("bitmaps.part")
     return now
+
+
+def _keep_bought(db: Db, counts: Mapping[str, int]) -> None:
+    """Store how many customers each product has, and which products most have, ties by their keys."""
+    named = [(name, n) for name, n in counts.items() if n and (key := products.key_in(name)) and is_title(key)]
+    bitmaps.keep_bought(db, counts, sorted(named, key=lambda pair: (-pair[1], pair[0]))[:_MOST])
 
 
 def _part(db: Db, part: int) -> list[Values]:
@@ -158,7 +167,7 @@ def merge(store: Store) -> None:
             ends.update(_at_ends(by_axis, rows))
             now = now._replace(last=max(now.last, part))
         db.run("DELETE FROM unmapped")
-        bitmaps.keep_bought(db, bought)
+        _keep_bought(db, bought)
         bitmaps.keep_state(db, now)
         share = max(1, now.customers // _USED)
         for (axis, missing, bucket), came in ends.items():

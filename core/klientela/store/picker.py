@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 from klientela.store import bitmaps, filters, products
 from klientela.store import search as searching
 from klientela.store.bitmaps import BITS, State
-from klientela.store.matches import FIND, LIMITS, Found, Matches
+from klientela.store.database import Db
+from klientela.store.matches import FIND, LIMITS, Found, Matches, Wanted
+from klientela.store.rows import Lens
 from klientela.store.search import Term
 from klientela.store.sorting import Sort
 
@@ -70,7 +72,11 @@ class _Walk:
 
 
 class Picker(Matches):
-    """Answers questions out of the bitmaps."""
+    """Answers questions out of the bitmaps. `loaded` are those that were read, for more questions in one transaction."""
+
+    def __init__(self, db: Db, wanted: Wanted, by: Lens) -> None:
+        super().__init__(db, wanted, by)
+        self.loaded: dict[str, int] = {}
 
     def picked(self, order: Sort, offset: int, size: int) -> Found | None:
         """The ids at `offset` of an order, and the total; None where bitmaps cannot tell."""
@@ -138,7 +144,8 @@ class Picker(Matches):
         asked = every.union(
             *(names for plan in plans for names in plan), *(names for pick in picks for names, _ in pick)
         )
-        stored = bitmaps.load(self.db, asked, now.last)
+        self.loaded.update(bitmaps.load(self.db, asked - self.loaded.keys(), now.last))
+        stored = self.loaded
         may = stored[every.pop()]
         for name in every:
             may &= stored[name]
