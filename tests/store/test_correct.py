@@ -17,6 +17,7 @@ from klientela.flow.sync import sync
 from klientela.kit import Address, Person, instant
 from klientela.kit import File as EnclosedFile
 from klientela.store import Store, ledger
+from klientela.store.locate import locate
 from tests.cases.seen import Desk, account, contact, guest_order, view
 from tests.shops import Shop, bring, use
 
@@ -443,3 +444,38 @@ def test_what_was_said_by_hand_is_known_as_of_then(store: Store, mixed: Desk) ->
     for name in ("phone", "remark", "notes", "files", "provenance", "history", "version"):
         assert told[name] == before[name], name
     assert mixed.profile("1")["phone"] == "+49 30 111"
+
+
+# -- rights told before anybody asks -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("overlay", [False, True])
+def test_R38_what_may_be_done_is_what_is_done(store: Store, mixed: Desk, overlay: bool) -> None:
+    """`rights_of` tells of every field what `edit` and `pin` then do."""
+
+    def told() -> dict[str, correct.Right]:
+        with store.reading() as db:
+            found = locate(db, store.key, "S/customer/1").customer
+            return correct.rights_of(db, store.key, found, titles=TITLES, overlay=overlay)
+
+    values = {"country": "PL", "birthday": "1980-12-31", "phone": "+49 30 555"}
+    for field, right in told().items():
+        wanted = values.get(field, "Other 1")
+        try:
+            correct.edit(store, "S/customer/1", {field: wanted}, titles=TITLES, dry_run=True)
+            refused = ""
+        except Conflict as error:
+            refused = error.message
+        assert right.editable == (not refused), field
+        assert right.source is None or f"comes from {right.source}" in refused
+        if right.pinnable:
+            correct.pin(store, "S/customer/1", field, wanted, overlay=overlay, dry_run=True)
+    rights = told()
+    assert (rights["phone"].editable, rights["phone"].source, rights["phone"].pinnable) == (
+        False,
+        "Shopify (S)",
+        overlay,
+    )
+    assert (rights["company"].value, rights["company"].editable) == ("Ahorn KG", True)
+    correct.pin(store, "S/customer/1", "phone", "+49 30 999", overlay=True)
+    assert (told()["phone"].pinned, told()["phone"].source, told()["phone"].value) == (True, None, "+49 30 999")

@@ -120,6 +120,18 @@ class Words:
             self("today") if not apart else str(format_timedelta(apart, "day", add_direction=True, locale=self.locale))
         )
 
+    def plain_day(self, text: str) -> str:
+        """A date without a time, such as a birthday; any other text as it is."""
+        try:
+            return self.day(date.fromisoformat(text))
+        except ValueError:
+            return text
+
+    def size(self, count: int) -> str:
+        """39,2 KB"""
+        value, unit = (count / 2**20, "MB") if count >= 2**20 else (count / 2**10, "KB")
+        return f"{format_decimal(round(value, 1), locale=self.locale)} {unit}"
+
     # -- names ---------------------------------------------------------------------------
 
     def country(self, code: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from klientela.errors import Conflict, Misconfigured
 from klientela.flow import hands
@@ -12,10 +13,42 @@ from klientela.flow.desk import Decided, found
 from klientela.flow.hands import Word
 from klientela.rules import entered, rights
 from klientela.rules.rights import CALLED, Refused
-from klientela.store.database import Step, Store
+from klientela.store.database import Db, Step, Store
 from klientela.store.spoken import Spoken
 
 _NOTHING: Mapping[str, str] = {}
+
+
+class Right(NamedTuple):
+    """A field as it is shown (None: empty) and what an operator may do to it: edit it, lay a value over it, take that
+    off again; `source`: the shop, in words, from which it comes and where it changes."""
+
+    value: str | None
+    editable: bool
+    pinnable: bool
+    pinned: bool
+    source: str | None
+
+
+def rights_of(
+    db: Db, key: bytes, customer: int, *, titles: Mapping[str, str] = _NOTHING, overlay: bool = False
+) -> dict[str, Right]:
+    """What may be done to each field of a customer's number (R37, R38); `overlay`, `titles` as for `pin`. `source` is
+    None also where no record of the customer may be edited at all."""
+    card = Card(db, key, customer)
+    spare, found = card.spare(), {}
+    for field in entered.LONGEST:
+        holder, pinned = card.holder(field), bool(card.pinned(field))
+        refused = isinstance(rights.edit(field, holder, spare, titles), Refused)
+        locked = holder is not None and not holder.editable and not holder.pinned
+        found[field] = Right(
+            card.value(field),
+            not refused,
+            overlay and (refused or pinned),
+            pinned,
+            rights.title(holder, titles) if locked and holder is not None else None,
+        )
+    return found
 
 
 def edit(
@@ -151,4 +184,4 @@ def _refusal(refused: Sequence[Refused]) -> Conflict:
     return Conflict(f"{told}; nothing was written", hint=refused[0].hint)
 
 
-__all__ = ["edit", "pin", "unpin"]
+__all__ = ["Right", "edit", "pin", "rights_of", "unpin"]

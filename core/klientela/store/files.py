@@ -52,4 +52,13 @@ def read(db: Db, digest: str) -> Kept:
     return Kept(rows[0][0], bytes(rows[0][1]))
 
 
-__all__ = ["Kept", "attach", "keep", "read", "sizes"]
+def name_of(db: Db, digest: str) -> str | None:
+    """The name that a kept file first came with; None where nobody gave it one."""
+    row = db.one(
+        "SELECT name FROM attachment WHERE sha256 = ? AND name IS NOT NULL ORDER BY record LIMIT 1",
+        (bytes.fromhex(digest),),
+    )
+    return None if row is None else str(row[0])
+
+
+__all__ = ["Kept", "attach", "keep", "name_of", "read", "sizes"]

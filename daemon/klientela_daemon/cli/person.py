@@ -12,13 +12,14 @@ import typer
 
 from klientela.errors import Interrupted
 from klientela.flow import erase as erasing
+from klientela.flow import handover
 from klientela.flow.disclose import disclose, files_of, note_export
 from klientela.flow.erase import Candidate, Erased
 from klientela.flow.requests import answer, requests
 from klientela.model.words import agree
 from klientela.source import Source
 from klientela.store import Store
-from klientela_daemon import disclosure, logs, render
+from klientela_daemon import logs, render
 from klientela_daemon.cli.common import house, whoever
 from klientela_daemon.cli.deciding import DryRun, Yes
 from klientela_daemon.cli.options import Config, Json
@@ -110,7 +111,7 @@ def export(
         with store.step("person export", actor=whoever()) as step:
             note_export(step, view="person", count=1, form="zip", customer=document["id"])
             seq = step.seq
-    size = disclosure.write(out.absolute(), document, contents)
+    size = handover.write(out.absolute(), document, contents)
     if as_json:
         render.emit({"seq": seq, "customers": [{"id": document["id"], "records": document["joined"]["records"]}],
                      "file": str(out.absolute()), "bytes": size})  # fmt: skip

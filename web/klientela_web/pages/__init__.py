@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from klientela_web.pages import bulk, customers, merges, settings, signin, sources
+from klientela_web.pages import (
+    bulk,
+    customers,
+    files,
+    hands,
+    leaving,
+    merges,
+    parting,
+    profile,
+    settings,
+    signin,
+    sources,
+)
 from klientela_web.ways import Nav, Way
 
-ROOMS = (signin, customers, bulk, merges, sources, settings)
+ROOMS = (signin, customers, bulk, merges, sources, settings, hands, parting, leaving, files, profile)
+"""A way of one place stands before one that any place fits: the profile is last."""
 
 
 def every_way() -> Iterator[Way]:

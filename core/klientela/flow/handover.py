@@ -8,8 +8,9 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from klientela.errors import Misconfigured
 
@@ -36,18 +37,10 @@ def write(target: Path, document: Mapping[str, Any], contents: Mapping[str, byte
 
     Misconfigured where it cannot be written.
     """
-    names = dict(_names(document))
     part = target.with_name(f".{target.name}.part")
     try:
-        with (
-            os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file,
-            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
-        ):
-            text = json.dumps({**document, "files": names}, ensure_ascii=False, indent=2)
-            archive.writestr("person.json", text)
-            archive.writestr("person.html", page(document, names))
-            for digest, content in contents.items():
-                archive.writestr(names[digest], content)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            _fill(file, document, contents)
         part.replace(target)
     except OSError as error:
         raise Misconfigured(
@@ -56,6 +49,23 @@ def write(target: Path, document: Mapping[str, Any], contents: Mapping[str, byte
     finally:
         part.unlink(missing_ok=True)
     return target.stat().st_size
+
+
+def packed(document: Mapping[str, Any], contents: Mapping[str, bytes]) -> bytes:
+    """The same ZIP as bytes, for who takes it away at once."""
+    made = BytesIO()
+    _fill(made, document, contents)
+    return made.getvalue()
+
+
+def _fill(file: IO[bytes], document: Mapping[str, Any], contents: Mapping[str, bytes]) -> None:
+    names = dict(_names(document))
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        text = json.dumps({**document, "files": names}, ensure_ascii=False, indent=2)
+        archive.writestr("person.json", text)
+        archive.writestr("person.html", page(document, names))
+        for digest, content in contents.items():
+            archive.writestr(names[digest], content)
 
 
 def _names(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -123,4 +133,4 @@ def _cell(value: Any) -> str:
     return escape(str(value))
 
 
-__all__ = ["page", "write"]
+__all__ = ["packed", "page", "write"]
