@@ -146,7 +146,9 @@ def everything(store: Store) -> Desk:
     remarks.note(store, who, f"Asked for a catalogue {HOSTILE}", [File(type="text/plain", name="wish.txt", content=b"tea")],
                  actor="operator paula")  # fmt: skip
     remarks.tag(store, [who], "tea lover", actor="operator paula")
-    consenting.consent(store, Whom([who]), "post", "promotion", "granted", evidence="card at the fair", actor="operator paula")
+    consenting.consent(
+        store, Whom([who]), "post", "promotion", "granted", evidence="card at the fair", actor="operator paula"
+    )
     correct.edit(store, who, {"company": "Ahorn & Co KG"}, actor="operator paula")
     return desk
 

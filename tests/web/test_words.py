@@ -22,7 +22,8 @@ from klientela.settings.views import PRESETS as VIEWS
 from klientela.store.overview import FACETS, SEGMENTS
 from klientela.store.statistics import LINES
 from klientela.store.users import ROLES
-from klientela_web.pages import at_the_side, bulk, merges, panel
+from klientela_web import sheet
+from klientela_web.pages import at_the_side, bulk, hands, merges, panel
 from klientela_web.words import LANGUAGES, Words, chosen
 
 ROOT = Path(klientela_web.__file__).parent
@@ -38,7 +39,7 @@ DATA = [
     *(f"kind {one}" for one in merges.KINDS), *(f"review {one}" for one in ("same_source", "names", "crowded", "proposed")),
     *(f"rule {one}" for one in ("email", "number", "phone", "address", "upstream", "same_order", "operator", "link", "none")),
     *(f"decision {one}" for one in ("must", "cannot", "left")),
-    *(f"consent {one}" for one in ("granted", "denied", "unknown")), *ROLES,
+    *(f"consent {one}" for one in ("granted", "denied", "unknown")), *ROLES, *sheet.DATA,
 ]  # fmt: skip
 """Words that are named by data."""
 
@@ -47,6 +48,7 @@ NAMED = [
     *(nav.name for nav in at_the_side()),
     *(one[1] for one in bulk.ACTIONS),
     *(one[0] for one in panel.NAMES.values()),
+    *(said for _, said in hands.SAID.values()),
 ]
 """Sentences that stand in tables."""
 

@@ -122,10 +122,13 @@ def plain(value: Any, words: Words) -> str:
     return words.number(value)
 
 
+_ANSWER = (("channel", "channel"), ("purpose", "purpose"), ("consent", "state"))
+
+
 def _consent(said: Mapping[str, Any], words: Words) -> str:
-    told = f"{words('channel ' + said['channel'])}, {words('purpose ' + said['purpose'])}: "
+    channel, purpose, state = (words(f"{name} {said[key]}") for name, key in _ANSWER)
     proof = said.get("evidence")
-    return told + words("consent " + said["state"]) + (f" ({proof})" if proof else "")
+    return f"{channel}, {purpose}: {state}" + (f" ({proof})" if proof else "")
 
 
 # -- activity -----------------------------------------------------------------------------------------------------------

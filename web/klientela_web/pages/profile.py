@@ -48,9 +48,7 @@ def page(asking: Asking, wrong: Wrong | None = None, status: int = 200) -> Respo
     _, view = asking.view()
     with asking.store.reading() as db:
         number = locate(db, asking.store.key, asking.path["id"]).customer
-        found = profile(
-            db, number, view, key=asking.store.key, rates=asking.house.config.rates(), now=operation.now()
-        )
+        found = profile(db, number, view, key=asking.store.key, rates=asking.house.config.rates(), now=operation.now())
         if found["id"] != asking.path["id"] and asking.request.method == "GET":
             return RedirectResponse(_address(asking, found["id"]), 302)
         around = _around(asking, db, number, found, view)
