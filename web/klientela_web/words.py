@@ -130,7 +130,7 @@ class Words:
     def size(self, count: int) -> str:
         """39,2 KB"""
         value, unit = (count / 2**20, "MB") if count >= 2**20 else (count / 2**10, "KB")
-        return f"{format_decimal(round(value, 1), locale=self.locale)} {unit}"
+        return f"{format_decimal(max(0.1, round(value, 1)), locale=self.locale)} {unit}"
 
     # -- names ---------------------------------------------------------------------------
 
