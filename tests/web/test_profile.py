@@ -255,7 +255,7 @@ def test_R17b_others_with_the_same_value_are_named(served: Served, store: Store)
     )
     desk = Desk(store)
     html = seen(served.client("viewer"), path(desk, "1", "S"))
-    assert part(html, "shares") == "Others with the same value Zoe Zander the same: Phone"
+    assert part(html, "shares") == "Others with the same value Zoe Zander the same: phone"
     assert f'href="{path(desk, "2", "S")}"' in html
 
 
@@ -307,7 +307,7 @@ def test_S13_C20_why_tells_masked_values_and_splits_with_undo(served: Served, st
     desk = mixed(store)
     client = served.client("operator")
     html = seen(client, path(desk) + "/why")
-    assert "main/customer/A list/customer/7 E-mail a•••@x•••.de" in part(html, "edges")
+    assert "main/customer/A list/customer/7 e-mail a•••@x•••.de" in part(html, "edges")
     form = {"record": "list/customer/7", "reason": "father and daughter"}
     shown = client.post(path(desk) + "/split", data={**form, "dry": "1"})
     assert "It would be 2 customers:" in shown.text
