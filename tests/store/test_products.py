@@ -112,6 +112,7 @@ def test_many_values_are_counted_only_as_far_as_they_may_be_among_the_first(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bitmaps.LIMITS, "least", dict.fromkeys(("sqlite", "postgresql"), 1))
+    monkeypatch.setattr(bitmaps.LIMITS, "merge", 1)
     monkeypatch.setattr("klientela.store.facets.READ", 0)
     monkeypatch.setattr("klientela.store.facets._AT_ONCE", 2)
     use(store)
