@@ -25,7 +25,7 @@ class Settled(NamedTuple):
     units."""
 
     loaded: Loaded
-    owner: int
+    owner: int | None  # None: nobody placed it whom a source names (R13b)
     placed: int | None
     currency: str
     gross: int | None
@@ -40,9 +40,21 @@ class Settled(NamedTuple):
 def orders_of(db: Db, members: Sequence[int], sources: Mapping[int, SourceRow], ruleset: Ruleset) -> list[Settled]:
     """The orders of some person records, each once, newest first, then by key; without those that were taken back and
     wait on the worklist to leave."""
+    return _settled(db, "owner", members, sources, ruleset)
+
+
+def orders_at(db: Db, records: Sequence[int], sources: Mapping[int, SourceRow], ruleset: Ruleset) -> list[Settled]:
+    """The orders that some order records are, as above. A record whose order another one counts is none."""
+    return _settled(db, "id", records, sources, ruleset)
+
+
+def _settled(
+    db: Db, column: str, numbers: Sequence[int], sources: Mapping[int, SourceRow], ruleset: Ruleset
+) -> list[Settled]:
     found = db.rows(
-        f"SELECT id, owner, placed, currency, gross, ltv, state, why, test, number FROM orders WHERE owner {db.among}",
-        (db.pack(members),),
+        "SELECT id, owner, placed, currency, gross, ltv, state, why, test, number FROM orders "
+        f"WHERE {column} {db.among}",
+        (db.pack(numbers),),
     )
     found = [row for row in found if row[7] != OTHER_CARRIER]
     heads = [row[0] for row in found]
@@ -113,7 +125,9 @@ def purchases(
     became = badges.match(carts, map(_bought, orders))
     recovered = set(became.values())
     public = {o.loaded.id: _public(o.loaded, "order", sources, key) for o in orders}
-    listed = [_order(o, sources, o.loaded.id in recovered, key) for o in orders]
+    listed = [
+        {**described(o, sources, key), "badge": "recovered" if o.loaded.id in recovered else None} for o in orders
+    ]
     named = [
         _checkout(item, cart, public[became[cart.key]] if cart.key in became else None)
         for (item, _), cart in zip(checkouts, carts, strict=True)
@@ -139,7 +153,8 @@ def _public(item: Loaded, entity: str, sources: Mapping[int, SourceRow], key: by
     return ids.text(ids.public_id(sources[item.source].uid, entity, item.ext, key))
 
 
-def _order(order: Settled, sources: Mapping[int, SourceRow], recovered: bool, key: bytes) -> dict[str, Any]:
+def described(order: Settled, sources: Mapping[int, SourceRow], key: bytes) -> dict[str, Any]:
+    """An order as the contract's profile tells it, without the badge, which hangs on its customer's checkouts."""
     fact: Order = order.loaded.fact
     total = fact.total if fact.total is not UNSET else 0
     return {
@@ -157,7 +172,6 @@ def _order(order: Settled, sources: Mapping[int, SourceRow], recovered: bool, ke
         "test": order.test,
         "counts": {"ltv": order.ltv is not None, "gross": order.gross is not None},
         "why_not": reason(order.why, order.state, order.gross),
-        "badge": "recovered" if recovered else None,
         "lines": _lines(fact.lines if fact.lines is not UNSET else (), order.currency),
     }
 

@@ -11,6 +11,7 @@ from klientela_web.pages import (
     hands,
     leaving,
     merges,
+    orders,
     parting,
     profile,
     settings,
@@ -19,7 +20,7 @@ from klientela_web.pages import (
 )
 from klientela_web.ways import Nav, Way
 
-ROOMS = (signin, customers, bulk, merges, sources, settings, hands, parting, leaving, files, profile)
+ROOMS = (signin, customers, bulk, orders, merges, sources, settings, hands, parting, leaving, files, profile)
 """A way of one place stands before one that any place fits: the profile is last."""
 
 
