@@ -97,7 +97,7 @@ def test_B04_B06_H2_H3_C30_an_order_shows_its_core_data_and_products(served: Ser
     for value in ("1010", "5 Oct 2025", "€125.00", "main", "Green tea", "TEA-1", "10", "€100.00", "Cup", "€2.50"):
         assert value in text
     (shown,) = [one for one in desk.profile("A", "main")["order_list"] if one["number"] == "1010"]
-    assert f'href="/orders/{shown["id"]}"' in found[0]
+    assert f'href="/orders/main/order/{shown["carriers"][0]["external_id"]}"' in found[0]
 
 
 def test_H2_B04_why_an_order_does_not_count_and_its_state(served: Served, store: Store) -> None:
