@@ -126,7 +126,7 @@ def test_S23_a_note_with_a_file_without_script(served: Served, store: Store, bro
     tab.get_by_label("Add a comment").fill("Called back")
     tab.get_by_label("Files").set_input_files({"name": "plan.txt", "mimeType": "text/plain", "buffer": b"the plan"})
     tab.locator("#notes ~ form").get_by_role("button", name="Add").click()
-    expect(tab.locator(".notes")).to_contain_text("plan.txt")
+    expect(tab.locator(".p-notes")).to_contain_text("plan.txt")
     (note,) = desk.profile("A", "main")["notes"]
     assert (note["text"], note["files"][0]["size"]) == ("Called back", 8)
 
