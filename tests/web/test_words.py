@@ -17,13 +17,15 @@ from jinja2.ext import babel_extract
 import klientela_web
 from klientela.flow.consenting import CHANNELS, PURPOSES
 from klientela.rules.periods import BUCKETS, PRESETS
+from klientela.rules.publish import RULE_OF
 from klientela.settings.views import COLUMNS
 from klientela.settings.views import PRESETS as VIEWS
 from klientela.store.overview import FACETS, SEGMENTS
 from klientela.store.statistics import LINES
 from klientela.store.users import ROLES
 from klientela_web import sheet
-from klientela_web.pages import at_the_side, bulk, hands, merges, panel
+from klientela_web.pages import at_the_side, bulk, hands, imports, merges, newcomer, panel
+from klientela_web.pages.customers import EXPORTS
 from klientela_web.words import LANGUAGES, Words, chosen
 
 ROOT = Path(klientela_web.__file__).parent
@@ -40,6 +42,11 @@ DATA = [
     *(f"rule {one}" for one in ("email", "number", "phone", "address", "upstream", "same_order", "operator", "link", "none")),
     *(f"decision {one}" for one in ("must", "cannot", "left")),
     *(f"consent {one}" for one in ("granted", "denied", "unknown")), *ROLES, *sheet.DATA,
+    *(f"format {one}" for one in EXPORTS), *(f"entry {one}" for one in newcomer.ENTRIES),
+    *(f"same as {one}" for one in RULE_OF),
+    *(f"rows {one}" for one in ("read", "new", "changed", "unchanged", "suppressed", "refused")),
+    *(f"customers {one}" for one in imports.EFFECTS), *(f"effect {one}" for one in imports.EFFECTS),
+    *(f"cut at {one}" for one in imports.DELIMITERS.values()),
 ]  # fmt: skip
 """Words that are named by data."""
 

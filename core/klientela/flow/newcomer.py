@@ -22,6 +22,8 @@ from klientela.store import facts, ids
 from klientela.store.database import Db, Store
 
 MANUAL = "manual"
+BATCH = "customer add"
+"""The name of the batch that one customer is."""
 FIELDS = tuple(name for name in entered.LONGEST if name not in ("crm_id", "birthday"))
 _SOMEBODY = ("first_name", "last_name", "company", "email", "phone")
 _MOST = 10
@@ -66,7 +68,7 @@ def add(
         store,
         Into(MANUAL, MANUAL),
         [person],
-        name="customer add",
+        name=BATCH,
         digest=sha256(facts.encode(person)).hexdigest(),
         subscribe=subscribe,
         tags=put_on,
@@ -104,7 +106,7 @@ def _person(form: Mapping[str, str], email: str | None, subscribe: bool, now: In
                 state="granted",
                 address=mail,
                 basis="import",
-                evidence="customer add",
+                evidence=BATCH,
             )
         ]
     return Person(external_id=uuid4().hex, entity="manual", created_at=now, **values)
@@ -143,4 +145,4 @@ def _alike(db: Db, person: Person, ruleset: Ruleset) -> list[dict[str, Any]]:
     return [{"id": public, "name": name, "rule": rule} for rule, public, name in told[:_MOST]]
 
 
-__all__ = ["FIELDS", "MANUAL", "Added", "add"]
+__all__ = ["BATCH", "FIELDS", "MANUAL", "Added", "add"]

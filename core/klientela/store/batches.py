@@ -46,6 +46,12 @@ def batches(db: Db) -> list[dict[str, Any]]:
     return made
 
 
+def written_by(db: Db, seq: int) -> tuple[int, str] | None:
+    """The batch that a change was, and its name; None for a change that was no import."""
+    row = db.one("SELECT id, name FROM batch WHERE from_seq = ?", (seq,)) if 0 < seq < 2**31 else None
+    return None if row is None else (row[0], row[1])
+
+
 class Brought(NamedTuple):
     """With which import something came: the batch, who imported it, and when (microseconds UTC)."""
 
@@ -84,4 +90,4 @@ def _said(fact: Any) -> list[Consent]:
     return fact.consents if isinstance(fact, Person) and fact.consents is not UNSET and fact.consents else []
 
 
-__all__ = ["Brought", "answers", "batches"]
+__all__ = ["Brought", "answers", "batches", "written_by"]

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from klientela.errors import Misconfigured
+from klientela.model.cells import safe
 from klientela.rules.rates import Rates
 from klientela.store import rows
 from klientela.store.database import Db
@@ -19,7 +20,6 @@ from klientela.store.search import LISTED
 
 FORMATS = ("csv", "json", "jsonl")
 _BATCH = 500
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class View(rows.View, Protocol):
@@ -41,8 +41,10 @@ def export(
     filters: Mapping[str, Sequence[str]] = NO_FILTERS,
     inactive: bool = False,
     source: str | None = None,
+    only: Sequence[int] | None = None,
 ) -> Iterator[str]:
-    """The text of an export, piece by piece: who a view lists and the question of `listing` finds, sorted by id.
+    """The text of an export, piece by piece: who a view lists and the question of `listing` finds, sorted by id; or
+    just the customers `only`, by their numbers.
 
     `json` and `jsonl` hold whole rows with their records and sorted keys; `csv` the view's columns, with the id as
     `klientela_id` so that it can be imported again (R51), and a BOM for the programs that need one. `key` is the
@@ -55,9 +57,27 @@ def export(
     by = rows.lens(db, view, rates if about else None)
     wanted = wanted_of(by, view, search=search, segment=segment, filters=filters, inactive=inactive, source=source)
     if form == "csv":
-        return _csv(_found(db, by, wanted, key, records=False), view.columns)
-    made = map(_keep(about), _found(db, by, wanted, key, records=True))
+        return _csv(_cells(_found(db, by, wanted, key, records=False, only=only), view.columns))
+    made = map(_keep(about), _found(db, by, wanted, key, records=True, only=only))
     return _jsonl(made) if form == "jsonl" else _json(made)
+
+
+def sheet(
+    db: Db,
+    view: View,
+    *,
+    search: str | None = None,
+    key: bytes,
+    rates: Rates | None = None,
+    segment: str = "all",
+    filters: Mapping[str, Sequence[str]] = NO_FILTERS,
+    only: Sequence[int] | None = None,
+) -> Iterator[list[Any]]:
+    """The same table as the csv for programs that know what a cell holds: the header first, then every row as values;
+    nothing has an apostrophe before it."""
+    by = rows.lens(db, view, rates if {"ltv_approx", "gross_approx"}.intersection(view.columns) else None)
+    wanted = wanted_of(by, view, search=search, segment=segment, filters=filters, inactive=False)
+    return _cells(_found(db, by, wanted, key, records=False, only=only), view.columns)
 
 
 def customers(
@@ -69,9 +89,13 @@ def customers(
     return _found(db, by, wanted, key, records=records)
 
 
-def _found(db: Db, by: rows.Lens, wanted: Wanted, key: bytes, *, records: bool) -> Iterator[dict[str, Any]]:
+def _found(
+    db: Db, by: rows.Lens, wanted: Wanted, key: bytes, *, records: bool, only: Sequence[int] | None = None
+) -> Iterator[dict[str, Any]]:
     ids: Iterator[int]
-    if wanted.terms or wanted.picks or wanted.source is not None:
+    if only is not None:
+        ids = _by_public_id(db, list(only))
+    elif wanted.terms or wanted.picks or wanted.source is not None:
         ids = _by_public_id(db, Finder(db, wanted, by).matching())
     else:
         listed = f" AND (SELECT facet FROM tally WHERE tally.id = c.id) & {LISTED} <> 0" if wanted.listed else ""
@@ -168,17 +192,23 @@ _COLUMNS: dict[str, tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...]] = {
 }
 
 
-def _csv(made: Iterator[dict[str, Any]], columns: tuple[str, ...]) -> Iterator[str]:
+def _cells(made: Iterator[dict[str, Any]], columns: tuple[str, ...]) -> Iterator[list[Any]]:
     cells: dict[str, Callable[[dict[str, Any]], Any]] = {"klientela_id": _own("id")}
     for column in columns:
         cells.update(_COLUMNS.get(column, ((column, _own(column)),)))
+    yield list(cells)
+    for row in made:
+        yield [cell(row) for cell in cells.values()]
+
+
+def _csv(made: Iterator[list[Any]]) -> Iterator[str]:
     line = _Line()
     writer = csv.writer(line, lineterminator="\r\n")
-    writer.writerow(cells)
-    yield "\ufeff" + line.text
+    mark = "\ufeff"
     for row in made:
-        writer.writerow([_cell(cell(row)) for cell in cells.values()])
-        yield line.text
+        writer.writerow(map(safe, row))
+        yield mark + line.text
+        mark = ""
 
 
 class _Line:
@@ -188,14 +218,3 @@ class _Line:
 
     def write(self, text: str) -> None:
         self.text = text
-
-
-def _cell(value: Any) -> str:
-    """A cell as text. What a spreadsheet would take for a formula gets an apostrophe before it, reversibly: the import
-    takes one apostrophe away before `=`, `+`, `-`, `@`, tab or CR, so a value like `'=1` gets one more too."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = str(value)
-    return f"'{text}" if text.lstrip("'").startswith(_DANGEROUS) else text

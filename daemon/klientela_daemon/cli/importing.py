@@ -6,19 +6,17 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import Annotated
 
 import typer
 
 from klientela.errors import Interrupted, Misconfigured
 from klientela.flow import withdraw
-from klientela.flow.importing import CHANGED, JOINED, NEW, TAKERS, Imported, Into, import_records, import_source
+from klientela.flow.importing import CHANGED, JOINED, NEW, Imported
+from klientela.flow.intake import MANUAL, PASTED, Desk
 from klientela.flow.withdraw import Withdrawn
-from klientela.model.records import Person, Rejected
 from klientela.model.words import agree
-from klientela.source import Source
 from klientela.store import Store
 from klientela.store.batches import batches
 from klientela_daemon import failures, logs, render
@@ -28,29 +26,7 @@ from klientela_daemon.cli.options import Config, Json
 from klientela_daemon.house import House
 from klientela_daemon.opening import opened, settle
 
-MANUAL = "manual"
-PASTED = "pasted list"
 _SHOWN = 20
-
-
-class Pasted(Protocol):
-    """What was pasted: persons, and what is no address."""
-
-    persons: list[Person]
-    rejected: list[Rejected]
-
-
-@runtime_checkable
-class FileReader(Protocol):
-    """A source that can read another file in its own way, and pasted addresses."""
-
-    def for_file(self, path: Path, *, entity: Any = None, subscribe: bool = False, edits: bool = False) -> Source:
-        """The source of that file."""
-        ...
-
-    def pasted(self, text: str, *, entity: Any = None, subscribe: bool = False) -> Pasted:
-        """Whom the addresses name."""
-        ...
 
 
 def verb(
@@ -73,10 +49,14 @@ def verb(
         )
     here = house(config)
     logs.set_up(level="error")
-    if file is not None:
-        done = _file(here, into, file, dry_run=dry_run, subscribe=subscribe)
-    else:
-        done = _text(here, into, emails or "", dry_run=dry_run, subscribe=subscribe)
+    desk = _desk(here, into)
+    desk.reader(into)  # what it cannot take is said before the store is opened
+    with _ready(here) as store:
+        if file is not None:
+            fix = file.with_name(f"{file.stem}.rejected{file.suffix}")
+            done = desk.file(store, into, file, dry_run=dry_run, subscribe=subscribe, fix_file=fix)
+        else:
+            done = desk.text(store, into, emails or "", dry_run=dry_run, subscribe=subscribe)
     if as_json:
         render.emit(done.as_dict())
     else:
@@ -84,44 +64,11 @@ def verb(
     return 0
 
 
-def _file(here: House, into: str, file: Path, *, dry_run: bool, subscribe: bool) -> Imported:
-    target, reader = _reader(here, into)
-    digest = _digest(file)
-    source = reader.for_file(file, entity=_entity(target), subscribe=subscribe, edits=True)
-    with _ready(here) as store:
-        done = import_source(
-            store,
-            target,
-            source,
-            name=file.name,
-            digest=digest,
-            subscribe=subscribe,
-            dry_run=dry_run,
-            fix_file=file.with_name(f"{file.stem}.rejected{file.suffix}"),
-            titles=here.plugins.titles,
-        )
-    source.close()
-    return done
-
-
-def _text(here: House, into: str, text: str, *, dry_run: bool, subscribe: bool) -> Imported:
-    target, reader = _reader(here, into)
-    found = reader.pasted(text, entity=_entity(target), subscribe=subscribe)
-    with _ready(here) as store:
-        return import_records(
-            store,
-            target,
-            found.persons,
-            found.rejected,
-            name=PASTED,
-            digest=sha256(text.encode("utf-8", "replace")).hexdigest(),
-            subscribe=subscribe,
-            dry_run=dry_run,
-        )
-
-
-def _entity(target: Into) -> str | None:
-    return "manual" if target.type == MANUAL else None
+def _desk(here: House, into: str) -> Desk:
+    """The desk of this house, where the source is one of its own."""
+    if into != MANUAL:
+        here.chosen([into])
+    return Desk(here.config.settings.sources, here.plugins, here.config.shop())
 
 
 @contextmanager
@@ -131,43 +78,6 @@ def _ready(here: House) -> Iterator[Store]:
         for said in settle(store, here):
             failures.warn(said)
         yield store
-
-
-def _digest(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            digest = sha256()
-            while chunk := stream.read(2**20):
-                digest.update(chunk)
-    except OSError as error:
-        raise Misconfigured(
-            f"{file} cannot be read: {(error.strerror or '').lower()}", hint="Check the path and its permissions."
-        ) from error
-    return digest.hexdigest()
-
-
-def _reader(here: House, name: str) -> tuple[Into, FileReader]:
-    """The source to import into and what reads for it: the csv source itself, else one without any settings."""
-    if name != MANUAL:
-        settings = here.chosen([name])[name]
-        made = here.plugins.make(name, settings, shop=here.config.shop())
-        if isinstance(made, FileReader):
-            return Into(name, settings.type), made
-        if settings.type not in TAKERS:
-            raise Misconfigured(
-                f"{name} is a source of type {settings.type}, which takes no imports",
-                hint="Import into one of your csv sources, or into manual.",
-            )
-    kind = next(
-        (kind for kind in here.plugins.types.values() if isinstance(kind, type) and hasattr(kind, "for_file")), None
-    )
-    if kind is None:
-        raise Misconfigured(
-            "no installed plugin reads files", hint="The plugin csv does; `klientela plugins` lists them."
-        )
-    plain = kind(name, kind.Settings.model_validate({"type": kind.type, "path": "-"}), shop=here.config.shop())
-    assert isinstance(plain, FileReader)  # noqa: S101 - it has for_file
-    return Into(name, MANUAL if name == MANUAL else here.config.settings.sources[name].type), plain
 
 
 def _show(done: Imported, name: str) -> None:

@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple
 
 from klientela.kit import Misconfigured, Order, Person, RecordRejected, Rejected
 from klientela_csv.dialect import Dialect, decimal_comma, detect, empty, storable
@@ -116,6 +117,22 @@ class Opened:
         with self._checked() as rows:
             cells = (row.cells[i] for row in rows if row.trouble is None for i in at)
             return decimal_comma(cells, self.dialect.delimiter)
+
+    def preview(self, most: int) -> dict[str, Any]:
+        """How it will be read, with the cells of the first rows as they stand there."""
+        header = self.header
+        field_of = {place: field for field, place in (*header.fields.items(), *header.ours.items())}
+        with self._checked() as rows:
+            first = [[storable(cell) for cell in row.cells] for row in islice(rows, most)]
+        return {
+            "encoding": self.dialect.encoding,
+            "delimiter": self.dialect.delimiter,
+            "layout": header.layout.name,
+            "columns": [
+                {"header": column, "field": field_of.get(place)} for place, column in enumerate(header.columns)
+            ],
+            "rows": first,
+        }
 
     def spoken(self) -> Iterator[str]:
         """Sentences about the letters of the last reading."""

@@ -34,6 +34,7 @@ from klientela_csv.header import listed
 from klientela_csv.paste import Pasted, paste
 from klientela_csv.persons import Entity, Terms
 from klientela_csv.reading import Opened, Unit, open_look
+from klientela_csv.sample import sample
 from klientela_csv.settings import CsvSettings
 
 # Part of every fingerprint: raise it when the same bytes would be read differently, and every file is read again.
@@ -133,6 +134,16 @@ class CsvSource(Source):
     def pasted(self, text: str, *, entity: Entity | None = None, subscribe: bool = False) -> Pasted:
         """E-mail addresses that somebody pasted: `import --emails TEXT --into SOURCE` (R49)."""
         return paste(text, entity=entity or self._entity, subscribe=subscribe)
+
+    def sample(self) -> str:
+        """The file that `headers = "strict"` asks for (S37)."""
+        return sample()
+
+    def preview(self, most: int) -> dict[str, Any]:
+        """How the file will be read: `{"encoding", "delimiter", "layout", "columns", "rows"}`, the cells of the first rows,
+        at most `most`. Misconfigured or SourceBroken as the reading itself."""
+        (opened,) = self._open(self._look())
+        return opened.preview(most)
 
     def write_fix_file(self, path: str | Path, rejected: Sequence[Rejected]) -> int:
         """The file of just the bad rows of this source (fix.py); how many. Files of one pattern must look alike."""

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from klientela_web.pages import (
     bulk,
     customers,
+    export,
     files,
     hands,
+    imports,
     leaving,
     merges,
+    newcomer,
     orders,
     parting,
     profile,
@@ -20,7 +23,23 @@ from klientela_web.pages import (
 )
 from klientela_web.ways import Nav, Way
 
-ROOMS = (signin, customers, bulk, orders, merges, sources, settings, hands, parting, leaving, files, profile)
+ROOMS = (
+    signin,
+    export,
+    newcomer,
+    customers,
+    bulk,
+    orders,
+    merges,
+    imports,
+    sources,
+    settings,
+    hands,
+    parting,
+    leaving,
+    files,
+    profile,
+)
 """A way of one place stands before one that any place fits: the profile is last."""
 
 

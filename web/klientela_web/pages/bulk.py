@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.responses import Response
 
 from klientela.errors import KlientelaError, Misconfigured, NotAllowed
-from klientela.flow import consenting, decide, inactive, remarks
+from klientela.flow import consenting, decide, inactive, newcomer, remarks, withdraw
 from klientela.flow.crowd import Whom
 from klientela.flow.desk import Decided
+from klientela.store import batches
 from klientela_web.asking import Asking
 from klientela_web.pages.signin import inside
 from klientela_web.ways import post
@@ -75,7 +77,10 @@ def ask(asking: Asking) -> Response:
     one, _, customer = asking.field("one").partition(":")
     do = asking.field("do")
     if do == "export" and not customer:
-        return asking.go(asking.link("/customers/export", id=_ids(asking)))
+        view = parse_qs(urlsplit(asking.field("to")).query).get("view", [""])[0]
+        return asking.go(asking.link("/customers/export", view=view, id=_ids(asking)))
+    if not customer and do not in (name for name, *_ in ACTIONS) and do not in WRITES:
+        raise Misconfigured("nothing was chosen to be done")
     if asking.person is None or not asking.person.may("editor"):
         raise NotAllowed("changing customers takes an editor")
     if customer:
@@ -116,10 +121,21 @@ def undo(asking: Asking) -> Response:
         raise Misconfigured("there is nothing to take back")
     with asking.store.reading() as db:
         identity = decide.of_identity(db, int(number))
+        batch = batches.written_by(db, int(number))
     if identity and (asking.person is None or not asking.person.may("operator")):
         raise NotAllowed("taking back who is one person takes an operator")
-    decide.undo(asking.store, int(number), actor=asking.actor)
+    if batch is None:
+        decide.undo(asking.store, int(number), actor=asking.actor)
+    else:
+        _withdraw(asking, *batch)
     return asking.go(inside(asking.field("to")), asking.words("It was taken back."))
+
+
+def _withdraw(asking: Asking, batch: int, name: str) -> None:
+    """Take a batch back; that of one customer added by hand takes no more than adding it."""
+    if name != newcomer.BATCH and (asking.person is None or not asking.person.may("operator")):
+        raise NotAllowed("taking an import back takes an operator")
+    withdraw.undo(asking.store, batch, actor=asking.actor)
 
 
 def _done(asking: Asking, word: str, ids: list[str]) -> Response:

@@ -22,6 +22,9 @@ DEBOUNCE_MS = 300
 _DESCENDING_FIRST = frozenset(("orders", "ltv", "last_order", "joined"))
 """Headers whose first click puts the largest on top (A25)."""
 
+EXPORTS = ("csv", "xlsx", "json")
+"""What the list can be had as."""
+
 _OFFERED = 8
 """Values of a facet that are offered."""
 
@@ -70,6 +73,12 @@ class Address:
 
     def __call__(self, **other: Any) -> str:
         return self._asking.link("/customers", **self.values(**other))
+
+    def export(self, form: str) -> str:
+        """The address of this list as a file."""
+        return self._asking.link(
+            "/customers/export", **self.values(page=1, size=self._view.page_size, show=""), format=form
+        )
 
     def values(self, **other: Any) -> dict[str, Any]:
         """What the address of a state says, by name; what goes without saying is empty."""
@@ -152,7 +161,7 @@ def show(asking: Asking) -> Response:
         numbers = panel.read(asking, db, state.panel, view.totals)
         left = work.left(db)
     views = asking.house.config.settings.views
-    return asking.show("customers.html", **shared, **told, panel=numbers, left=left, views=list(views))
+    return asking.show("customers.html", **shared, **told, panel=numbers, left=left, views=list(views), exports=EXPORTS)
 
 
 def _list(asking: Asking, db: Db, state: State, view: View) -> dict[str, Any]:

@@ -68,6 +68,12 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     load(link.href, "push", link);
   }
+  const file = event.target.closest("a[data-of-list]"); // of the list as it is now
+  if (file) {
+    const now = new URLSearchParams(location.search);
+    now.set("format", new URL(file.href).searchParams.get("format"));
+    file.search = now;
+  }
   if (event.target.closest("[data-theme-switch]")) {
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     localStorage.setItem("theme", (root.dataset.theme = dark ? "light" : "dark"));
