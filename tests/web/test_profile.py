@@ -544,6 +544,27 @@ def test_X24_X05_erasing_shows_what_goes_and_asks_twice(served: Served, store: S
     assert "anna@x.de" not in str(desk.everything())
 
 
+def test_X05_several_people_are_erased_after_one_look(served: Served, store: Store) -> None:
+    desk = mixed(store)
+    bring(store, "S", [account("1", "Ben", "Berg", email="ben@x.de"), account("2", "Cleo", "Roth", email="cleo@x.de")])
+    client = served.client("admin")
+    ids = [desk.public("A", "main"), desk.public("1", "S")]
+    html = seen(client, f"/persons/erase?id={ids[0]}&id={ids[1]}")
+    assert "main/customer/A, list/customer/7" in html
+    assert "S/customer/1" in html
+    form = {"id": ids, "reason": "asked for it"}
+    assert client.post("/persons/erase", data=form).status_code == 400, "nobody ticked the box"
+    assert len(desk.people()) == 3
+    named = client.post("/persons/erase", data={**form, "reason": "Ben Berg asked", "sure": "1"})
+    assert named.status_code == 400
+    assert "1 person is erased." in named.text, "and which are not is still asked"
+    assert re.findall(r'name="id" value="([^"]+)"', named.text) == [ids[1]]
+    answer = client.post("/persons/erase", data={"id": ids[1:], "reason": "asked for it", "sure": "1"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/customers")
+    assert desk.people() == {frozenset({"S/2"})}
+    assert client.get("/persons/erase").status_code == 400
+
+
 def test_R58_everything_kept_for_the_person(served: Served, store: Store) -> None:
     desk = everything(store)
     client = served.client("operator")

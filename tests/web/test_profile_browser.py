@@ -52,6 +52,12 @@ def test_axe_finds_nothing_beside_the_profile(
     assert fits(tab)
 
 
+def test_axe_finds_nothing_where_several_are_erased(served: Served, store: Store, browse: Browse) -> None:
+    tab = browse("/persons/erase?id=" + path(mixed(store))[-36:], wide=390, high=844)
+    assert violations(tab) == []
+    assert fits(tab)
+
+
 def test_H6_hovering_or_focusing_a_value_tells_its_source(served: Served, store: Store, browse: Browse) -> None:
     tab = browse(path(mixed(store)))
     mark = tab.get_by_role("img", name="Where it comes from: Company")
