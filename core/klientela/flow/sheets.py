@@ -42,12 +42,16 @@ def as_csv(path: Path, out: Path, *, name: str, most: int) -> int:
         raise _unreadable(name) from error
     if unpacked > LARGEST:
         raise _too_large(name)
-    told = subprocess.run(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-m", "klientela.flow.sheets", str(path), str(out), str(most)],
-        capture_output=True,
-        timeout=4 * _SECONDS,
-        check=False,
-    )
+    try:
+        told = subprocess.run(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-P", "-m", "klientela.flow.sheets", str(path), str(out), str(most)],
+            capture_output=True,
+            timeout=4 * _SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        out.unlink(missing_ok=True)
+        raise _too_large(name) from error
     try:
         answer: dict[str, int] = json.loads(told.stdout) if told.returncode == 0 else {}
     except ValueError:
