@@ -53,7 +53,7 @@ class Aside:
             if item.new is not None and not (after is not None and self.active.get(after, False)):
                 self._order(item.new, 1)
 
-    def turned(self, db: Db, fresh: Container[int], moved: Container[int]) -> None:
+    def turned(self, db: Db, fresh: Container[int], moved: Iterable[Moved]) -> None:
         """Orders that stayed as they are while their customer began or ceased to count."""
         lone: dict[int, bool] = {}
         shared: dict[int, bool] = {}
@@ -64,6 +64,9 @@ class Aside:
             for handle in change.members:
                 (lone if handle > 0 else shared)[handle] = now
         lone.update(dict.fromkeys(self.out.left, False))
+        if not lone and not shared:
+            return
+        changed = {item.id for item in moved}
         queries = (
             (f"SELECT o.owner, {_COLUMNS} FROM orders o WHERE o.owner {db.among}", lone),
             (
@@ -78,7 +81,7 @@ class Aside:
                 sql, (db.pack(handles),)
             ):
                 now = handles[handle]
-                if order not in moved and now != self._was(owner, handle):
+                if order not in changed and now != self._was(owner, handle):
                     settled = Settled(currency, placed, state, bool(test), gross, ltv, why)
                     self._order(settled, -1 if now else 1)
 

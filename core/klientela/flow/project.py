@@ -200,7 +200,7 @@ class Projected:
         active = {number: not (keys[number] if number in keys else tallies[number])[tally.MARKED] for number in now}
         aside = Aside(self.written, tallies, changes, active, self.stood, days)
         aside.moved(added.left, owned)
-        aside.turned(db, fresh, {item.id for item in moved})
+        aside.turned(db, fresh, moved)
         for key, value in aside.counts.items():
             tally.add_to(self.figures, key, value)
         if self.figures:
