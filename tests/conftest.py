@@ -84,7 +84,8 @@ def postgres_url() -> Iterator[str]:
         yield f"postgresql+psycopg://klientela@/postgres?host={root}"
     finally:
         subprocess.run([*control, "-m", "immediate", "stop"], **run)  # type: ignore[call-overload]
-        shutil.rmtree(root, ignore_errors=True)
+        # Hundreds of schemas are some hundred thousand files: nobody waits for them, and no test's time is spent on them.
+        subprocess.run(["sh", "-c", 'rm -rf -- "$1" >/dev/null 2>&1 &', "sh", root], check=False)
 
 
 def fresh_schema(url: str) -> str:
