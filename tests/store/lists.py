@@ -72,7 +72,7 @@ WORDS = (
 )
 
 
-TAGS = ("vip", 'the "best"', "best", "back\\slash", "vip, old", "Ärger", "registered", "a" * 300)
+TAGS = ("vip", 'the "best"', 'the "best', "best", "back\\slash", "vip, old", "Ärger", "registered", "a" * 300)
 LINES = (
     ("T-Shirt", "TS-1"), ("t-shirt", "TS-2"), ("Hose", "HO"), (None, "ho"), ("Mütze", None), ("Schuh", "TS-1"), (None, None),
 )  # fmt: skip

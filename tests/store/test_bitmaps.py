@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from klientela.flow.rebuild import rebuild
-from klientela.kit import Order, Person
+from klientela.kit import Letter, Order, Person, Scan
 from klientela.settings.views import PRESETS, View
 from klientela.store import Store, bitmaps, checkup, facts, ids, mapping
 from klientela.store.database import late_indexes
@@ -253,8 +253,10 @@ def test_the_journey_notes_who_changed_and_a_rebuild_makes_them_anew(
             Order(external_id="o1", customer="3", total=300, currency="EUR", placed_at=5, version=2),
         ],
     )
+    bring(store, "main", [Letter(external_id="L", customer="5"), Scan(external_id="1", letter="L", at=9)])
     with store.reading() as db:
         assert mapping.check(db) == []  # whoever changed is noted
+        assert [row["last_name"] for row in listing(db, AUTOLETTER, segment="scanned").rows] == ["Berg5"]
         found = listing(db, AUTOLETTER, search="example", size=100)
         assert (found.total, [row["last_name"] for row in found.rows[:2]]) == (22, ["Berg3", "Also"])
     assert rebuild(store, check=True).equal
