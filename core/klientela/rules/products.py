@@ -6,7 +6,7 @@ which people know; a SKU leads to whatever was bought under it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
@@ -39,19 +39,34 @@ def is_title(key: bytes) -> bool:
     return not key[-1] & 1
 
 
-@lru_cache(maxsize=16384)
+# a shop has few titles and few SKUs, but many pairs of both
+
+
+@lru_cache(maxsize=16_384)
+def _title(text: str | None) -> bytes | None:
+    return title_key(text) if text and sort_key(text) else None
+
+
+@lru_cache(maxsize=16_384)
+def _sku(text: str | None) -> bytes | None:
+    return sku_key(text) if text and sort_key(text) else None
+
+
 def keys_of(title: str | None, sku: str | None) -> tuple[bytes, ...]:
     """The keys of a line: the product's first."""
-    name = title if title and sort_key(title) else sku
-    if not name or not sort_key(name):
+    named = _title(title) or _title(sku)
+    if named is None:
         return ()
-    return (title_key(name), sku_key(sku)) if sku and sort_key(sku) else (title_key(name),)
+    coded = _sku(sku)
+    return (named,) if coded is None else (named, coded)
 
 
-def packed(lines: Iterable[Line]) -> bytes | None:
+def packed(lines: Sequence[Line]) -> bytes | None:
     """All keys of an order's lines, each once, in their order as bytes; None without any."""
-    found = {key for line in lines for key in keys_of(line.title, line.sku)}
-    return b"".join(sorted(found)) or None
+    if len(lines) == 1:
+        found = keys_of(lines[0].title, lines[0].sku)
+        return b"".join(sorted(found)) or None
+    return b"".join(sorted({key for line in lines for key in keys_of(line.title, line.sku)})) or None
 
 
 def unpacked(keys: bytes) -> list[bytes]:
