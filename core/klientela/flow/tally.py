@@ -315,9 +315,11 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
             if one is not None or gross_first is not None:
                 count_over(gained, -1, False, old_first, old_second, (gross_first, gross_second), days)
                 count_over(gained, 1, False, first, second, (one, two), days)
-        before = segments_of(facet, inactive, had, tests, scanned)
-        after = segments_of(facet | search.LISTED if gross_orders else facet, inactive, had + orders, tests, scanned)
-        if before is not after:  # the same words are the same tuple
+        if had < 2 <= had + orders or (gross_orders and not facet & search.LISTED):  # else it stands where it stood
+            before = segments_of(facet, inactive, had, tests, scanned)
+            after = segments_of(
+                facet | search.LISTED if gross_orders else facet, inactive, had + orders, tests, scanned
+            )
             for parts, sign in ((before, -1), (after, 1)):
                 for part in parts:
                     segments[part] = segments.get(part, 0) + sign

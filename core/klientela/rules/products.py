@@ -63,10 +63,16 @@ def keys_of(title: str | None, sku: str | None) -> tuple[bytes, ...]:
 
 def packed(lines: Sequence[Line]) -> bytes | None:
     """All keys of an order's lines, each once, in their order as bytes; None without any."""
-    if len(lines) == 1:
-        found = keys_of(lines[0].title, lines[0].sku)
-        return b"".join(sorted(found)) or None
-    return b"".join(sorted({key for line in lines for key in keys_of(line.title, line.sku)})) or None
+    found: set[bytes] = set()
+    for line in lines:  # as `keys_of`, without a call and a tuple for each line of a large load
+        named, coded = _title(line.title), _sku(line.sku)
+        if named is None:
+            named = _title(line.sku)
+        if named is not None:
+            found.add(named)
+        if coded is not None:
+            found.add(coded)
+    return b"".join(sorted(found)) or None
 
 
 def unpacked(keys: bytes) -> list[bytes]:
