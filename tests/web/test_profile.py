@@ -455,6 +455,29 @@ def test_S23_S24_notes_with_files_within_limits(served: Served, store: Store) ->
     assert len(desk.profile("A", "main")["notes"]) == 2
 
 
+def test_S21_a_picture_in_the_place_of_the_one_before(served: Served, store: Store) -> None:
+    desk = mixed(store)
+    client = served.client("editor")
+    way = path(desk) + "/picture"
+    assert "<img" not in client.get(path(desk)).text
+    png = b"\x89PNG\r\n\x1a\n" + bytes(64)
+    for content in (png, b"RIFF1234WEBP" + bytes(64)):
+        assert client.post(way, files={"file": ("me.svg", content)}).status_code == 303
+        shown = re.search(r'<img class="ava big" src="(/files/[^"]+)"', client.get(path(desk)).text)
+        assert shown is not None
+        looked = client.get(shown[1])
+        assert looked.content == content
+    assert looked.headers["content-type"] == "image/webp", "its bytes tell what it is, not its name"
+    for wrong in (HOSTILE.encode(), b"RIFF1234WAVE", png + bytes(2 * 2**20)):
+        assert client.post(way, files={"file": ("me.png", wrong)}).status_code == 400
+    assert client.post(way, files={"file": ("", b"")}).status_code == 400
+    newest = desk.profile("A", "main")["notes"][0]
+    decide.undo(store, newest["seq"])
+    again = re.search(r'<img class="ava big" src="(/files/[^"]+)"', client.get(path(desk)).text)
+    assert again is not None
+    assert client.get(again[1]).content == png
+
+
 def test_tags_of_ours_come_off_those_of_a_shop_do_not(served: Served, store: Store) -> None:
     desk = mixed(store)
     client = served.client("editor")

@@ -61,6 +61,12 @@ def badges(found: Found, types: Mapping[str, str], titles: Mapping[str, str]) ->
     ]
 
 
+def picture(found: Found) -> str | None:
+    """The SHA-256 of the newest picture that somebody gave the customer (S21)."""
+    given = (file for note in found["notes"] for file in note.get("files", ()) if file.get("picture"))
+    return next((file["sha256"] for file in given), None)
+
+
 # -- orders --------------------------------------------------------------------------------------------------------------
 
 
@@ -211,6 +217,6 @@ def since(found: Found, version: int, fields: Collection[str], words: Words) -> 
 
 
 __all__ = [
-    "CONTACT", "DATA", "KINDS", "PLACE", "Badge", "activity", "badges", "origin", "plain", "purchases", "since",
+    "CONTACT", "DATA", "KINDS", "PLACE", "Badge", "activity", "badges", "origin", "picture", "plain", "purchases", "since",
     "source_title",
 ]  # fmt: skip

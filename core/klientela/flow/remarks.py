@@ -3,8 +3,11 @@ decision (R40)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from typing import Any
+
+from msgspec.structs import replace
 
 from klientela.errors import Conflict, Misconfigured
 from klientela.flow import hands
@@ -20,6 +23,17 @@ from klientela.store.spoken import NOTE, REMARK, Spoken
 
 MOST_FILES = 20
 """Files of one note."""
+
+LARGEST_PICTURE = 2 * 2**20
+"""Bytes of the largest picture of a customer."""
+
+_PICTURES = (
+    ("image/png", b"\x89PNG\r\n\x1a\n", 8, b""),
+    ("image/jpeg", b"\xff\xd8\xff", 3, b""),
+    ("image/gif", b"GIF8", 4, b""),
+    ("image/webp", b"RIFF", 8, b"WEBP"),
+)
+"""How the bytes of a picture begin, and what stands at a later place."""
 
 
 def remark(
@@ -64,15 +78,41 @@ def note(
     kept = _files(attached)
 
     def words(step: Step) -> Sequence[Word]:
-        record = _card(step, customer).oldest[0]
-        for file in kept:
-            assert file.sha256 is not None and file.content is not None  # noqa: S101, PT018 - see _files
-            files.keep(step, file.sha256, file.type, file.content)
-            files.attach(step, record, file.sha256, file.name)
-        named = [{"sha256": one.sha256, "name": one.name, "type": one.type, "size": one.size} for one in kept]
-        return [Word(NOTE, record, {"text": said, **({"files": named} if named else {})})]
+        return [_noted(step, customer, said, kept, {})]
 
     return hands.say(store, "note", words, {"files": len(kept)}, actor=actor, dry_run=dry_run)
+
+
+def picture(store: Store, customer: str, file: File, *, actor: str = "operator", dry_run: bool = False) -> Decided:
+    """Give a customer a picture in the place of the one before (S21): a note whose file says so, `"picture": true`; the
+    newest one is shown. What kind of picture it is, its bytes tell. Misconfigured for anything else."""
+    (kept,) = _files([file])
+    content = kept.content or b""
+    kind = next(
+        (kind for kind, begins, at, then in _PICTURES if content.startswith(begins) and content[at:].startswith(then)),
+        None,
+    )
+    if kind is None:
+        raise Misconfigured("that is no picture that is understood", hint="PNG, JPEG, WebP and GIF are.")
+    if len(content) > LARGEST_PICTURE:
+        raise Misconfigured(f"the picture is larger than {LARGEST_PICTURE >> 20} MB", hint="Make it smaller first.")
+    shown = [replace(kept, type=kind)]
+
+    def words(step: Step) -> Sequence[Word]:
+        return [_noted(step, customer, "", shown, {"picture": True})]
+
+    return hands.say(store, "picture", words, {}, actor=actor, dry_run=dry_run)
+
+
+def _noted(step: Step, customer: str, text: str, kept: Sequence[File], more: Mapping[str, Any]) -> Word:
+    """A note, with its files kept."""
+    record = _card(step, customer).oldest[0]
+    for file in kept:
+        assert file.sha256 is not None and file.content is not None  # noqa: S101, PT018 - see _files
+        files.keep(step, file.sha256, file.type, file.content)
+        files.attach(step, record, file.sha256, file.name)
+    named = [{"sha256": one.sha256, "name": one.name, "type": one.type, "size": one.size, **more} for one in kept]
+    return Word(NOTE, record, {"text": text, **({"files": named} if named else {})})
 
 
 def tag(
@@ -169,4 +209,4 @@ def _files(attached: Sequence[File]) -> list[File]:
     return made
 
 
-__all__ = ["MOST_FILES", "note", "remark", "tag", "untag"]
+__all__ = ["LARGEST_PICTURE", "MOST_FILES", "note", "picture", "remark", "tag", "untag"]

@@ -80,6 +80,13 @@ def _note(asking: Asking) -> Decided:
     return remarks.note(asking.store, asking.path["id"], asking.field("text"), attached, actor=asking.actor)
 
 
+def _picture(asking: Asking) -> Decided:
+    sent = [one for one in asking.form.getlist("file") if isinstance(one, UploadFile) and one.filename]
+    if len(sent) != 1:
+        raise Misconfigured("no picture was chosen", hint="Choose one file.")
+    return remarks.picture(asking.store, asking.path["id"], _file(sent[0]), actor=asking.actor)
+
+
 def _file(upload: UploadFile) -> File:
     """A file that was sent. What the browser calls its type is not asked: its name tells, and nobody runs it."""
     name = (upload.filename or "").replace("\\", "/").rpartition("/")[2][-255:]
@@ -122,6 +129,7 @@ SAID = {
     "unpin": ("contact", "The pin is off."),
     "remark": ("", "The remark is saved."),
     "note": ("notes", "The note is saved."),
+    "picture": ("", "The picture is there."),
     "tag": ("tags", "The tag is on."),
     "untag": ("tags", "The tag is off."),
     "consent": ("consents", "The answer is written down."),
@@ -131,8 +139,8 @@ SAID = {
 """Where the page comes back to, and what it says."""
 
 _WRITES: dict[str, Callable[[Asking], Decided]] = {
-    "edit": _edit, "pin": _pin, "unpin": _unpin, "remark": _remark, "note": _note, "tag": _tag, "untag": _untag,
-    "consent": _consent, "inactive": _inactive, "active": _active,
+    "edit": _edit, "pin": _pin, "unpin": _unpin, "remark": _remark, "note": _note, "picture": _picture,
+    "tag": _tag, "untag": _untag, "consent": _consent, "inactive": _inactive, "active": _active,
 }  # fmt: skip
 
 
