@@ -249,6 +249,7 @@ class Letter(Struct, kw_only=True, omit_defaults=True, gc=False):
     error: str | None | UnsetType = UNSET  # what went wrong, in the words of whoever sends letters
     sent_at: Time | None | UnsetType = UNSET
     address: Address | None | UnsetType = UNSET  # where it was sent
+    url: str | None | UnsetType = UNSET  # where the code on it leads
     file: File | None | UnsetType = UNSET
 
 

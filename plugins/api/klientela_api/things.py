@@ -74,6 +74,7 @@ class LetterIn(ThingIn):
     error: Text | None = None
     sent_at: Time | None = None
     address: AddressIn | None = None
+    url: Text | None = Field(default=None, description="where the code on it leads, http or https")
     file: FileIn | None = None
 
 
@@ -125,7 +126,7 @@ def _letter(item: LetterIn, shop: Shop) -> Letter:
         **_common(
             item,
             shop,
-            plain=("title", "status", "error"),
+            plain=("title", "status", "error", "url"),
             times=("sent_at",),
             refs=("customer", "campaign", "order"),
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from klientela_web.pages import (
     bulk,
+    campaigns,
     customers,
     export,
     files,
@@ -30,6 +31,7 @@ ROOMS = (
     customers,
     bulk,
     orders,
+    campaigns,
     merges,
     imports,
     sources,

@@ -22,7 +22,8 @@ TRIES, SPAN = 10, 300.0
 class Tries:
     """Wrong tries of the last minutes, by what was tried. In memory: whoever restarts the daemon owns it anyway."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = TRIES) -> None:
+        self.most = most
         self._times: dict[str, deque[float]] = {}
         self._turn = threading.Lock()
 
@@ -30,7 +31,7 @@ class Tries:
         """Whether any of these was tried too often lately."""
         now = time.monotonic()
         with self._turn:
-            return any(len(self._recent(key, now)) >= TRIES for key in keys)
+            return any(len(self._recent(key, now)) >= self.most for key in keys)
 
     def wrong(self, *keys: str) -> None:
         """Another wrong try."""
