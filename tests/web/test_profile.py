@@ -234,6 +234,7 @@ def test_C25_S18_B20_R39_one_timeline_of_everything(served: Served, store: Store
                   "Order placed : 1011 €137.50", "main/order/o10 · run", "Cart abandoned : €80.00", "Letter sent : Welcome back",
                   "Letter scanned", "Message received", "Booked : Tea ceremony"):  # fmt: skip
         assert value in text, value
+    assert "Letter sent : Autumn" not in text, "it failed"
     assert text.index("Order placed : 1011") < text.index("Cart abandoned") < text.index("Order placed : 1010")
 
 

@@ -157,7 +157,8 @@ def activity(found: Found, holding: Collection[int], words: Words) -> list[dict[
     entries += [_entry("cart", one["at"], words("Cart abandoned"), words.money(one["value"], one["currency"]))
                 for one in found["checkouts"] or () if one["order"] is None]  # fmt: skip
     for one in found["letters"]:
-        what = words("Letter sent") if one["sent_at"] else words("Letter")
+        sent = one["sent_at"] and one["status"] in (None, "sent")
+        what = words("Letter sent") if sent else words("Letter")
         entries.append(_entry("letter", one["sent_at"], what, one["title"] or "", one["record"]))
     entries += [
         _entry("scan", one["at"], words("Letter scanned"), one["url"] or "", one["record"]) for one in found["scans"]
