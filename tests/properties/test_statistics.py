@@ -319,7 +319,7 @@ MUTANTS = [
            by_property),
     Mutant("what nobody owns was brought by customers", statistics, "_averages", 'less=("aside", currency)', "less=None",
            by_journey("one of two buyers is inactive")),
-    Mutant("gross is ltv", _Kept, "over", 'if totals == "gross" else _SUMMED', 'if totals == "none" else _SUMMED',
+    Mutant("gross is ltv", _Kept, "over", 'for name in names)] if totals == "gross"', 'for name in names)] if totals == "none"',
            by_journey("gross counts an order that was earlier")),
     Mutant("a bucket lacks its last day", _Kept, "within", "start <= day <= end", "start <= day < end", by_property),
     Mutant("a bucket lacks its first day", _Kept, "within", "range(start, end + 1)", "range(start + 1, end + 1)", by_property),
