@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from klientela.errors import Conflict, Misconfigured, UnknownThing
-from klientela.flow import decide, inbox
+from klientela.flow import consenting, correct, decide, inbox, remarks, withdraw
+from klientela.flow.crowd import Whom
 from klientela.flow.erase import carry_out, erase, release
 from klientela.flow.importing import Into, import_records
 from klientela.flow.rebuild import rebuild
@@ -16,6 +17,7 @@ from klientela.flow.requests import answer, requests
 from klientela.flow.retention import months_before, retain
 from klientela.kit import Address, Gone, Letter, RecordRef, Redact, Rejected, Scan
 from klientela.notices import Notice
+from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.store import Store, ledger, open_store
 from klientela.store.backup import backup, restore
 from tests.cases.seen import Desk, account, at, contact, guest_order, order
@@ -374,3 +376,53 @@ def test_R59_guest_rows_are_erased_when_their_newest_order_is_old_enough(store: 
 )  # fmt: skip
 def test_R59_months_are_those_of_the_calendar(now: str, months: int, then: str) -> None:
     assert months_before(at(now), months) == at(then)
+
+
+def _words(store: Store) -> str:
+    """Everything that stands anywhere in the store where operators' words could."""
+    found = []
+    with store.reading() as db:
+        found += db.rows("SELECT detail FROM decision")
+        found += [(bytes(body),) for (body,) in db.rows("SELECT body FROM claim WHERE body IS NOT NULL")]
+        found += [(bytes(body),) for (body,) in db.rows("SELECT body FROM record WHERE body IS NOT NULL")]
+        found += db.rows("SELECT body FROM audit_private")
+    return str(found)
+
+
+def _say_everything(store: Store, key: str, word: str) -> None:
+    """All that operators can say of a record, each with that word in it."""
+    remarks.note(store, key, f"{word}-note")
+    remarks.tag(store, [key], f"{word}-tag")
+    correct.pin(store, key, "company", f"{word}-company", overlay=True)
+    consenting.consent(store, Whom([key]), "email", "promotion", "denied", evidence=f"{word}-evidence")
+
+
+def test_R56_words_on_guest_rows_that_another_policy_made_nobody_go_too(store: Store) -> None:
+    use(store, sources={"S": "per_order"})
+    bring(store, "S", [guest_order("o1", "g@x.de", first_name="Gerd", last_name="Gast")])
+    _say_everything(store, "S/guest_order/o1", "canary")
+    assert "canary" in _words(store)
+    bring(store, "S", [account("7", "Gerd", "Gast", email="g@x.de")])
+    bring(store, "S", [guest_order("o1", "g@x.de", customer="7", first_name="Gerd", last_name="Gast", version=9)])
+    Desk(store).apply(Ruleset(sources={"S": SourceRules(guests="merge")}))
+    erase(store, "S/customer/7", reason="asked", everybody=True)
+    assert "canary" not in _words(store)
+    assert "Gerd" not in _words(store)
+    whole(store)
+
+
+def test_R56_words_on_what_an_import_brought_that_was_taken_back_go_too(store: Store) -> None:
+    bring(store, "S", [account("1", "Gerd", "Gast", email="g@x.de")])
+    twin = [contact("z", "Gerd", "Gast", email="g@x.de")]
+    batch = import_records(store, Into("L", "csv"), twin, name="list.csv", digest="0").batch
+    assert batch is not None
+    made = decide.split(store, "S/customer/1", ["L/customer/z"], reason="for now")
+    _say_everything(store, "L/customer/z", "canary")
+    assert made.seq is not None
+    decide.undo(store, made.seq)
+    withdraw.undo(store, batch)
+    assert "canary" in _words(store), "they are dormant"
+    erase(store, "S/customer/1", reason="asked", everybody=True)
+    assert "canary" not in _words(store)
+    assert "g@x.de" not in _words(store)
+    whole(store)

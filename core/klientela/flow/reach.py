@@ -67,6 +67,7 @@ def of_customers(db: Db, customers: Iterable[int], beside: Iterable[int] = ()) -
         reach.bought |= orders
         ahead = _rows_of(db, orders, reach.persons) - known
     reach.persons |= _hidden_buyers(db, reach)
+    reach.persons |= _rows_once(db, reach.bought)
     reach.bought |= _carts(db, reach.persons)
     reach.things |= _things(db, reach.persons)
     return reach
@@ -77,12 +78,7 @@ def of_records(db: Db, source: int, records: Iterable[int], orders: Iterable[int
     what other sources say of the same person stays (R57)."""
     persons = set(records)
     bought = _of_source(db, source, _orders(db, persons) | set(orders))
-    rows = db.rows(
-        f"SELECT g.id FROM record o JOIN record g ON g.source = o.source AND g.entity = {facts.GUEST_ORDER} "
-        f"AND g.ext = o.ext WHERE o.id {db.among}",
-        (db.pack(bought),),
-    )
-    persons |= {row[0] for row in rows}
+    persons |= _rows_once(db, bought)
     things = _of_source(db, source, _things(db, persons))
     return Reach(persons, bought | _of_source(db, source, _carts(db, persons)), things)
 
@@ -115,6 +111,16 @@ def _rows_of(db: Db, orders: set[int], persons: set[int]) -> set[int]:
         (db.pack(orders),),
     )
     return set(customers_of(db, {row[0] for row in rows} - persons).values())
+
+
+def _rows_once(db: Db, orders: set[int]) -> set[int]:
+    """The guest rows of some orders, also those that another policy made nobody: what operators said of them is there."""
+    rows = db.rows(
+        f"SELECT g.id FROM record o JOIN record g ON g.source = o.source AND g.entity = {facts.GUEST_ORDER} "
+        f"AND g.ext = o.ext WHERE o.id {db.among}",
+        (db.pack(orders),),
+    )
+    return {row[0] for row in rows}
 
 
 def _hidden_buyers(db: Db, reach: Reach) -> set[int]:
@@ -208,12 +214,13 @@ def _dormant(
     idents: set[tuple[str, str]],
     names: set[str],
 ) -> set[int]:
-    """An import that was taken back leaves closed claims; they hang on no customer."""
-    found = set()
+    """An import that was taken back leaves closed claims; they hang on no customer. What operators said of such a record
+    may still stand."""
+    found: set[int] = set()
     among = ", ".join(map(str, sorted(facts.PERSONS)))
     for number, source, entity, body in db.stream(
         "SELECT r.id, r.source, r.entity, c.body FROM claim c JOIN record r ON r.id = c.record "
-        f"WHERE r.channel IS NULL AND r.more = 0 AND c.body IS NOT NULL AND r.entity IN ({among})"
+        f"WHERE r.channel IS NULL AND r.body IS NULL AND c.body IS NOT NULL AND r.entity IN ({among})"
     ):
         if number in reach.persons or number in found:
             continue
@@ -222,7 +229,8 @@ def _dormant(
             name = folded(person.first_name or None, person.last_name or None)
             if not name or not names or any(compatible(name, mine) for mine in names):
                 found.add(number)
-    return found
+    spoken_of = {number for number, item in facts.load(db, found).items() if item.fact is not None}
+    return found - spoken_of
 
 
 def _identifiers(
