@@ -10,6 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page
 
+from klientela.flow.rebuild import rebuild
 from klientela.kit import Line, Number, Origin
 from klientela.rules.ruleset import SourceRules
 from klientela.store import Store
@@ -149,8 +150,51 @@ def test_R29_an_order_with_two_carriers_stands_once_and_names_both(served: Serve
     assert "€11.00" in page, "what the other carrier says stands beside it"
 
 
+def test_S19_S20_an_order_is_placed_with_a_voucher_and_taken_back(served: Served, shop: Store) -> None:
+    client = served.client("editor")
+    one = Desk(shop).public("1")
+    page = client.get("/orders/new", params={"customer": one}).text
+    assert "Anna Ahorn" in page
+    assert "not sent to the shop" in page
+    data = {"customer": one, "title": ["Tea", EVIL, ""], "quantity": ["2", "1", "1"], "price": ["12,50", "5", ""],
+            "voucher": "SPRING", "discount": "3.00"}  # fmt: skip
+    answer = client.post("/orders/new", data=data)
+    assert answer.status_code == 303, answer.text
+    page = client.get(answer.headers["location"]).text
+    for part in ("€25.00", "€27.00", "voucher SPRING", "not sent to the shop", "Anna Ahorn"):
+        assert part in page, part
+    assert EVIL not in page
+    assert len(Desk(shop).profile("1")["order_list"]) == 4
+    assert rebuild(shop, check=True).differences == []
+    undo = re.search(r'name="seq" value="(\d+)"', page)
+    assert undo is not None
+    assert client.post("/undo", data={"seq": undo[1]}).status_code == 303
+    assert len(Desk(shop).profile("1")["order_list"]) == 3
+    assert client.get(answer.headers["location"]).status_code == 404
+    assert rebuild(shop, check=True).differences == []
+
+
+@pytest.mark.parametrize(
+    ("data", "wrong"),
+    [({}, "has no line"), ({"title": "Tea", "quantity": "x", "price": "1"}, "is no quantity"),
+     ({"title": "Tea", "quantity": "1", "price": "-1"}, "is no price"),
+     ({"title": "Tea", "quantity": "1", "price": "1.234"}, "is no price"),
+     ({"title": "", "quantity": "1", "price": "1"}, "needs a product"),
+     ({"title": "Tea", "quantity": "1", "price": "1", "discount": "2"}, "more than the order")],
+)  # fmt: skip
+def test_S19_a_bad_order_is_told_and_nothing_is_kept(
+    served: Served, shop: Store, data: dict[str, str], wrong: str
+) -> None:
+    before = Desk(shop).count("record")
+    answer = served.client("editor").post("/orders/new", data={"customer": "S/customer/1", **data})
+    assert (answer.status_code, wrong in answer.text) == (400, True)
+    assert Desk(shop).count("record") == before
+
+
 @pytest.mark.parametrize("way", [{}, {"dark": True}, {"wide": 390, "high": 844}], ids=["light", "dark", "phone"])
-@pytest.mark.parametrize("path", ["/orders", "/orders?customer=4711&state=offer", "/orders/S/order/o1"])
+@pytest.mark.parametrize(
+    "path", ["/orders", "/orders?customer=4711&state=offer", "/orders/S/order/o1", "/orders/new?customer=4711"]
+)
 @on_sqlite
 def test_axe_finds_nothing(shop: Store, browse: Browse, way: dict[str, int], path: str) -> None:
     assert violations(browse(path, **way)) == []

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.responses import Response
 
 from klientela.errors import KlientelaError, Misconfigured, NotAllowed
-from klientela.flow import consenting, decide, inactive, newcomer, remarks, withdraw
+from klientela.flow import consenting, decide, inactive, newcomer, ordering, remarks, withdraw
 from klientela.flow.crowd import Whom
 from klientela.flow.desk import Decided
 from klientela.store import batches
@@ -132,8 +132,8 @@ def undo(asking: Asking) -> Response:
 
 
 def _withdraw(asking: Asking, batch: int, name: str) -> None:
-    """Take a batch back; that of one customer added by hand takes no more than adding it."""
-    if name != newcomer.BATCH and (asking.person is None or not asking.person.may("operator")):
+    """Take a batch back; that of a customer added or an order placed by hand takes no more than that did."""
+    if name not in (newcomer.BATCH, ordering.BATCH) and (asking.person is None or not asking.person.may("operator")):
         raise NotAllowed("taking an import back takes an operator")
     withdraw.undo(asking.store, batch, actor=asking.actor)
 
