@@ -16,7 +16,7 @@ from klientela.kit import Order, Origin, Person
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.store import Store
 from tests import town
-from tests.cases.seen import Desk, contact, guest_order, order
+from tests.cases.seen import Desk, account, contact, guest_order, order
 from tests.shops import bring, use
 from tests.town import DAY
 
@@ -198,3 +198,18 @@ def test_a_diff_waits_until_the_list_says_what_the_rules_say(store: Store) -> No
     rules.apply(store, replace(RULES, rules=("email",)))
     with pytest.raises(Conflict, match="wait on the worklist"):
         diff(store, RULES)
+
+
+def test_R23_the_id_of_a_guest_row_leads_to_its_customer_when_guests_are_merged(store: Store) -> None:
+    use(store, sources={"S": "per_order"})
+    bring(store, "S", [guest_order("o1", "g@x.de", first_name="Gerd"), guest_order("o2", "g@x.de", first_name="Gerd")])
+    bring(store, "S", [account("7", "Gerd", "Gast", email="g@x.de")])
+    bring(store, "S", [guest_order("o1", "g@x.de", customer="7", first_name="Gerd", version=9)])
+    desk = Desk(store)
+    ids_of = {row["id"] for row in desk.rows()}
+    assert len(ids_of) == 3
+    desk.apply(Ruleset(sources={"S": SourceRules(guests="merge")}))
+    for public in ids_of:
+        assert desk.by_id(public)["id"] in {row["id"] for row in desk.rows()}
+    desk.apply(Ruleset(sources={"S": SourceRules(guests="per_order")}))
+    assert {row["id"] for row in desk.rows()} == ids_of
