@@ -279,3 +279,70 @@ def test_nothing_in_an_address_gets_further_than_it_may(served: Served, town: St
     assert answer.status_code in (200, 303, 400), answer.text[:300]
     with town.reading() as db:
         assert db.rows("SELECT count(*) FROM customer") == [(40,)]
+
+
+def test_A08_A12_A13_A15_A16_A17_a_row_tells_at_a_glance(served: Served, store: Store) -> None:
+    bring(
+        store, "main", [account("1", "Anna", "Ahorn", email="a@x.de", addresses=[Address(city="Wien", country="AT")])]
+    )
+    bring(store, "main", [order("o1", 1000, customer="1")])
+    bring(store, "list", [contact("2", "Anna", "Ahorn", email="a@x.de")])
+    page = served.client("viewer").get("/customers").text
+    row = page.partition("<tbody>")[2].partition("</tbody>")[0]
+    assert re.search(r'class="ava h\d+ ?"[^>]*>AA<', row), "initials for a picture"
+    assert 'aria-label="Austria"' in row
+    assert "Wien, AT" in row
+    assert re.search(r'class="cnt" data-z="0">1<', row)
+    assert re.search(r'<time datetime="2026-03-01T11:00:00Z">1 Mar 2026</time><small>[^<]+ ago</small>', row)
+    assert len(re.findall(r'class="b s-', row)) == 2
+
+
+def test_S03_S11_S40_the_presets_have_their_columns_orders_and_words(served: Served, town: Store) -> None:
+    client = served.client("viewer")
+    columns = {
+        "site123": ["name", "email", "phone", "country", "modules", "joined", "promotion", "system"],
+        "ecdp": ["id", "crm_id", "email", "phone", "first_name", "last_name"],
+        "cockpit": ["name", "status", "email", "location", "orders", "last_order"],
+    }
+    for view, wanted in columns.items():
+        page = client.get("/customers", params={"view": view}).text
+        assert re.findall(r'<th scope="col" class="c-(\w+)"', page) == wanted, view
+    page = client.get("/customers", params={"view": "site123", "size": 100}).text
+    shown = re.findall(r'class="stretch" href="/customers/[^"]+">([^<]+)<', page)
+    assert shown[0] == "Vorname039 Name039", "newest joined first"
+    assert page.count('class="consent granted"') == 1
+    assert page.count('class="consent unknown"') == 79
+    page = client.get("/customers", params={"view": "cockpit"}).text
+    assert 'id="count" data-say><b>1–12</b>' in page, "orderers only"
+
+
+def test_S25_S26_a_row_has_its_own_menu(served: Served, town: Store) -> None:
+    client = served.client("editor")
+    page = client.get("/customers").text
+    one = re.findall(r'name="one" value="(inactive:[^"]+)"', page)[0]
+    for name in ("Open the profile", "Edit", "Activity", "Place an order", "Mark inactive"):
+        assert name in page
+    answer = client.post("/customers/bulk", data={"one": one, "to": "/customers?page=2"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/customers?page=2")
+    with town.reading() as db:
+        assert db.rows("SELECT count(*) FROM customer WHERE inactive = 1") == [(1,)]
+
+
+def test_X06_consents_of_many_are_one_decision(served: Served, town: Store) -> None:
+    client = served.client("editor")
+    ids = re.findall(r'name="id" value="([^"]+)"', client.get("/customers").text)[:3]
+    said = {
+        "do": "consent",
+        "id": ids,
+        "channel": "email",
+        "purpose": "promotion",
+        "state": "denied",
+        "evidence": "letter",
+    }
+    assert "Evidence" in client.post("/customers/bulk", data={"do": "consent", "id": ids}).text
+    assert "It would change 3 customers." in client.post("/customers/bulk/do", data={**said, "dry": "1"}).text
+    wrong = client.post("/customers/bulk/do", data={**said, "evidence": " "})
+    assert wrong.status_code == 400
+    assert client.post("/customers/bulk/do", data=said).status_code == 303
+    page = client.get("/customers", params={"consent": "email:promotion:denied"}).text
+    assert 'id="count" data-say><b>1–3</b>' in page
