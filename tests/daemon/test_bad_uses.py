@@ -90,6 +90,7 @@ BAD: dict[str, tuple[tuple[str, ...], int, str]] = {
     "customers: no time": (("customers", "--as-of", "lunch"), 2, "'lunch' is no time"),
     "customers: too far a time": (("customers", "--as-of", "9" * 11), 2, "is yet to come"),
     "customers: before all time": (("customers", "--as-of", "0001-01-01"), 2, "'0001-01-01' is no time"),
+    "audit: nobody": (("audit", "--customer", "no/customer/1"), 1, "there is no record no/customer/1"),
     "audit: no time": (("audit", "--since", "lunch"), 2, "'lunch' is no time"),
     "audit: before all time": (("audit", "--since", "0001-01-01"), 2, "'0001-01-01' is no time"),
     "customer: no time": (("customer", ANNA, "--as-of", "lunch"), 2, "'lunch' is no time"),

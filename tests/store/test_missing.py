@@ -8,7 +8,8 @@ from dataclasses import replace
 from klientela.flow.sync import sync
 from klientela.kit import Person, Record, SourceBroken, Stream
 from klientela.store import Store, facts
-from tests.shops import Shop, use
+from tests.cases.seen import account
+from tests.shops import Shop, bring, use
 
 
 class Telling(Shop):
@@ -80,3 +81,16 @@ def test_where_the_source_cannot_answer_nobody_is_flagged(store: Store) -> None:
     report = sync(store, left, full=True)
     assert (report.status, report.error and report.error["kind"]) == ("partial", "broken")
     assert not any(gone for gone, _ in told(store).values())
+
+
+def test_R61_what_only_others_push_lacks_nothing_when_it_is_read_whole(store: Store) -> None:
+    bring(store, "till", [account("1", "Anna")])
+
+    class Pushed(Shop):
+        """A source without any list to read."""
+
+        def streams(self) -> Sequence[Stream]:
+            return []
+
+    report = sync(store, Pushed("till", []), full=True)
+    assert (report.status, report.error) == ("ok", None)

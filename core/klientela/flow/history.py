@@ -32,7 +32,7 @@ def audit(db: Db, key: bytes, *, customer: str | None = None, since: Instant | N
 def lines(db: Db, key: bytes, *, customer: str | None = None, since: Instant | None = None) -> Iterator[dict[str, Any]]:
     """The lines one by one: constant memory, however long the log."""
     publics = None if customer is None else publics_of(db, key, locate(db, key, customer).customer)
-    yield from read(db, publics, since)
+    return read(db, publics, since)
 
 
 def verify(db: Db) -> dict[str, Any]:

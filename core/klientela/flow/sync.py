@@ -430,8 +430,9 @@ class _Run:
         return gone
 
     def _not_suddenly_empty(self) -> None:
-        """A full reading that brings nothing at all where there was something is no news of a shop (R61)."""
-        if self.full and not self.report.read:
+        """A full reading that brings nothing at all where there was something is no news of a shop (R61). What others push
+        has no lists to read."""
+        if self.full and self.ranks and not self.report.read:
             known = self._known()
             self._believable("all its lists", known, known)
 

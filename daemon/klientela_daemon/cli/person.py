@@ -70,8 +70,8 @@ def erase(
 
 def _show(made: Erased) -> None:
     would = "would be" if made.seq is None else "are"
-    people = agree(made.records, "{} [record|records]")
-    render.say(f"{people} {would} erased; {made.orders} orders and carts {would} without person, {made.things} letters, "
+    people = agree(made.records, "{} [record|records]" + (" would be" if made.seq is None else " [is|are]"))
+    render.say(f"{people} erased; {made.orders} orders and carts {would} without person, {made.things} letters, "
                f"scans, messages and bookings {would} gone.")  # fmt: skip
     if made.seq is None:
         rows = [["/".join((one["source"], one["entity"], one["external_id"]))]
