@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from klientela.errors import Conflict
@@ -213,3 +214,31 @@ def test_R23_the_id_of_a_guest_row_leads_to_its_customer_when_guests_are_merged(
         assert desk.by_id(public)["id"] in {row["id"] for row in desk.rows()}
     desk.apply(Ruleset(sources={"S": SourceRules(guests="per_order")}))
     assert {row["id"] for row in desk.rows()} == ids_of
+
+
+def test_T07_guest_rows_that_become_one_customer_are_told_as_joined_and_back_as_split(store: Store) -> None:
+    """Their buyer has a record of his own here, which makes no row while each order is one."""
+    use(store, sources={"S": "per_order"})
+    guest = contact("g", "Gerd", "Gast", email="g@x.de")
+    bring(
+        store,
+        "S",
+        [replace_kind(guest), *(guest_order(f"o{n}", "g@x.de", customer="g", first_name="Gerd") for n in "12")],
+    )
+    desk = Desk(store)
+    two = sorted(row["id"] for row in desk.rows())
+    assert len(two) == 2
+    merged = Ruleset(sources={"S": SourceRules(guests="merge")})
+    found = diff(store, merged)
+    assert [one["customers"] for one in found["joined"]] == [two]
+    assert (found["split"], found["appeared"], found["vanished"]) == ([], [], [])
+    assert found["joined"][0]["revenue"][0]["amount"] == "20.00"
+    desk.apply(merged)
+    assert [row["id"] for row in desk.rows()] == [found["joined"][0]["into"]]
+    back = diff(store, Ruleset(sources={"S": SourceRules(guests="per_order")}))
+    assert [(one["customer"], sorted(one["into"])) for one in back["split"]] == [(found["joined"][0]["into"], two)]
+
+
+def replace_kind(person: Person) -> Person:
+    """As a guest of a source that knows accounts."""
+    return msgspec.structs.replace(person, kind="guest")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from klientela.errors import Conflict
@@ -19,9 +20,11 @@ from klientela.model.money import decimal
 from klientela.rules.ruleset import Ruleset
 from klientela.store import facts, ids
 from klientela.store.database import Db, Store
+from klientela.store.locate import customers_of
 from klientela.store.rows import records_of
 from klientela.store.scratch import scratch
 
+_SOME = 1000
 _MEMBERS = (  # a person whose orders are all rows of their own makes none (R13): he is nobody here
     "SELECT p.id, c.id FROM person p LEFT JOIN node n ON n.id = p.node "
     "LEFT JOIN customer c ON c.id = COALESCE(n.customer, p.customer, p.id) ORDER BY p.id"
@@ -102,7 +105,27 @@ class _Compared:
                 self.news[old]
             elif new is not None:
                 self.olds[new]
+        self._guests()
         self.part |= {new for old in bare for new in self.news[old]}
+
+    def _guests(self) -> None:
+        """Guest rows that become several-to-one or one-to-several by way of their orders (T07); a row that merely gives
+        way to another one comes and goes."""
+        pairs = {
+            *_passed_on(self.before, self.after),
+            *((old, new) for new, old in _passed_on(self.after, self.before)),
+        }
+        olds: dict[int, set[int]] = defaultdict(set)
+        news: dict[int, set[int]] = defaultdict(set)
+        for old, new in pairs:
+            olds[new] |= {old, *self.olds.get(new, ())}
+            news[old] |= {new, *self.news.get(old, ())}
+        today = _publics(self.before, set().union(*olds.values()))
+        then = _publics(self.after, set().union(*news.values()))
+        for old, new in pairs:
+            if len(olds[new] & today.keys()) > 1 or len(news[old] & then.keys()) > 1:
+                self.olds[new].add(old)
+                self.news[old].add(new)
 
     def _again(self, touched: set[int]) -> Iterator[tuple[int | None, int | None]]:
         """Where all records of the customers that any change touches are, on both sides."""
@@ -190,6 +213,28 @@ def _side_by_side(one: Db, two: Db) -> Iterator[tuple[int, int | None, int | Non
         else:
             yield a[0], a[1], b[1]
             a, b = next(left, None), next(right, None)
+
+
+def _passed_on(one: Db, two: Db) -> Iterator[tuple[int, int]]:
+    """Customers here that have guest rows which are nobody there, and the customers there that their orders belong to:
+    so two guest rows that another policy makes one customer are told as joined (T07)."""
+    rows = one.stream(
+        "SELECT o.id, o.owner FROM orders o JOIN record g ON g.id = o.owner AND g.entity = ? ORDER BY o.id",
+        (facts.GUEST_ORDER,),
+    )
+    while True:
+        some: dict[int, int] = dict(islice(rows, _SOME))
+        if not some:
+            return
+        stay = {row[0] for row in two.rows(f"SELECT id FROM person WHERE id {two.among}", (two.pack(some.values()),))}
+        gone = {order: owner for order, owner in some.items() if owner not in stay}
+        owners: dict[int, int] = dict(
+            two.rows(f"SELECT id, owner FROM orders WHERE owner IS NOT NULL AND id {two.among}", (two.pack(gone),))
+        )
+        here, there = customers_of(one, gone.values()), customers_of(two, owners.values())
+        for order, owner in owners.items():
+            if gone[order] in here and owner in there:
+                yield here[gone[order]], there[owner]
 
 
 def _publics(db: Db, customers: set[int]) -> dict[int, str]:
