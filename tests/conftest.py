@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pwd
 import shutil
@@ -14,6 +15,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import settings
 
+from klientela.flow import sync
 from klientela.store import Store, open_store
 
 IN_CI = bool(os.environ.get("CI"))
@@ -23,6 +25,16 @@ if IN_CI:
     settings.load_profile("ci")
 
 SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def steady_steps() -> Iterator[None]:
+    """How many pages a step holds is learnt from the clock; here it grows as on a machine with nothing else to do, so that
+    what a test brings about does not hang on the load."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sync, "FAST", math.inf)
+        patch.setattr(sync, "SLOW", math.inf)
+        yield
 
 
 def find_postgres() -> Path | None:
