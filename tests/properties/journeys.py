@@ -138,6 +138,9 @@ JOURNEYS = {
     "the buyer comes after the order": _journey(
         MERGE, [_order("1", customer="1", placed_at=NOON)], [_person("2"), _person("1", email="m@example.net")]
     ),
+    "an order of nobody grows": _journey(
+        MERGE, [_order("1", placed_at=NOON)], [_order("1", 2, placed_at=NOON, total=2500)]
+    ),
     "a hidden buyer's only order finds another": _journey(
         PER_ORDER,
         [_person("1"), _person("2", email="eva@example.org", first_name="Eva", last_name="Lang", kind="account")],

@@ -66,7 +66,8 @@ Check = Callable[[Fresh], None]
 
 
 def by_property(focus: Focus, worlds: int = 60) -> Check:
-    """The property on worlds of one kind, always the same ones; it stops at the first that does not hold."""
+    """The property on worlds of one kind; it stops at the first that does not hold. They are nearly always the same ones:
+    Hypothesis takes some values from whatever modules are loaded, so a fault that few of them notice needs a journey."""
 
     def check(fresh: Fresh) -> None:
         @settings(
@@ -320,7 +321,7 @@ MUTANTS = [
         "orders of nobody count as those of customers",
         aside.Aside, "moved",
         "not (after is not None and self.active.get(after, False))", "False",
-        by_property(CROWDS),
+        by_journey("an order of nobody grows"),
     ),
     Mutant(
         "orders that nobody owned stay aside when somebody takes them",
@@ -363,7 +364,7 @@ MUTANTS = [
         "a letter to another leaves its scans behind",
         hang._Hang, "_scans_of",
         "if not letters:", "if True:",
-        IN_LETTERS,
+        by_cases(thing_tests.test_a_letter_to_another_takes_its_scans_along),
     ),
     Mutant(
         "the last scan is kept when it is taken off",
