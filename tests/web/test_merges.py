@@ -76,11 +76,11 @@ def test_joining_by_hand_is_shown_first_and_taken_back_from_the_log(served: Serv
     assert len(Desk(store).rows()) == 1
     log = client.get("/audit").text
     assert "married" in log
-    seq = re.findall(r'action="/audit/undo".*?name="seq" value="(\d+)"', log, re.DOTALL)[0]
+    seq = re.findall(r'action="/undo".*?name="seq" value="(\d+)"', log, re.DOTALL)[0]
     assert served.client("editor").post("/undo", data={"seq": seq}).status_code == 403
-    assert client.post("/audit/undo", data={"seq": seq}).status_code == 303
+    assert client.post("/undo", data={"seq": seq}).status_code == 303
     assert len(Desk(store).rows()) == 2
-    assert client.post("/audit/undo", data={"seq": seq}).status_code == 409
+    assert client.post("/undo", data={"seq": seq}).status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,10 @@ def test_D3_why_and_why_not_are_explained_with_masked_values(served: Served, sto
     bring(store, "L", [contact("2", "Anna", "Ahorn", email="anna@x.de"), contact("3", "Ben", "Ahorn", addresses=HOME)])
     client = served.client("viewer")
     one, other = Desk(store).public("1"), Desk(store).public("3", "L")
-    page = client.get(f"/why/{one}").text
+    home = f"/customers/{Desk(store).by_id(one)['id']}/why"
+    assert client.get(f"/why/{one}").headers["location"] == home
+    assert client.get(f"/why/{one}", params={"other": "L/customer/2"}).headers["location"] == home
+    page = client.get(f"/customers/{one}/why").text
     assert "S/customer/1" in page
     assert "L/customer/2" in page
     assert "anna@x.de" not in page, "masked"

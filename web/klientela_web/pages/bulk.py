@@ -115,7 +115,7 @@ def do(asking: Asking) -> Response:
 
 
 def undo(asking: Asking) -> Response:
-    """Take a decision back by its number."""
+    """Take a decision or a batch back by its number; that may be taken back too, but for a batch."""
     number = asking.field("seq")
     if not (number.isascii() and number.isdigit()):
         raise Misconfigured("there is nothing to take back")
@@ -124,11 +124,12 @@ def undo(asking: Asking) -> Response:
         batch = batches.written_by(db, int(number))
     if identity and (asking.person is None or not asking.person.may("operator")):
         raise NotAllowed("taking back who is one person takes an operator")
+    again: int | None = None
     if batch is None:
-        decide.undo(asking.store, int(number), actor=asking.actor)
+        again = decide.undo(asking.store, int(number), actor=asking.actor).seq
     else:
         _withdraw(asking, *batch)
-    return asking.go(inside(asking.field("to")), asking.words("It was taken back."))
+    return asking.go(inside(asking.field("to")), asking.words("It was taken back."), undo=again)
 
 
 def _withdraw(asking: Asking, batch: int, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from klientela.errors import Conflict, KlientelaError, Misconfigured
+from klientela.errors import Conflict, KlientelaError
 from klientela.flow import decide, history, rules, work
 from klientela.flow.diff import diff
 from klientela.flow.review import review
@@ -118,11 +118,13 @@ def merge(asking: Asking) -> Response:
 # -- why -----------------------------------------------------------------------------------------------------------------
 
 
-def why(asking: Asking) -> Response:
-    """Why these records are one customer, or with `other` why two customers are not."""
-    other = asking.text("other").strip() or None
-    found = explain(asking.store, asking.path["id"], other)
-    return asking.show("why.html", found=found, other=other or "", id=asking.path["id"])
+def why_not(asking: Asking) -> Response:
+    """Why two customers are not one. Of one alone, or of two that are one, the profile's own page tells why they are."""
+    named, other = asking.path["id"], asking.text("other").strip()
+    found = explain(asking.store, named, other or None)
+    if not other or found["joined"]:
+        return asking.go(f"/customers/{found['id']}/why")
+    return asking.show("why_not.html", found=found, other=other)
 
 
 # -- the log -------------------------------------------------------------------------------------------------------------
@@ -167,15 +169,6 @@ def _since(asking: Asking) -> int | None:
     return from_datetime(day.replace(tzinfo=asking.zone))
 
 
-def undo(asking: Asking) -> Response:
-    """Take a decision of the log back."""
-    number = asking.field("seq")
-    if not (number.isascii() and number.isdigit()):
-        raise Misconfigured("there is nothing to take back")
-    made = decide.undo(asking.store, int(number), actor=asking.actor)
-    return asking.go("/audit", asking.words("It was taken back."), undo=made.seq)
-
-
 # -- rules ---------------------------------------------------------------------------------------------------------------
 
 
@@ -209,9 +202,8 @@ WAYS = (
     get("/merges", "editor", show),
     post("/merges/decide", "operator", decide_item),
     post("/merges/merge", "operator", merge),
-    get("/why/{id}", "viewer", why),
+    get("/why/{id}", "viewer", why_not),
     get("/audit", "viewer", audit),
-    post("/audit/undo", "operator", undo),
     get("/rules", "editor", ruleset),
     post("/rules", "operator", compare),
 )
