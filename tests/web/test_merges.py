@@ -122,7 +122,9 @@ def test_the_log_is_searched_by_customer_kind_and_pages(served: Served, store: S
     page = client.get("/audit").text
     assert page.count("<time datetime") == 100
     older = page.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
-    assert client.get(older).text.count("<time datetime") >= 0
+    numbers = [int(one) for text in (page, client.get(older).text) for one in re.findall(r"<small>(\d+)</small>", text)]
+    assert numbers == sorted(numbers, reverse=True), "the older ones follow"
+    assert len(numbers) == 120, "one line for each who joined"
     one = client.get("/audit", params={"customer": "S/customer/7"}).text
     assert "S/customer/7" in one
     assert "S/customer/8 " not in one

@@ -17,7 +17,7 @@ from klientela.store.tables import ENTITIES
 _FEW = (
     500  # ids that are compared as they are; SQLite takes no list of bytes, and as text each line costs twice the time
 )
-_LINE = "a.seq, x.at, x.run, x.actor, a.kind, a.customer, a.other, a.rule, p.body, a.commitment, a.prev, a.hash"
+_LINE = "a.seq, a.n, x.at, x.run, x.actor, a.kind, a.customer, a.other, a.rule, p.body, a.commitment, a.prev, a.hash"
 _FROM = "FROM audit a LEFT JOIN txn x ON x.seq = a.seq LEFT JOIN audit_private p ON p.seq = a.seq AND p.n = a.n"
 
 
@@ -57,12 +57,12 @@ def read(
     since: Instant | None = None,
     *,
     after: int | None = None,
-    before: int | None = None,
+    before: tuple[int, int] | None = None,
     kinds: Iterable[str] | None = None,
     newest: int | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The lines about some public ids, or all; `after` and `before`: only those of later or earlier changes; `kinds`:
-    only such. `newest`: only so many, the newest first."""
+    """The lines about some public ids, or all; `after`: only those of later changes; `before`: only those before the line of
+    this `seq` and `n`; `kinds`: only such. `newest`: only so many, the newest first."""
     where: list[str] = ["TRUE"]
     params: list[Any] = []
     if publics is not None:
@@ -85,8 +85,8 @@ def read(
         where.append("a.seq > ?")
         params.append(after)
     if before is not None:
-        where.append("a.seq < ?")
-        params.append(before)
+        where.append("(a.seq < ? OR (a.seq = ? AND a.n < ?))")
+        params += [before[0], before[0], before[1]]
     if kinds is not None:
         where.append(f"a.kind {db.among_text}")
         params.append(db.pack(kinds))
@@ -111,11 +111,12 @@ def publics_of(db: Db, key: bytes, customer: int) -> dict[bytes, int]:
 
 
 def _line(row: tuple[Any, ...], labels: dict[str, str]) -> dict[str, Any]:
-    seq, at, run, actor, kind, customer, other, rule, body, commitment, prev, hash_ = row
+    seq, n, at, run, actor, kind, customer, other, rule, body, commitment, prev, hash_ = row
     private: dict[str, Any] = json.loads(body) if body is not None else {}
     records = [_key(record, labels) for record in private["records"]] if "records" in private else None
     return {
         "seq": seq,
+        "n": n,
         "at": iso(at) if at is not None else None,
         "run": run,
         "actor": actor,

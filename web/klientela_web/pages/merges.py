@@ -133,7 +133,7 @@ def why_not(asking: Asking) -> Response:
 def audit(asking: Asking) -> Response:
     """The log of decisions, newest first, by customer, time and kind."""
     customer, kind = asking.text("customer").strip(), asking.text("kind")
-    before, since = asking.number("before", 0) or None, _since(asking)
+    before, since = _before(asking.text("before")), _since(asking)
     kinds: Sequence[str] | None = (kind,) if kind in KINDS else None if customer else KINDS
     wrong = None
     lines: list[dict[str, Any]] = []
@@ -155,10 +155,18 @@ def audit(asking: Asking) -> Response:
         kind=kind if kind in KINDS else "",
         customer=customer,
         since=asking.text("since"),
-        older=lines[-1]["seq"] if len(lines) == _LINES else None,
+        older=f"{lines[-1]['seq']}.{lines[-1]['n']}" if len(lines) == _LINES else None,
         wrong=wrong,
         checked=checked,
     )
+
+
+def _before(text: str) -> tuple[int, int] | None:
+    """A line of the log by its change and its place in that, as the link to older ones names it."""
+    parts = text.split(".")
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 18 for part in parts):
+        return None
+    return int(parts[0]), int(parts[1])
 
 
 def _since(asking: Asking) -> int | None:
