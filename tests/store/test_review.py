@@ -175,7 +175,7 @@ def read(store: Store, **wanted: Any) -> list[dict[str, Any]]:
         return audit(db, store.key, **wanted)["lines"]  # type: ignore[no-any-return]
 
 
-def test_a_line_says_everything_the_contract_names(told: Store) -> None:
+def test_a_line_says_everything_the_contract_names_and_its_place_in_the_change(told: Store) -> None:
     lines = read(told)
     assert [line["kind"] for line in lines] == ["founded", "founded", "joined"] or [line["kind"] for line in lines] == [
         "founded",
@@ -184,8 +184,8 @@ def test_a_line_says_everything_the_contract_names(told: Store) -> None:
     ]
     joined = next(line for line in lines if line["kind"] == "joined")
     assert set(joined) == {
-        "seq", "at", "run", "actor", "kind", "customer", "other", "records", "rule", "value", "detail", "commitment",
-        "prev", "hash",
+        "seq", "n", "at", "run", "actor", "kind", "customer", "other", "records", "rule", "value", "detail",
+        "commitment", "prev", "hash",
     }  # fmt: skip
     assert joined["customer"] == public(told, "main", "1")
     assert joined["records"] == ["list/customer/9"]
