@@ -135,7 +135,7 @@ def _with(asking: Asking, public: str, other: Mapping[str, Any]) -> str:
     return asking.link(f"/customers/{public}", **{**kept, **other})
 
 
-_ELSEWHERE = {"message": "/customers/{id}/message", "place": "/customers/{id}/order"}
+_ELSEWHERE = {"message": "/customers/{id}/message", "place": "/orders/new"}
 
 
 def _offers(asking: Asking) -> set[str]:
