@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.daemon.conftest import configure
+from tests.daemon.house import Process
 from tests.daemon.test_verbs import LIST, document
 
 COLUMNS = '[sources.list.columns]\nexternal_id = "No"\n'
@@ -111,3 +113,14 @@ def test_who_came_later_is_not_known_by_any_of_his_names(run: Any, days: dict[st
         assert said["kind"] == "unknown"
         assert said["message"].startswith(f"nothing was known of {name} on ")
         assert said["hint"] == f"`klientela audit --customer {name}` says since when"
+
+
+def test_what_a_killed_derivation_leaves_is_removed_by_the_next(run: Any, here: Path, days: dict[str, str]) -> None:
+    place = here / "tmp"
+    place.mkdir()
+    killed = Process(here, "rebuild", "--check", KLIENTELA_FAILPOINT="step.before_commit:1", TMPDIR=str(place))
+    assert killed.wait() == -signal.SIGKILL
+    (left,) = place.iterdir()
+    assert (left / "scratch.db").exists()
+    assert Process(here, "rebuild", "--check", TMPDIR=str(place)).wait() == 0
+    assert list(place.iterdir()) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
+from klientela import tempplace
 from klientela.errors import NotAllowed, UnknownThing
 
 HOUR = 3600.0
@@ -48,15 +48,15 @@ class Shelf:
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: dict[str, Kept] = {}
-        self._root: tempfile.TemporaryDirectory[str] | None = None
+        self._root: tempplace.Folder | None = None
 
     def put(self, session: str, name: str, content: IO[bytes], largest: int) -> Kept:
         """Keep what can be read from `content`. NotAllowed for more than `largest` bytes; then nothing is kept."""
         token = secrets.token_hex(16)
         with self._lock:
             if self._root is None:  # 0700, and gone with the process
-                self._root = tempfile.TemporaryDirectory(prefix="klientela-uploads-", ignore_cleanup_errors=True)
-            folder = Path(self._root.name) / token
+                self._root = tempplace.Folder("uploads")
+            folder = self._root.path / token
         folder.mkdir(mode=0o700)
         kept = Kept(token, _whose(session), self._clock(), folder, _plain(name))
         try:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from klientela import tempplace
 from klientela.store import tables as t
 from klientela.store.database import Db, Store, make_engine
 from klientela.store.migrations import upgrade
@@ -36,10 +35,10 @@ def scratch(store: Store, db: Db, fill: Callable[[Db, Store], None] = copy_prese
     """A temporary SQLite store with facts that `db` sees of `store`, on either database, and nothing derived.
 
     `fill` copies them: those of now, or of another moment (past.py). The store knows the instance key of the other, so
-    that its public ids are the same; it is gone at the end.
+    that its public ids are the same; it is gone at the end, and one that a killed process left is removed by the next.
     """
-    with tempfile.TemporaryDirectory(prefix="klientela-") as folder:
-        url = f"sqlite:///{Path(folder) / 'scratch.db'}"
+    with tempplace.folder("scratch") as folder:
+        url = f"sqlite:///{folder / 'scratch.db'}"
         engine = make_engine(url)
 
         @sa.event.listens_for(engine, "connect")
