@@ -27,7 +27,7 @@ class Folder:
         self.path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{kind}-"))
         lock = os.open(self.path / f"{_ALIVE}.new", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        os.rename(self.path / f"{_ALIVE}.new", self.path / _ALIVE)  # nobody ever sees it unlocked
+        (self.path / f"{_ALIVE}.new").rename(self.path / _ALIVE)  # nobody ever sees it unlocked
         self._end = weakref.finalize(self, _remove, self.path, lock, os.getpid())  # also when the process ends
 
     def close(self) -> None:

@@ -186,6 +186,16 @@ def test_T67_the_export_of_a_merged_profile_holds_everything_and_nobody_else(run
     assert [(line["detail"]["view"], line["detail"]["rows"]) for line in exports] == [("person", 1)]
 
 
+def test_R59_nothing_is_told_of_what_was_not_handed_out(run: Any, house: Path) -> None:
+    assert run("person", "export", ANNA, "-o", "no/such/anna.zip")[0] == 2
+    assert run("export", "-o", "no/such/list.csv")[0] == 2
+    assert run("export", "--format", "xlsx", "-o", "no/such/list.xlsx")[0] == 2
+    assert run("export", "--filter", "colour=red", "-o", "list.csv")[0] == 2
+    assert not (house / "list.csv").exists()
+    assert [line for line in document(run, "audit")["lines"] if line["kind"] == "exported"] == []
+    assert [path.name for path in house.iterdir() if path.name.endswith(".part")] == []
+
+
 def test_R59_an_export_of_the_list_is_told_too(run: Any, house: Path) -> None:
     assert run("export", "--search", "anna", "--format", "json", "-o", "out.json")[0] == 0
     (line,) = [line for line in document(run, "audit")["lines"] if line["kind"] == "exported"]

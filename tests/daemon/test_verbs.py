@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import itertools
 import json
 import re
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from python_calamine import CalamineWorkbook
 
 from klientela.testing import Faults, serve
 from klientela_shopify.sandbox import TOKEN, Sandbox
@@ -409,6 +412,40 @@ def test_exports(run: Any, house: Path) -> None:
     code, _, said = run("export", "-o", ".")
     assert (code, said.splitlines()[0]) == (2, "error: . is a folder")
     assert run("export", "--view", "nope")[0] == 2
+
+
+def test_an_export_as_a_workbook_holds_the_same_table(run: Any, house: Path) -> None:
+    people(house, "a@x.example,=cmd(),Alt,Berlin,DE", "b@x.example,Bernd,Neu,Wien,AT")
+    document(run, "sync")
+    made = document(run, "export", "--format", "xlsx", "-o", "list.xlsx")
+    assert made == {"view": "default", "format": "xlsx", "rows": 2, "file": "list.xlsx"}
+    assert (house / "list.xlsx").stat().st_mode & 0o077 == 0
+    whole = (house / "list.xlsx").read_bytes()
+    table = CalamineWorkbook.from_filelike(io.BytesIO(whole)).get_sheet_by_index(0).to_python()
+    lines = list(csv.reader(io.StringIO(run("export")[1].removeprefix("\ufeff"))))
+    assert [str(cell) for cell in table[0]] == lines[0]
+    first = lines[0].index("first_name")
+    assert {(row[0], row[first]) for row in table[1:]} == {(row[0], row[first].removeprefix("'")) for row in lines[1:]}
+    assert "=cmd()" in {row[first] for row in table[1:]}
+    assert run("export", "--format", "xlsx", "-o", "again.xlsx")[0] == 0
+    assert (house / "again.xlsx").read_bytes() == whole, "the same customers give the same bytes"
+    code, out, err = run("export", "--json")
+    assert (code, json.loads(out)["error"]["kind"]) == (2, "misconfigured"), err
+
+
+def test_the_inactive_list_and_one_source_can_be_exported(run: Any, house: Path) -> None:
+    document(run, "sync")
+    assert run("inactive", "list/customer/mail:a@x.example")[0] == 0
+
+    def names(*args: str) -> list[str]:
+        code, out, err = run("export", "--format", "jsonl", *args)
+        assert code == 0, err
+        return sorted(json.loads(line)["name"] for line in out.splitlines())
+
+    assert names() == ["Bernd Neu"]
+    assert names("--inactive") == names("--segment", "inactive") == ["Anna Alt"]
+    assert names("--source", "list") == ["Bernd Neu"]
+    assert run("export", "--source", "lits")[0] == 1
 
 
 def test_an_export_to_stdout_is_utf8_whatever_the_terminal(house: Path, run: Any) -> None:

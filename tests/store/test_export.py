@@ -8,17 +8,19 @@ import json
 import random
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from klientela.errors import Misconfigured
+from klientela.flow import handout, history
 from klientela.kit import Address, Order, Person, Record
 from klientela.model.cells import safe
 from klientela.settings.views import PRESETS, View
-from klientela.store import Store, export, ids
+from klientela.store import Store, export, ids, matches, workbook
 from klientela.store.database import late_indexes
-from klientela.store.overview import listing
+from klientela.store.overview import how_many, listing
 from klientela_csv.cells import unquote
 from tests.shops import bring, use
 from tests.store.lists import invent, put
@@ -193,3 +195,44 @@ def test_an_export_holds_exactly_who_the_question_of_the_list_finds(store: Store
             assert (len(found), found) == (listed.total, sorted(row["id"] for row in listed.rows)), question
         with pytest.raises(Misconfigured, match="no segment"):
             export.export(db, VIEW, "csv", key=store.key, segment="vips")
+
+
+@pytest.mark.parametrize("form", handout.FORMATS)
+def test_R59_the_number_that_is_told_is_the_true_one_however_many_there_are(
+    store: Store, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(store)
+    bring(store, "main", [Person(external_id=str(n), kind="account", first_name="Ann", email=f"p{n}@x.de")
+                          for n in range(9)])  # fmt: skip
+    monkeypatch.setattr(matches.LIMITS, "few", 3)
+    counts = {}
+    for search in ("ann", "nobody"):
+        asked = handout.Asked("default", VIEW, form, search=search)
+        with store.reading() as db:
+            counts[search] = handout.write(db, store.key, asked, tmp_path / "out")
+            assert how_many(db, VIEW, search=search) == counts[search]
+            assert listing(db, VIEW, search="ann", size=1).total_capped
+        handout.tell(store, asked, counts[search], actor="somebody")
+    assert counts == {"ann": 9, "nobody": 0}
+    with store.reading() as db:
+        told = [line["detail"] for line in history.lines(db, store.key) if line["kind"] == "exported"]
+    assert [(one["rows"], one["format"]) for one in told] == [(9, form), (0, form)]
+
+
+def test_R59_what_could_not_be_given_is_not_told(store: Store) -> None:
+    use(store)
+
+    def give() -> None:
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        handout.tell(store, handout.Asked("default", VIEW, "csv"), 1, actor="somebody", give=give)
+    with store.reading() as db:
+        assert [line for line in history.lines(db, store.key) if line["kind"] == "exported"] == []
+
+
+def test_more_than_a_sheet_can_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "LARGEST", 2)
+    assert workbook.write(tmp_path / "a.xlsx", [["id"], ["1"], ["2"]]) == 2
+    with pytest.raises(Misconfigured, match="at most 2"):
+        workbook.write(tmp_path / "b.xlsx", [["id"], ["1"], ["2"], ["3"]])

@@ -71,12 +71,14 @@ def sheet(
     rates: Rates | None = None,
     segment: str = "all",
     filters: Mapping[str, Sequence[str]] = NO_FILTERS,
+    inactive: bool = False,
+    source: str | None = None,
     only: Sequence[int] | None = None,
 ) -> Iterator[list[Any]]:
     """The same table as the csv for programs that know what a cell holds: the header first, then every row as values;
     nothing has an apostrophe before it."""
     by = rows.lens(db, view, rates if {"ltv_approx", "gross_approx"}.intersection(view.columns) else None)
-    wanted = wanted_of(by, view, search=search, segment=segment, filters=filters, inactive=False)
+    wanted = wanted_of(by, view, search=search, segment=segment, filters=filters, inactive=inactive, source=source)
     return _cells(_found(db, by, wanted, key, records=False, only=only), view.columns)
 
 

@@ -60,6 +60,23 @@ def listing(
     return Listing(found.total, found.capped, made)
 
 
+def how_many(
+    db: Db,
+    view: View,
+    *,
+    search: str | None = None,
+    segment: str = "all",
+    filters: Mapping[str, Sequence[str]] = NO_FILTERS,
+) -> int:
+    """How many customers the same question as `listing` asks finds: the true number, however many they are."""
+    found = listing(db, view, search=search, segment=segment, filters=filters, size=1)
+    if not found.total_capped:
+        return found.total
+    by = lens(db, view)
+    wanted = wanted_of(by, view, search=search, segment=segment, filters=filters, inactive=False)
+    return len(Finder(db, wanted, by).matching())
+
+
 def facets(
     db: Db,
     view: View,
@@ -91,4 +108,4 @@ def segments(db: Db, view: View | None = None) -> dict[str, int]:
     }
 
 
-__all__ = ["FACETS", "NO_FILTERS", "SEGMENTS", "Listing", "facets", "listing", "segments"]
+__all__ = ["FACETS", "NO_FILTERS", "SEGMENTS", "Listing", "facets", "how_many", "listing", "segments"]

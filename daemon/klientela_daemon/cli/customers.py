@@ -13,7 +13,18 @@ from klientela.flow.asof import as_of as as_it_was
 from klientela.model.words import agree
 from klientela_daemon import lists, render
 from klientela_daemon.cli.common import house, moment, tell_left
-from klientela_daemon.cli.options import AsOf, Config, Filters, Json, Search, Segment, Sort, ViewName
+from klientela_daemon.cli.options import (
+    AsOf,
+    Config,
+    Filters,
+    Inactive,
+    Json,
+    OfSource,
+    Search,
+    Segment,
+    Sort,
+    ViewName,
+)
 from klientela_daemon.opening import opened
 
 
@@ -21,10 +32,8 @@ def verb(
     view: ViewName = None,
     search: Search = None,
     sort: Sort = None,
-    source: Annotated[
-        str | None, typer.Option("--source", metavar="NAME", help="Only customers of this source.")
-    ] = None,
-    inactive: Annotated[bool, typer.Option("--inactive", help="The inactive list instead.")] = False,
+    source: OfSource = None,
+    inactive: Inactive = False,
     segment: Segment = "all",
     filters: Filters = None,
     page: Annotated[int, typer.Option("--page", metavar="N", min=1, help="Which page.")] = 1,

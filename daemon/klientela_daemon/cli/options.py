@@ -31,6 +31,8 @@ Filters = Annotated[
         help=f"Only these; again for another value or facet. Facets: {', '.join(FACETS)}.",
     ),
 ]
+Inactive = Annotated[bool, typer.Option("--inactive", help="The inactive list instead.")]
+OfSource = Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only customers of this source.")]
 Sort = Annotated[str | None, typer.Option("--sort", metavar="KEY[:asc|:desc]", help="Another order than the view's.")]
 AsOf = Annotated[
     str | None,

@@ -111,7 +111,7 @@ def export(
         with store.step("person export", actor=whoever()) as step:
             note_export(step, view="person", count=1, form="zip", customer=document["id"])
             seq = step.seq
-    size = handover.write(out.absolute(), document, contents)
+            size = handover.write(out.absolute(), document, contents)  # where that fails nothing is told either
     if as_json:
         render.emit({"seq": seq, "customers": [{"id": document["id"], "records": document["joined"]["records"]}],
                      "file": str(out.absolute()), "bytes": size})  # fmt: skip

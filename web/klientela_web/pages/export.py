@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, NamedTuple
 
 from starlette.responses import FileResponse, Response
 
+from klientela import tempplace
 from klientela.errors import Misconfigured
-from klientela.flow.disclose import note_export
+from klientela.flow import handout
 from klientela.settings.views import APPROXIMATE, View
-from klientela.store import workbook
 from klientela.store.database import Db
-from klientela.store.export import export, sheet
 from klientela.store.locate import locate
-from klientela.store.overview import listing
+from klientela.store.overview import how_many
 from klientela_web.asking import Asking
 from klientela_web.pages import bulk
 from klientela_web.pages.customers import EXPORTS, Address, State, state_of
@@ -68,9 +64,7 @@ def show(asking: Asking) -> Response:
 
 def _count(db: Db, asked: _Asked) -> int:
     state = asked.state
-    return listing(
-        db, asked.view, search=state.search or None, segment=state.segment, filters=state.filters, size=1
-    ).total
+    return how_many(db, asked.view, search=state.search or None, segment=state.segment, filters=state.filters)
 
 
 def _file(asking: Asking, asked: _Asked, form: str) -> Response:
@@ -78,54 +72,41 @@ def _file(asking: Asking, asked: _Asked, form: str) -> Response:
     tells who took what before the first byte leaves (R59)."""
     if form not in EXPORTS:
         raise Misconfigured(f"there is no export format {form!r}", hint=f"Known are {', '.join(EXPORTS)}.")
-    folder = Path(mkdtemp(prefix="klientela-export-"))  # for its owner alone
+    state, view = asked.state, asked.view
+    folder = tempplace.Folder("export")  # for its owner alone
     try:
-        path = folder / f"customers.{form}"
-        count = _write(asking, asked, form, path)
-        with asking.store.step("export", actor=asking.actor) as step:
-            note_export(step, view=asked.state.view or "default", count=count, form=form)
+        path = folder.path / f"customers.{form}"
+        with asking.store.reading() as db:
+            taken = handout.Asked(
+                state.view or "default",
+                view,
+                form,
+                search=state.search or None,
+                segment=state.segment,
+                filters=state.filters,
+                rates=asking.house.config.rates() if APPROXIMATE.intersection(view.columns) else None,
+                only=[locate(db, asking.store.key, one).customer for one in asked.ids] if asked.ids else None,
+            )
+            count = handout.write(db, asking.store.key, taken, path)
+        handout.tell(asking.store, taken, count, actor=asking.actor)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.close()
         raise
-    return _Leaving(path, media_type=_KINDS[form], filename=path.name)
+    return _Leaving(folder, path, media_type=_KINDS[form], filename=path.name)
 
 
 class _Leaving(FileResponse):
     """A file that is gone when it was sent, or when nobody waited for it."""
 
+    def __init__(self, folder: tempplace.Folder, path: Path, **more: Any) -> None:
+        super().__init__(path, **more)
+        self._folder = folder
+
     async def __call__(self, *told: Any) -> None:
         try:
             await super().__call__(*told)
         finally:
-            shutil.rmtree(Path(self.path).parent, ignore_errors=True)
-
-
-def _write(asking: Asking, asked: _Asked, form: str, path: Path) -> int:
-    state, view = asked.state, asked.view
-    with asking.store.reading() as db:
-        only = [locate(db, asking.store.key, one).customer for one in asked.ids] if asked.ids else None
-        given: dict[str, Any] = {
-            "search": state.search or None,
-            "key": asking.store.key,
-            "rates": asking.house.config.rates() if APPROXIMATE.intersection(view.columns) else None,
-            "segment": state.segment,
-            "filters": state.filters,
-            "only": only,
-        }
-        if form == "xlsx":
-            return workbook.write(path, sheet(db, view, **given))
-        pieces = export(db, view, form, **given)
-        with path.open("wb") as file:
-            return _counted(pieces, file.write, form)
-
-
-def _counted(pieces: Iterator[str], write: Callable[[bytes], Any], form: str) -> int:
-    """Write the pieces; how many customers they are: a piece each, but for the header of a csv and the end of a json."""
-    count = -1
-    for piece in pieces:
-        write(piece.encode())
-        count += 1
-    return max(count, 0)
+            self._folder.close()
 
 
 WAYS = (get("/customers/export", "viewer", show),)
