@@ -29,7 +29,7 @@ def test_a_workbook_written_and_read_is_the_same_table(tmp_path: Path) -> None:
     rows = [["id", "text", "yes"], [1, "=cmd()", True], [2, "'=x", False], [3, None, None]]
     assert workbook.write(tmp_path / "a.xlsx", rows) == 3
     assert sheets.is_workbook(tmp_path / "a.xlsx")
-    assert sheets.as_csv(tmp_path / "a.xlsx", tmp_path / "a.csv", name="a.xlsx", most=10) == 4
+    assert sheets.as_csv(tmp_path / "a.xlsx", tmp_path / "a.csv", name="a.xlsx", most=10) == (4, "Sheet1", [])
     assert (tmp_path / "a.csv").read_text("utf-8") == "id,text,yes\n1,'=cmd(),true\n2,''=x,false\n3,,\n"
 
 
@@ -51,3 +51,29 @@ def test_a_workbook_of_too_many_rows_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="5 rows"):
         sheets.as_csv(tmp_path / "a.xlsx", tmp_path / "a.csv", name="a.xlsx", most=4)
     assert not (tmp_path / "a.csv").exists()
+
+
+def test_three_decimals_are_no_thousands() -> None:
+    assert [sheets._text(one) for one in (1.187, -12.345, 1.5, 1187.0)] == ["1.1870", "-12.3450", "1.5", "1187"]
+
+
+def test_a_sheet_is_found_by_its_name_or_number(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(str(tmp_path / "a.xlsx")) as book:
+        for name, text in (("Blank", ""), ("People", "one"), ("2", "two"), ("Rest", "three")):
+            sheet = book.add_worksheet(name)
+            if text:
+                sheet.write_string(0, 0, text)
+
+    def read(sheet: str | None) -> tuple[str | None, str]:
+        table = sheets.as_csv(tmp_path / "a.xlsx", tmp_path / "a.csv", name="a.xlsx", most=10, sheet=sheet)
+        return table.sheet, (tmp_path / "a.csv").read_text("utf-8").strip()
+
+    assert read(None) == read("people") == ("People", "one")
+    assert read("2") == ("2", "two"), "the name before the number"
+    assert read("4") == read("Rest") == ("Rest", "three")
+    assert read("1") == ("Blank", "")
+    for wrong in ("nobody", "0", "5", "-1"):
+        with pytest.raises(Misconfigured, match="has no sheet") as told:
+            read(wrong)
+        assert told.value.hint == "It has People, 2, Rest."
+        assert not (tmp_path / "a.csv").exists()

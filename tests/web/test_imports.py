@@ -214,6 +214,28 @@ def test_S33_a_workbook_keeps_its_values_and_its_lines(client: httpx.Client, sto
     assert row["records"][0]["external_id"] == "7"
 
 
+def test_another_sheet_of_a_workbook_can_be_chosen(client: httpx.Client, store: Store, tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(str(tmp_path / "a.xlsx")) as book:
+        for name, rows in (
+            ("Fair", [["Email"], ["a@x.de"]]),
+            ("Empty", []),
+            ("<Shop>", [["Mail", "Id"], ["b@x.de", "7"]]),
+        ):
+            sheet = book.add_worksheet(name)
+            for number, row in enumerate(rows):
+                sheet.write_row(number, 0, row)
+    place = brought(client, (tmp_path / "a.xlsx").read_bytes(), "a.xlsx")
+    page = client.get(place).text
+    assert re.findall(r"<option (?:selected)?>([^<]*)</option>", page) == ["Fair", "&lt;Shop&gt;"]
+    assert 'name="delimiter"' not in page
+    assert "a@x.de" in page
+    acted(client, place, "look", sheet="<Shop>")
+    assert "b@x.de" in client.get(place).text
+    acted(client, place, "look", sheet="none of it")
+    written(client, place, sheet="<Shop>")
+    assert [row["email"] for row in Desk(store).rows()] == ["b@x.de"]
+
+
 def test_archives_that_are_no_workbook_or_too_much_are_refused(
     client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,11 @@ class Imported:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
     fix_file: str | None = None
 
+    @property
+    def in_vain(self) -> bool:
+        """Whether something was refused and nothing at all taken: what was asked for did not happen."""
+        return bool(self.rejected) and not any(self.counts[name] for name in _COUNTS[1:])
+
     def as_dict(self) -> dict[str, Any]:
         """The JSON shape of commands that write; a dry run has no `seq`."""
         made: dict[str, Any] = {} if self.dry_run else {"seq": self.seq}

@@ -109,7 +109,8 @@ def _part(place: Address, part: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return clean(value) if isinstance(value, str) else ""
+    """A value as it is compared: a cell of a workbook holds one line where a record may have several."""
+    return " ".join(clean(value).splitlines()) if isinstance(value, str) else ""
 
 
 # -- what is wanted ------------------------------------------------------------------------------------------------------

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from klientela import tempplace
 from klientela.errors import Misconfigured, UnknownThing
+from klientela.flow import sheets
 from klientela.flow.importing import TAKERS, Imported, Into, import_records, import_source
 from klientela.model.records import Person, Rejected
 from klientela.plugins import Plugins
@@ -16,6 +18,8 @@ from klientela.source import Shop, Source, SourceSettings
 from klientela.store.database import Store
 
 MANUAL = "manual"
+LONGEST = 2**20
+"""Rows of the longest workbook: a sheet holds no more."""
 PASTED = "pasted list"
 """The name of the batch that pasted addresses are."""
 
@@ -108,18 +112,24 @@ class Desk:
         dry_run: bool,
         actor: str = "operator",
         fix_file: Path | None = None,
+        sheet: str | None = None,
         **overrides: Any,
     ) -> Imported:
-        """Import a file as its source reads it, but for the settings that differ."""
+        """Import a file as its source reads it, but for the settings that differ. Of an Excel workbook that is a `sheet`,
+        by its name or number, else the first that holds anything."""
         target, reader = self.reader(into)
         digest = _digest(path)
-        with closing(
-            reader.for_file(path, entity=_entity(target), subscribe=subscribe, edits=True, **overrides)
-        ) as one:
-            return import_source(
-                store, target, one, name=path.name, digest=digest, subscribe=subscribe, dry_run=dry_run,
-                fix_file=fix_file, titles=self._plugins.titles, actor=actor,
-            )  # fmt: skip
+        with _as_text(path, sheet) as (file, remark):
+            how = overrides if file == path else {**overrides, **sheets.DIALECT}
+            if fix_file is not None and file != path:
+                fix_file = fix_file.with_suffix(".csv")
+            with closing(reader.for_file(file, entity=_entity(target), subscribe=subscribe, edits=True, **how)) as one:
+                made = import_source(
+                    store, target, one, name=path.name, digest=digest, subscribe=subscribe, dry_run=dry_run,
+                    fix_file=fix_file, titles=self._plugins.titles, actor=actor,
+                )  # fmt: skip
+        made.ignored += [remark] if remark is not None else []
+        return made
 
     def text(
         self, store: Store, into: str, text: str, *, subscribe: bool, dry_run: bool, actor: str = "operator"
@@ -146,6 +156,22 @@ def _entity(target: Into) -> str | None:
     return "manual" if target.type == MANUAL else None
 
 
+@contextmanager
+def _as_text(path: Path, sheet: str | None) -> Iterator[tuple[Path, str | None]]:
+    """The file itself, or of a workbook its sheet as a table of the same name, which is gone at the end; and what there
+    is to say about sheets that were not read."""
+    if not sheets.is_workbook(path):
+        if sheet is not None:
+            raise Misconfigured(f"{path.name} is no Excel workbook, so it has no sheets", hint="Leave --sheet out.")
+        yield path, None
+        return
+    with tempplace.folder("import") as folder:
+        file = folder / "table" / path.name
+        file.parent.mkdir()
+        table = sheets.as_csv(path, file, name=path.name, most=LONGEST, sheet=sheet)
+        yield file, table.remark(path.name) if sheet is None else None
+
+
 def _digest(file: Path) -> str:
     try:
         with file.open("rb") as stream:
@@ -159,4 +185,4 @@ def _digest(file: Path) -> str:
     return digest.hexdigest()
 
 
-__all__ = ["MANUAL", "PASTED", "Desk", "FileReader", "Pasted", "Previewed"]
+__all__ = ["LONGEST", "MANUAL", "PASTED", "Desk", "FileReader", "Pasted", "Previewed"]

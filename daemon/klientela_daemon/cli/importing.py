@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from klientela.errors import Interrupted, Misconfigured
+from klientela.errors import Conflict, Interrupted, Misconfigured
 from klientela.flow import withdraw
 from klientela.flow.importing import CHANGED, JOINED, NEW, Imported
 from klientela.flow.intake import MANUAL, PASTED, Desk
@@ -31,9 +31,13 @@ _SHOWN = 20
 
 def verb(
     into: Annotated[str, typer.Option("--into", metavar="SOURCE", help="A csv or api source of yours, or manual.")],
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The file.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The file: CSV, or an Excel workbook.")] = None,
     emails: Annotated[
         str | None, typer.Option("--emails", metavar="TEXT", help="Addresses instead of a file, parted by commas.")
+    ] = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option("--sheet", metavar="NAME", help="Of a workbook: its name or number; else the first with rows."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would happen; write nothing.")] = False,
     subscribe: Annotated[bool, typer.Option("--subscribe", help="They agreed to promotional e-mail (R44).")] = False,
@@ -41,12 +45,15 @@ def verb(
     as_json: Json = False,
 ) -> int:
     """Import a file or pasted addresses once, as a batch of its own: all of it or nothing. Rows that cannot be taken are
-    told. `klientela import list` shows the batches, `klientela import undo BATCH` takes one back."""
+    told; where nothing at all could be taken it exits 1. `klientela import list` shows the batches,
+    `klientela import undo BATCH` takes one back."""
     if (file is None) == (emails is None):
         raise Misconfigured(
             "an import needs a file or addresses, and not both",
             hint='Write `klientela import FILE --into SOURCE` or `klientela import --emails "a@x.de, b@y.de" --into …`.',
         )
+    if sheet is not None and file is None:
+        raise Misconfigured("only an Excel workbook has sheets", hint="Leave --sheet out.")
     here = house(config)
     logs.set_up(level="error")
     desk = _desk(here, into)
@@ -54,14 +61,33 @@ def verb(
     with _ready(here) as store:
         if file is not None:
             fix = file.with_name(f"{file.stem}.rejected{file.suffix}")
-            done = desk.file(store, into, file, dry_run=dry_run, subscribe=subscribe, fix_file=fix)
+            done = desk.file(store, into, file, dry_run=dry_run, subscribe=subscribe, fix_file=fix, sheet=sheet)
         else:
             done = desk.text(store, into, emails or "", dry_run=dry_run, subscribe=subscribe)
+    name = file.name if file is not None else PASTED
+    wrong = _in_vain(done, name)
     if as_json:
-        render.emit(done.as_dict())
+        render.emit(done.as_dict() if wrong is None else {**done.as_dict(), "error": failures.describe(wrong)})
     else:
-        _show(done, file.name if file is not None else PASTED)
-    return 0
+        _show(done, name)
+        if wrong is not None:
+            failures.report(wrong, as_json=False)
+    return 0 if wrong is None else failures.FAILED
+
+
+def _in_vain(done: Imported, name: str) -> Conflict | None:
+    """What is wrong with an import that took nothing: who asked for it must hear that it did not happen."""
+    if name == PASTED and not (done.rejected or any(done.counts.values())):
+        return Conflict("nothing was pasted, so nothing was imported", hint="Write addresses, parted by commas.")
+    if not done.in_vain:
+        return None
+    if name == PASTED:
+        return Conflict(
+            "none of what was pasted is an e-mail address, so nothing was imported",
+            hint="Write addresses such as anna@example.com, parted by commas.",
+        )
+    hint = f"Mend {done.fix_file} and import that file." if done.fix_file else "The reasons say what to mend."
+    return Conflict(f"none of the rows of {name} could be taken, so nothing was imported", hint=hint)
 
 
 def _desk(here: House, into: str) -> Desk:

@@ -36,6 +36,7 @@ FIELDS = (
 )  # fmt: skip
 """Fields that a column is offered to be; others can be typed."""
 EFFECTS = (NEW, JOINED, CHANGED)
+_BOOK = ".workbook"
 _FIRST = 5
 _SHOWN = 100
 _NAMED = 20
@@ -106,7 +107,13 @@ def bring(asking: Asking) -> Response:
             kept = SHELF.put(_session(asking), "addresses.txt", io.BytesIO(pasted.encode("utf-8", "replace")), LARGEST)
     except KlientelaError as error:
         return _start(asking, error.message, 400)
-    kept.said = {**_NOTHING_SAID, "pasted": not brought, "into": asking.field("into"), "headers": _headers(asking)}
+    kept.said = {
+        **_NOTHING_SAID,
+        **kept.said,
+        "pasted": not brought,
+        "into": asking.field("into"),
+        "headers": _headers(asking),
+    }
     return asking.go(f"/imports/files/{kept.token}")
 
 
@@ -114,9 +121,8 @@ def _readable(kept: Kept) -> None:
     """Make a workbook a table of text, and refuse what is too long."""
     try:
         if sheets.is_workbook(kept.path):
-            book = kept.path.rename(kept.folder / ".workbook")
-            sheets.as_csv(book, kept.path, name=kept.name, most=MOST_ROWS)
-            book.unlink()
+            kept.path.rename(kept.folder / _BOOK)
+            _read_sheet(kept, None)
         with kept.path.open("rb") as file:
             lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(2**20), b""))
         if lines > MOST_ROWS + 1:
@@ -124,6 +130,15 @@ def _readable(kept: Kept) -> None:
     except KlientelaError:
         SHELF.drop(kept)
         raise
+
+
+def _read_sheet(kept: Kept, sheet: str | None) -> None:
+    """Make a sheet of the workbook the table that is looked at; the first that holds anything, where none is named."""
+    made = kept.folder / ".table"
+    found = sheets.as_csv(kept.folder / _BOOK, made, name=kept.name, most=MOST_ROWS, sheet=sheet)
+    made.replace(kept.path)
+    named = [found.sheet, *found.others] if found.sheet is not None else []
+    kept.said = {**kept.said, "sheet": found.sheet, "sheets": kept.said.get("sheets") or named}
 
 
 def _start(asking: Asking, wrong: str | None = None, status: int = 200) -> Response:
@@ -154,10 +169,13 @@ def act(asking: Asking) -> Response:
     if kept.said.get("done"):
         raise Misconfigured("this file was imported already", hint="Choose it once more to import it again.")
     kept.said = {**kept.said, **_choices(asking)}
-    do = asking.field("do")
-    if do not in ("dry", "write"):
-        return asking.go(f"/imports/files/{kept.token}")
+    do, sheet = asking.field("do"), asking.field("sheet")
     try:
+        if sheet != kept.said["sheet"] and sheet in kept.said["sheets"]:
+            _read_sheet(kept, sheet)
+            kept.said = {**kept.said, "columns": {}}  # what was said of another sheet's
+        if do not in ("dry", "write"):
+            return asking.go(f"/imports/files/{kept.token}")
         made = _import(asking, kept, dry_run=do == "dry")
     except KlientelaError as error:
         return _looked(asking, kept, wrong=error.message, status=400)
@@ -167,7 +185,9 @@ def act(asking: Asking) -> Response:
     return asking.go(f"/imports/files/{kept.token}", asking.words("The import is written."), undo=made.seq)
 
 
-_NOTHING_SAID: Mapping[str, Any] = {"subscribe": False, "delimiter": "", "encoding": "", "columns": {}}
+_NOTHING_SAID: Mapping[str, Any] = {
+    "subscribe": False, "delimiter": "", "encoding": "", "columns": {}, "sheet": None, "sheets": [],
+}  # fmt: skip
 
 
 def _headers(asking: Asking) -> str:
@@ -194,9 +214,11 @@ def _choices(asking: Asking) -> dict[str, Any]:
 def _overrides(said: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that differ from those of the source."""
     made: dict[str, Any] = {"headers": said["headers"]}
-    if said.get("delimiter"):
+    if said["sheet"] is not None:
+        made.update(sheets.DIALECT)
+    if said.get("delimiter") and said["sheet"] is None:
         made["delimiter"] = DELIMITERS[said["delimiter"]]
-    if said.get("encoding"):
+    if said.get("encoding") and said["sheet"] is None:
         made["encoding"] = said["encoding"]
     if said.get("columns"):
         made["columns"] = said["columns"]
