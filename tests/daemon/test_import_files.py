@@ -104,3 +104,50 @@ def test_R48_a_file_of_which_no_row_can_be_taken_exits_1(run: Any, house: Path) 
     (house / "empty.csv").write_text("Email\n", "utf-8")
     assert json.loads(run("import", "empty.csv", "--into", "list", "--json")[1])["read"] == 0
     assert run("import", "empty.csv", "--into", "list")[0] == 0
+
+
+MAPPED = """
+[sources.crm]
+type = "csv"
+path = "crm.csv"
+[sources.crm.columns]
+external_id = "rec_id"
+first_name = "first"
+last_name = "last"
+email = "mail"
+city = "town"
+kind = "kind"
+updated_at = "updated"
+number = "no"
+total = "sum"
+order_number = "order"
+"""
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_R51_T53_an_export_comes_back_into_a_source_with_mapped_columns(run: Any, here: Path, form: str) -> None:
+    (here / "crm.csv").write_text(
+        "rec_id,first,last,mail,town,kind,updated,no,order,sum\n"
+        "7,Anna,Ahorn,a@x.de,Berlin,registered,2026-01-01,K-1,1001,10.00\n",
+        "utf-8",
+    )
+    configure(MAPPED)
+    document(run, "sync")
+    assert run("export", "--format", form, "-o", f"out.{form}")[0] == 0
+    made = document(run, "import", f"out.{form}", "--into", "crm")
+    assert (made["unchanged"], made["changed"], made["new"], made["rejected"]) == (1, 0, 0, [])
+    assert run("export", "-o", "out.csv")[0] == 0
+    text = Path("out.csv").read_text("utf-8-sig")
+    Path("out.csv").write_text(text.replace("Berlin", "Dresden").replace("Ahorn", "Birke"), "utf-8")
+    made = document(run, "import", "out.csv", "--into", "crm")
+    assert (made["changed"], made["new"], made["rejected"]) == (1, 0, [])
+    (row,) = document(run, "customers")["rows"]
+    assert (row["city"], row["last_name"]) == ("Dresden", "Birke")
+    Path("out.csv").write_text(text.replace("a@x.de", "new@x.de").replace("Berlin", "Ulm"), "utf-8")
+    made = document(run, "import", "out.csv", "--into", "crm", code=1)
+    assert [one["column"] for one in made["rejected"]] == ["email"]
+    assert document(run, "customers")["rows"][0]["city"] == "Dresden"
+    own = "klientela_id,rec_id,first,mail,town\n" + f"{row['id']},7,Anna,a@x.de,Wien\n"
+    Path("own.csv").write_text(own, "utf-8")
+    assert document(run, "import", "own.csv", "--into", "crm")["changed"] == 1
+    assert document(run, "customers")["rows"][0]["city"] == "Wien"

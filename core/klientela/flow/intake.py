@@ -146,7 +146,7 @@ class Desk:
     def preview(self, into: str, path: Path, most: int, **overrides: Any) -> Mapping[str, Any]:
         """How a file would be read into a source."""
         target, reader = self.reader(into)
-        with closing(reader.for_file(path, entity=_entity(target), **overrides)) as one:
+        with closing(reader.for_file(path, entity=_entity(target), edits=True, **overrides)) as one:
             if not isinstance(one, Previewed):
                 raise Misconfigured(f"{into} cannot say beforehand how it reads a file")
             return one.preview(most)

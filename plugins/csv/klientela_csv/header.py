@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from klientela.kit import Misconfigured
@@ -54,8 +54,12 @@ class Header:
         return self.columns[self.fields[field]]
 
 
-def understand(file: str, columns: Sequence[str], settings: CsvSettings) -> Header:
-    """Bind the columns of `file` to our fields. Misconfigured, and nothing is read, when that cannot be done."""
+def understand(file: str, columns: Sequence[str], settings: CsvSettings, *, edits: bool = False) -> Header:
+    """Bind the columns of `file` to our fields. Misconfigured, and nothing is read, when that cannot be done.
+
+    `edits`: its rows may be edits (R51). Where they are, what the settings map may be missing, for an export has our own
+    headers; a mapped column that is there means what the settings say.
+    """
     columns = [column.strip().lstrip("\ufeff") for column in columns]
     if any("@" in column for column in columns):
         # said without quoting: these are somebody's data
@@ -68,9 +72,12 @@ def understand(file: str, columns: Sequence[str], settings: CsvSettings) -> Head
     if settings.headers == "strict":
         _demand_sample(file, columns, settings)
     fields = _by_layout(columns, layout)
-    _by_settings(file, columns, settings, fields)
+    mapped = settings.columns
+    if edits and OUR_ID in ours:
+        mapped = {field: header for field, header in mapped.items() if _place(columns, header) is not None}
+    _by_settings(file, columns, mapped, fields)
     _settle(fields)
-    _demand_somebody(file, columns, fields, settings)
+    _demand_somebody(file, columns, fields, mapped)
     taken = {*fields.values(), *ours.values()}
     rest = [column for i, column in enumerate(columns) if i not in taken]
     unused = [column for column in rest if fold(column) in layout.unused]
@@ -91,9 +98,9 @@ def _by_layout(columns: Sequence[str], layout: Layout) -> dict[str, int]:
     return fields
 
 
-def _by_settings(file: str, columns: Sequence[str], settings: CsvSettings, fields: dict[str, int]) -> None:
+def _by_settings(file: str, columns: Sequence[str], mapped: Mapping[str, str], fields: dict[str, int]) -> None:
     """The operator's word on a column outranks ours: the column is what he says, and only that."""
-    chosen = {field: _find(file, columns, field, header) for field, header in settings.columns.items()}
+    chosen = {field: _find(file, columns, field, header) for field, header in mapped.items()}
     for field, i in list(fields.items()):
         if i in chosen.values():
             del fields[field]
@@ -101,15 +108,22 @@ def _by_settings(file: str, columns: Sequence[str], settings: CsvSettings, field
 
 
 def _find(file: str, columns: Sequence[str], field: str, header: str) -> int:
+    place = _place(columns, header)
+    if place is not None:
+        return place
+    raise Misconfigured(
+        f"columns.{field} names the column {header!r}, which {file} does not have",
+        hint=f"It has: {listed(columns)}.",
+    )
+
+
+def _place(columns: Sequence[str], header: str) -> int | None:
     """The index of a header: as written, else whatever its case, else by its folded form."""
     for form in (str.strip, lambda text: text.strip().casefold(), fold):
         for i, column in enumerate(columns):
             if form(column) == form(header):
                 return i
-    raise Misconfigured(
-        f"columns.{field} names the column {header!r}, which {file} does not have",
-        hint=f"It has: {listed(columns)}.",
-    )
+    return None
 
 
 def _settle(fields: dict[str, int]) -> None:
@@ -147,8 +161,8 @@ def _demand_sample(file: str, columns: Sequence[str], settings: CsvSettings) -> 
         raise Misconfigured(f"{file} has a column twice", hint="Every header of the sample stands there once.")
 
 
-def _demand_somebody(file: str, columns: Sequence[str], fields: dict[str, int], settings: CsvSettings) -> None:
-    without_order = [name for name in settings.columns if name in ORDER_ONLY and name not in fields]
+def _demand_somebody(file: str, columns: Sequence[str], fields: dict[str, int], mapped: Mapping[str, str]) -> None:
+    without_order = [name for name in mapped if name in ORDER_ONLY and name not in fields]
     if without_order:
         raise Misconfigured(
             f"columns.{without_order[0]} is about orders, but no column of {file} is an order id or an order number",

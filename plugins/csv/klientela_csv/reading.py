@@ -197,7 +197,7 @@ def open_look(look: Look, settings: CsvSettings, terms: Terms, *, prefix: str = 
     return Opened(
         look,
         dialect,
-        understand(look.path.name, [storable(column) for column in columns], settings),
+        understand(look.path.name, [storable(column) for column in columns], settings, edits=terms.edits),
         settings,
         terms,
         prefix,

@@ -268,3 +268,16 @@ def test_metafield_columns_anywhere_do_not_hide_shopify() -> None:
 def test_known_columns_that_nothing_is_taken_from_are_no_unknown_ones() -> None:
     bound = bind("Kundennummer,Anrede,Vorname,Nachname,PLZ,Loyalty")
     assert (bound.unused, bound.ignored) == (["Anrede"], ["Loyalty"])
+
+
+def test_R51_an_export_lacks_mapped_columns_and_is_understood_where_rows_may_be_edits() -> None:
+    mapped = {"external_id": "rec_id", "first_name": "first", "total": "sum", "city": "Town"}
+    made = CsvSettings.model_validate({"type": "csv", "path": "x.csv", "columns": mapped})
+    export = ["klientela_id", "first_name", "last_name", "town"]
+    bound = understand("out.csv", export, made, edits=True)
+    assert {field: bound.name(field) for field in bound.fields} == {
+        "first_name": "first_name", "last_name": "last_name", "city": "town",
+    }  # fmt: skip
+    for columns, edits in ((export, False), (export[1:], True)):
+        with pytest.raises(Misconfigured, match="columns.external_id names the column 'rec_id'"):
+            understand("out.csv", columns, made, edits=edits)
