@@ -33,6 +33,8 @@ DOORS = (
     "erasure.cleaning",
     "undo.derived",
     "undo.committed",
+    "message.queued",
+    "message.handed",
 )
 """Where something else is written; their own tests die there."""
 

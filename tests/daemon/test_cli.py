@@ -212,12 +212,12 @@ def test_a_readable_file_with_secrets_is_warned_of(run: Any) -> None:
 @pytest.mark.parametrize("verb", ["check", "sync"])
 def test_keys_without_effect_are_told(run: Any, here: Path, verb: str) -> None:
     (here / "people.csv").write_text("Email,First Name\na@x.example,Anna\n")
-    configure(CSV + '[mail]\nhost = "mail.example"\n')
+    configure(CSV + "guest_hints = true\n")
     code, out, err = run(verb, "--json")
     assert code == 0
-    assert err.count("host of [mail] is not used by this version") == 1
+    assert err.count("guest_hints of [sources.list] is not used by this version") == 1
     if verb == "check":
-        assert "host of [mail]" in json.loads(out)["warnings"][0]
+        assert "guest_hints of [sources.list]" in json.loads(out)["warnings"][0]
     assert "not used" not in run("customers")[2]
 
 

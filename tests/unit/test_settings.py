@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from klientela.errors import Misconfigured
 from klientela.settings import SORTABLE, Configuration, load, schema
+from klientela.settings.model import read_sender
 from klientela.settings.places import places
-from klientela.source import Source, SourceSettings
+from klientela.settings.unused import unused
+from klientela.source import UNUSED, Source, SourceSettings
 from klientela.store import sorting
 
 
@@ -344,6 +346,35 @@ def test_a_file_with_secrets_that_all_can_read_is_warned_of(write: Any, tmp_path
     assert load(file, TYPES, environ={"KLIENTELA__SOURCES__MAIN__TOKEN": "x"}).warnings == ()
 
 
+# messages -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('host = "h"', "sender is missing"),
+        ('sender = "nobody"', "write one e-mail address"),
+        ('sender = "a@x.de, b@x.de"', "write one e-mail address"),
+        ('sender = "A\\nBcc: <a@x.de>"', "write one e-mail address"),
+        ('host = "h"\nsender = "a@x.de"\nuser = "u"', "user and password belong together"),
+        ('host = "h"\nsender = "a@x.de"\nuser = "u"\npassword = "geheim-1"\nsecurity = "none"', "over no open line"),
+        ('unsubscribe = "http://x.de"', "write an e-mail address or https"),
+        ('unsubscribe = "a@x.de> x"', "write an e-mail address or https"),
+        ('security = "ssl"', "starttls"),
+    ],
+)
+def test_a_mail_table_that_cannot_work_is_refused(write: Any, table: str, words: str) -> None:
+    told = refused(write, f"{GOOD}[mail]\n{table}\n")
+    assert words in f"{told.message} {told.hint}"
+    assert "geheim-1 " not in told.message
+
+
+def test_a_mail_table_that_works(write: Any) -> None:
+    made = write(GOOD + '[mail]\nhost = "h"\nsender = "Tee & Mehr <a@x.de>"\nunsubscribe = "https://x.de/weg"\n')
+    assert read_sender(made.settings.mail.sender) == ("Tee & Mehr", "a@x.de")
+    assert made.unused == ()
+
+
 # what has no effect yet --------------------------------------------------------------------------------------------
 
 IDLE = """
@@ -351,19 +382,28 @@ IDLE = """
 file = "rates.csv"
 [mail]
 host = "mail.example"
-port = 25
-password = "geheim-123"
+sender = "post@shop.example"
 [sources.main]
 guest_hints = true
 """
 
 
+class IdleBox(BaseModel):
+    height: int = Field(default=1, json_schema_extra=UNUSED)
+    width: int = Field(default=1, json_schema_extra=UNUSED)
+    depth: int = Field(default=2, json_schema_extra=UNUSED)
+
+
+class Idle(BaseModel):
+    boxes: Mapping[str, IdleBox]
+
+
 def test_keys_without_effect_are_told_one_sentence_for_each_table(write: Any) -> None:
     made = write(GOOD.replace("[sources.main]", IDLE.strip()))
     version = "not used by this version of klientela"
-    assert sorted(made.unused) == [
-        f"guest_hints of [sources.main] is {version}",
-        f"host, port and password of [mail] are {version}",
+    assert made.unused == (f"guest_hints of [sources.main] is {version}",)
+    assert list(unused(Idle(boxes={"a": IdleBox(height=3, width=2, depth=1)}))) == [
+        f"height, width and depth of [boxes.a] are {version}"
     ]
 
 

@@ -284,8 +284,12 @@ class Message(Struct, kw_only=True, omit_defaults=True, gc=False):
     address: str | None | UnsetType = UNSET  # the e-mail address or number it went to or came from
     subject: str | None | UnsetType = UNSET
     text: str | None | UnsetType = UNSET
-    status: str | None | UnsetType = UNSET  # in the source's own words
+    status: str | None | UnsetType = UNSET  # in the source's own words; of those sent from here flow/sending.py's
     at: Time | None | UnsetType = UNSET
+    # of those sent from here
+    purpose: Literal["promotion", "system", "contract"] | None | UnsetType = UNSET
+    language: Literal["de", "en", "pl"] | None | UnsetType = UNSET
+    error: str | None | UnsetType = UNSET  # why it was not sent, in the words of the mail server
 
 
 class Booking(Struct, kw_only=True, omit_defaults=True, gc=False):

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.settings.schedule import duration
 from klientela.settings.views import PRESETS, View
-from klientela.source import UNUSED, Source, SourceSettings
+from klientela.source import Source, SourceSettings
 
 Rule = Literal["email", "number", "phone", "address"]
+
+_BOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 
 
 class Section(BaseModel):
@@ -159,16 +162,70 @@ class Runs(Section):
 
 
 class Mail(Section):
-    """Messages by SMTP; without effect in this version, nothing is sent."""
+    """Messages to customers by SMTP, written on their profiles or with `klientela message`. Nothing is sent while `host` is
+    left out."""
 
-    host: str | None = Field(default=None, description="the SMTP server", json_schema_extra=UNUSED)
-    port: int = Field(default=587, ge=1, le=65535, description="its port", json_schema_extra=UNUSED)
-    user: str | None = Field(default=None, description="who signs in there", json_schema_extra=UNUSED)
-    password: SecretStr | None = Field(default=None, description="and with what", json_schema_extra=UNUSED)
-    sender: str | None = Field(default=None, description="the From address", json_schema_extra=UNUSED)
+    host: str | None = Field(default=None, description="the SMTP server")
+    port: int = Field(default=587, ge=1, le=65535, description="its port; for `tls` mostly 465")
+    user: str | None = Field(default=None, description="who signs in there; nobody does when left out")
+    password: SecretStr | None = Field(default=None, description="and with what")
+    sender: str | None = Field(default=None, description="the From address, such as `Shop <post@shop.example>`")
     security: Literal["starttls", "tls", "none"] = Field(
-        default="starttls", description="how the line is secured", json_schema_extra=UNUSED
+        default="starttls", description="how the line is secured; a server that does not offer it is not used"
     )
+    unsubscribe: str | None = Field(
+        default=None,
+        description="where who wants no more promotion turns to: an address or an https URL; the sender when left out",
+    )
+
+    @field_validator("sender")
+    @classmethod
+    def _sender(cls, sender: str | None) -> str | None:
+        if sender is not None:
+            read_sender(sender)
+        return sender
+
+    @field_validator("unsubscribe")
+    @classmethod
+    def _leads_somewhere(cls, place: str | None) -> str | None:
+        if place is None:
+            return None
+        if place.isascii() and place.isprintable() and not set(" <>,") & set(place):
+            parts = urlsplit(place)
+            if (parts.scheme == "https" and parts.hostname) or sendable(place):
+                return place
+        raise ValueError("write an e-mail address or https://HOST/PATH")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Mail:
+        if self.host is None:
+            return self
+        if self.sender is None:
+            raise ValueError("sender is missing: messages need a From address")
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password belong together; give both or none")
+        if self.security == "none" and self.user is not None and not _loopback(self.host):
+            raise ValueError("a password goes over no open line; set security to starttls or tls")
+        return self
+
+
+def read_sender(text: str) -> tuple[str, str]:
+    """The name (maybe empty) and address of a From header as people write it. ValueError where there is no address."""
+    name, _, rest = text.strip().rpartition("<")
+    box = rest.removesuffix(">").strip() if rest.endswith(">") else text.strip()
+    name = name.strip().strip('"').strip() if rest.endswith(">") else ""
+    if not sendable(box) or not name.isprintable():
+        raise ValueError("write one e-mail address, such as Shop <post@shop.example>")
+    return name, box
+
+
+def sendable(box: str) -> bool:
+    """Whether a mail server takes such an address: one mailbox, its own part in plain letters."""
+    return len(box) <= 254 and _BOX.fullmatch(box) is not None
+
+
+def _loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 class Privacy(Section):

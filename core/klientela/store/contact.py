@@ -102,6 +102,9 @@ class _Asked:
     def by_consent(self) -> str:
         """Granted consent, to the purpose by the channel."""
         what = f"{self.purpose} by {self.channel}"
+        orders = self._orders()
+        if orders and all(one.test for one in orders):
+            raise _No("the customer is known by test orders only, and nobody writes to a test")
         if self.inactive and self.purpose == "promotion":
             raise _No("the customer is marked inactive, and gets no promotion")
         states = precedence.consent_states(self.members.summary)
@@ -123,6 +126,8 @@ class _Asked:
         found = next((one for one in self._orders() if order in self._names(one)), None)
         if found is None:
             raise _No(f"the order {order} is none of this customer's")
+        if found.test:
+            raise _No(f"the order {order} is no contract (test)")
         if found.state in _NO_CONTRACT:
             raise _No(f"the order {order} is no contract ({found.state})")
         self._nobody_else(found.placed, "system")

@@ -171,7 +171,7 @@ class _Enclosures:
         }
 
 
-_MESSAGE = ("by", "direction", "address", "subject", "text", "status")
+_MESSAGE = ("by", "direction", "address", "subject", "text", "status", "purpose", "language", "error")
 
 
 def _plain(value: Any) -> Any:
