@@ -53,6 +53,7 @@ VERBS: dict[str, Verb] = {
     "undo": Verb("undo", "Take a decision back.", _CARE),
     "consent": Verb("consent", "What customers allow or forbid, with evidence; of many at once.", _CARE),
     "may-contact": Verb("may_contact", "May a customer be contacted: yes or no, and why.", _LOOK),
+    "message": Verb("message", "Write to a customer by e-mail; again tries what was not sent.", _CARE),
     "inactive": Verb("inactive", "Mark customers inactive: they stand in the inactive list only.", _CARE),
     "active": Verb("active", "Take the inactive marks off customers.", _CARE),
     "edit": Verb("edit", "Give fields of a customer other values.", _CARE),
