@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hmac
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from klientela.door import Caller, Item, Outcome, Ticket
 from klientela.errors import Conflict, Misconfigured, UnknownThing
 from klientela.flow import consenting, correct, decide, inbox, remarks, withdraw
 from klientela.flow.crowd import Whom
 from klientela.flow.erase import carry_out, erase, release
 from klientela.flow.importing import Into, import_records
+from klientela.flow.newcomer import add
+from klientela.flow.push import push
 from klientela.flow.rebuild import rebuild
 from klientela.flow.requests import answer, requests
 from klientela.flow.retention import months_before, retain
@@ -236,6 +242,65 @@ def test_R56_rejects_of_an_erased_person_do_not_lie_in_the_quarantine(store: Sto
     report = bring(store, "S", bad)
     assert (report.suppressed, report.rejected) == (2, 1)
     assert Desk(store).count("quarantine") == 1
+
+
+@pytest.mark.parametrize(
+    "payload", ['{"first_name":"Anna","last_name":"Ahorn","email":"anna@x.de"}', "9,Anna,Ahorn,anna@x.de,nodate"]
+)
+def test_R56_rejects_that_bear_the_name_beside_a_shared_mailbox_go_too(store: Store, payload: str) -> None:
+    """What came as JSON or CSV has no space between the mailbox and the name."""
+    bring(store, "S", [*SHOP, BEN])
+    others = '{"first_name":"Ben","last_name":"Birke","email":"anna@x.de"}'
+    bad = [Rejected(reason="a date is none", key=key, payload=said) for key, said in (("9", payload), ("8", others))]
+    assert bring(store, "S", bad).rejected == 2
+    erase(store, "S/customer/1", reason="asked")
+    with store.reading() as db:
+        assert db.rows("SELECT key FROM quarantine") == [("8",)]
+
+
+def test_R56_somebody_erased_is_not_added_by_hand(store: Store) -> None:
+    bring(store, "S", SHOP)
+    erase(store, "S/customer/1", reason="asked")
+    before = state(store)
+    for dry_run in (True, False):
+        with pytest.raises(Conflict, match="was erased"):
+            add(store, {"first_name": "Anna", "last_name": "Ahorn"}, email="anna@x.de", dry_run=dry_run)
+    assert state(store) == before
+    assert Desk(store).count("batch") == 0
+
+
+def test_R56_what_a_batch_was_read_from_is_kept_under_the_key_only(store: Store) -> None:
+    plain = sha256(b"anna@x.de").hexdigest()
+    import_records(store, Into("L", "csv"), [ANNA], name="pasted list", digest=plain)
+    add(store, {}, email="carla@x.de")
+    with store.reading() as db:
+        kept = [digest for (digest,) in db.rows("SELECT digest FROM batch ORDER BY id")]
+    assert kept[0] == hmac.digest(store.key, f"batch\0{plain}".encode(), "sha256").hex()
+    assert len(set(kept)) == 2
+
+
+def test_R56_a_receipt_keeps_no_key_of_somebody_erased(store: Store) -> None:
+    till = Caller(1, "till", "P")
+    bring(store, "S", SHOP)
+    push(store, till, "P", "customers", [Item(account("anna@x.de", "Anna", "Ahorn", email="anna@x.de"), b"{}")],
+         Ticket("of anna@x.de", bytes(32)))  # fmt: skip
+    push(store, till, "P", "customers", [Item(account("7", "Gil", "Erle"), b"{}")], Ticket("of Gil", bytes(32)))
+    erase(store, "S/customer/1", reason="asked")
+    assert _receipts(store) == {"of Gil": ["7"]}
+    bad = Rejected(reason="a date is none", key="anna@x.de", payload="{}")
+    again = [Item(account("anna@x.de", "Anna", "Ahorn", email="anna@x.de"), b"{}"), Item(bad, b"{}"),
+             Item(account("7", "Gil", "Erle"), b"{}")]  # fmt: skip
+    told = push(store, till, "P", "customers", again, Ticket("again", bytes(32)))
+    assert [one.status for one in told.outcomes] == ["rejected", "rejected", "unchanged"]
+    assert [one.key for one in told.outcomes] == ["anna@x.de", "anna@x.de", "7"]
+    assert _receipts(store)["again"] == [None, None, "7"]
+
+
+def _receipts(store: Store) -> dict[str, list[str | None]]:
+    """The keys of things in each receipt that is kept."""
+    read = msgspec.json.Decoder(list[Outcome]).decode
+    with store.reading() as db:
+        return {key: [one.key for one in read(answer)] for key, answer in db.rows("SELECT key, answer FROM receipt")}
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "Anna Ahorn asked", "anna@x.de asked", "see S/customer/1"])

@@ -110,6 +110,19 @@ def test_an_erasure_is_not_undone_and_not_repeated(run: Any, house: Path) -> Non
         assert "cannot be undone" in err or "erased already" in err
 
 
+def test_T64_who_was_erased_is_not_added_by_hand(run: Any, house: Path) -> None:
+    document(run, "person", "erase", ANNA, "--reason", "asked")
+    before = document(run, "import", "list"), document(run, "audit")
+    for more in ([], ["--dry-run"]):
+        done, out, err = run(
+            "customer", "add", "--first-name", "Anna", "--last-name", "Ahorn", "--email", "A@x.example", *more
+        )
+        assert (done, out) == (1, "")
+        assert "somebody who was erased" in err
+        assert len(err.splitlines()) == 2
+    assert (document(run, "import", "list"), document(run, "audit")) == before
+
+
 POINTS = {
     "erasure.derived": "still there",
     "erasure.tombstoned": "carried out at the next opening",

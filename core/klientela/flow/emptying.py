@@ -200,7 +200,9 @@ def empty_desk(step: Step, finder: Finder) -> None:
     db.run(f"UPDATE inbox SET state = 'done', body = '', error = NULL WHERE id {db.among}", (db.pack(found),))
     answers = db.rows("SELECT token, key, answer FROM receipt")
     receipts = [
-        (token, key) for token, key, answer in answers if finder.any(answer) or _answered(answer, finder, uids.values())
+        (token, key)
+        for token, key, answer in answers
+        if finder.any(key) or finder.any(answer) or _answered(answer, finder, uids.values())
     ]
     db.delete(t.receipt, receipts, key=("token", "key"))
     for number, error in db.rows("SELECT id, error FROM run WHERE error IS NOT NULL"):

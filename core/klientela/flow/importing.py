@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
-from klientela.errors import KlientelaError, Misconfigured
+from klientela.errors import Conflict, KlientelaError, Misconfigured
 from klientela.flow.batch import CHANGED, JOINED, NEW, Batch, Imported, Into, without_grants
 from klientela.flow.fetch import fetch
 from klientela.flow.loading import indexed
@@ -85,16 +85,20 @@ def import_records(
     ignored: Iterable[str] = (),
     subscribe: bool = False,
     tags: Sequence[str] = (),
+    whole: bool = False,
     dry_run: bool = False,
     actor: str = "operator",
 ) -> Imported:
     """Import records that are in hand, such as pasted addresses (R49). `tags`: what the operator puts on the persons
-    among them, in the same batch."""
+    among them, in the same batch. `whole`: all of them or none; Misconfigured for one that cannot be taken, Conflict for
+    one of somebody who was erased, and nothing is written."""
     pages = (Page(records[start : start + _PAGE]) for start in range(0, len(records), _PAGE))
 
     def finish(result: Imported) -> None:
         result.rejected += rejected
         result.ignored += ignored
+        if whole:
+            _whole(result)
 
     return _import(store, into, pages, finish, name, digest, subscribe, dry_run, actor, tags=tags)
 
@@ -132,6 +136,16 @@ def _import(
         indexed(store)
         settle(store, result.counts["new"] + result.counts["changed"])
     return result
+
+
+def _whole(result: Imported) -> None:
+    if result.rejected:
+        raise Misconfigured(f"that cannot be taken: {result.rejected[0].reason}", hint="Nothing was written.")
+    if result.counts["suppressed"]:
+        raise Conflict(
+            "that is somebody who was erased",
+            hint="Nothing was written; `klientela person release` would let it in again.",
+        )
 
 
 def _unless(dry_run: bool) -> None:

@@ -58,7 +58,7 @@ def add(
     we know; that somebody shares a value is told.
 
     `subscribe`: the person agreed to promotional e-mail, as with an import (R44). `now`: when it is added, microseconds
-    UTC. Misconfigured where a value is none or nothing says who it is.
+    UTC. Misconfigured where a value is none or nothing says who it is, Conflict for somebody who was erased (R56).
     """
     person = _person(form, email, subscribe, time.time_ns() // 1000 if now is None else now)
     put_on = sorted({_checked(entered.tag, tag) for tag in tags})
@@ -72,11 +72,10 @@ def add(
         digest=sha256(facts.encode(person)).hexdigest(),
         subscribe=subscribe,
         tags=put_on,
+        whole=True,
         dry_run=dry_run,
         actor=actor,
     )
-    if made.rejected:
-        raise Misconfigured(f"the customer cannot be added: {made.rejected[0].reason}", hint="Nothing was written.")
     own = {record["id"] for one in made.customers for record in one["records"]}
     return Added(made, [{**one, "joined": one["id"] in own} for one in known])
 

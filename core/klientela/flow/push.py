@@ -20,6 +20,7 @@ from klientela.door import Caller, Item, Outcome, Taken, Ticket
 from klientela.failpoints import failpoint
 from klientela.flow.derive import Deriver
 from klientela.flow.stage import News, Stage, clear_quarantine, entity_of, quarantine, refusals
+from klientela.flow.suppress import unburied
 from klientela.model.records import Rejected
 from klientela.source import Page
 from klientela.store import facts, ids, receipts, tokens
@@ -45,7 +46,7 @@ def push(store: Store, caller: Caller, source: str, stream: str, items: Sequence
         outcomes = desk.take(items)
         tokens.touch(step, caller.id)
         if ticket is not None:
-            answer = msgspec.json.encode(outcomes).decode()
+            answer = msgspec.json.encode(desk.kept(outcomes)).decode()
             receipts.keep(step, caller.id, ticket.key, ticket.digest, answer)
         failpoint("push.stored")
     failpoint("push.committed")
@@ -70,6 +71,11 @@ class _Desk:
         self.stage = Stage(row, stream, 0)
         self.outcomes: dict[int, Outcome] = {}
         self.remarks: list[str] = []
+        self.erased: set[int] = set()  # places of items that are of somebody who was erased
+
+    def kept(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """What became of the items as the receipt keeps it: without the keys of those who were erased (R56)."""
+        return [one._replace(key=None) if place in self.erased else one for place, one in enumerate(outcomes)]
 
     def take(self, items: Sequence[Item]) -> list[Outcome]:
         """What became of each item, in their order."""
@@ -89,7 +95,7 @@ class _Desk:
     def _sound(self, items: Sequence[Item]) -> list[_Placed]:
         """The items that can be taken; the others are put into the quarantine."""
         sound: list[_Placed] = []
-        rejects: list[Rejected] = []
+        rejects: dict[int, Rejected] = {}
         refused = refusals(self.step.db, [item.record for item in items])
         for place, item in enumerate(items):
             no = refused.get(place)
@@ -97,10 +103,12 @@ class _Desk:
                 record = item.record
                 sound.append(_Placed(place, entity_of(record), str(getattr(record, "external_id", "")), item))
                 continue
-            rejects.append(Rejected(reason=no.reason, key=no.key, payload=item.raw.decode("utf-8", "replace")))
+            rejects[place] = Rejected(reason=no.reason, key=no.key, payload=item.raw.decode("utf-8", "replace"))
             self.outcomes[place] = Outcome("rejected", key=no.key, reason=no.reason)
         if rejects:
-            self.stage.refused |= quarantine(self.step, self.row.id, self.stage.stream, rejects)
+            kept = unburied(self.step, self.row.id, list(rejects.values()))
+            self.erased.update(place for place, one in rejects.items() if not any(one is other for other in kept))
+            self.stage.refused |= quarantine(self.step, self.row.id, self.stage.stream, kept)
         return sound
 
     def _reading(self) -> int:
@@ -117,6 +125,7 @@ class _Desk:
         for one in page:
             if (facts.entity_name(one.entity), one.ext) in news.suppressed:
                 self.outcomes[one.place] = Outcome("rejected", key=one.ext, reason=_ERASED)
+                self.erased.add(one.place)
                 continue
             public = ids.public_id(self.row.uid, facts.entity_name(one.entity), one.ext, self.step.store.key)
             made = Outcome("accepted", id=ids.text(public), key=one.ext)

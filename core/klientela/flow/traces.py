@@ -16,7 +16,9 @@ from klientela.rules.names import folded
 
 _NO_DIGIT = re.compile(r"\D+")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[ ()/.-]+(?=\d)")
-_BOX = re.compile(r"\S+@\S+")
+_BOX = re.compile(
+    r"[^\s\"'<>,;:|()\[\]{}\\]+@[^\s\"'<>,;:|()\[\]{}\\]+"
+)  # and no neighbour: JSON and CSV leave no space
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _KEY = re.compile(r"([^\s\"'/]+)/([a-z_]+)/([^\s\"',;]+)")
 _SHORTEST = 7  # digits of a phone, characters of a mailbox: shorter ones stand everywhere
