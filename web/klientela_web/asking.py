@@ -43,7 +43,7 @@ class Asking:
     @property
     def path(self) -> Mapping[str, str]:
         """What stands in the path."""
-        return self.request.path_params
+        return {name: plain(str(value)) for name, value in self.request.path_params.items()}
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -64,11 +64,11 @@ class Asking:
 
     def text(self, name: str, default: str = "") -> str:
         """A value of the query."""
-        return self.request.query_params.get(name, default)
+        return plain(self.request.query_params.get(name, default))
 
     def texts(self, name: str) -> list[str]:
         """All values of a name in the query."""
-        return self.request.query_params.getlist(name)
+        return [plain(value) for value in self.request.query_params.getlist(name)]
 
     def number(self, name: str, default: int) -> int:
         """A whole number of the query; the default for anything else."""
@@ -78,11 +78,11 @@ class Asking:
     def field(self, name: str, default: str = "") -> str:
         """A field of the form."""
         value = self.form.get(name, default)
-        return value if isinstance(value, str) else default
+        return plain(value) if isinstance(value, str) else default
 
     def fields(self, name: str) -> list[str]:
         """All fields of a name."""
-        return [value for value in self.form.getlist(name) if isinstance(value, str)]
+        return [plain(value) for value in self.form.getlist(name) if isinstance(value, str)]
 
     def view(self) -> tuple[str, View]:
         """The view that is asked for, or the default one."""
@@ -130,4 +130,9 @@ class Asking:
         return answer
 
 
-__all__ = ["Asking"]
+def plain(text: str) -> str:
+    """What was sent, without the one character that PostgreSQL cannot be asked for."""
+    return text.replace("\0", "")
+
+
+__all__ = ["Asking", "plain"]
