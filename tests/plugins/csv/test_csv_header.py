@@ -279,5 +279,5 @@ def test_R51_an_export_lacks_mapped_columns_and_is_understood_where_rows_may_be_
         "first_name": "first_name", "last_name": "last_name", "city": "town",
     }  # fmt: skip
     for columns, edits in ((export, False), (export[1:], True)):
-        with pytest.raises(Misconfigured, match="columns.external_id names the column 'rec_id'"):
+        with pytest.raises(Misconfigured, match=r"columns\.external_id names the column 'rec_id'"):
             understand("out.csv", columns, made, edits=edits)
