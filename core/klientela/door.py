@@ -7,6 +7,7 @@ store. Every method may wait for the database, so call them from a thread, never
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
 
 from klientela.model.records import Record
@@ -65,7 +66,7 @@ class Taken(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A page of the list, as `klientela customers` takes it; None: the view's own."""
+    """A page of the list, as `klientela customers` takes it; None: the view's own. `filters`: values by facet."""
 
     view: str | None = None
     search: str | None = None
@@ -74,6 +75,8 @@ class Asked(NamedTuple):
     inactive: bool = False
     page: int = 1
     size: int | None = None
+    segment: str = "all"
+    filters: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class Door(Protocol):

@@ -115,6 +115,8 @@ class HouseDoor:
                 size=asked.size,
                 source=asked.source,
                 inactive=asked.inactive,
+                segment=asked.segment,
+                filters=asked.filters,
                 rates=self._rates(house),
             )
         log.info("customers were read", token=caller.name, view=name, rows=len(document["rows"]))

@@ -236,7 +236,7 @@ class Daemon:
 
     def _tell(self, report: Report) -> None:
         said = report.as_dict()
-        for key in ("cursor", "error", "started", "finished"):
+        for key in ("cursor", "error", "started", "finished", "remarks"):
             del said[key]
         for remark in report.remarks:
             log.info("remark of the source", source=report.source, remark=remark)

@@ -57,6 +57,58 @@ def test_many_at_once_by_a_search(run: Any, house: Path) -> None:
     assert total(run) == 3
 
 
+def test_many_at_once_by_the_filters_of_the_list(run: Any, house: Path) -> None:
+    assert len(document(run, "tag", ANNA, BERND, "vip")["customers"]) == 2
+    assert len(document(run, "tag", "fair", "--search", "wien", "--filter", "tag=vip")["customers"]) == 1
+    assert document(run, "customer", BERND)["tags"] == ["fair", "vip"]
+    assert [document(run, "customer", who)["tags"] for who in (ANNA, CORA)] == [["vip"], []]
+    off = document(run, "untag", "vip", "--segment", "all", "--filter", "sources=list")
+    assert len(off["customers"]) == 2, "who has it not is left alone"
+    assert "none of them has the tag" in run("untag", "vip", "--filter", "sources=list")[2]
+    assert document(run, "inactive", "--filter", "tag=fair")["already"] == 0
+    assert (total(run), total(run, "--inactive")) == (2, 1)
+    made = document(run, "active", "--filter", "tag=fair")
+    assert len(made["customers"]) == 1
+    said = ("email", "promotion", "granted", "--evidence", "a form")
+    assert document(run, "consent", *said, "--filter", "tag=fair")["basis"] == "bulk"
+    assert document(run, "customer", BERND)["consents"]["email"]["promotion"] == "granted"
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence", "code"),
+    [
+        (("inactive", ANNA, "--filter", "tag=vip"), "named and searched for at the same time", 2),
+        (("inactive", "--filter", "tag=vip"), "nobody in the list is found by these filters", 1),
+        (("inactive", "--filter", "vip"), "'vip' is no filter", 2),
+        (("inactive", "--segment", "vips"), "there is no segment 'vips'", 2),
+        (("tag", "vip"), "tag needs a customer and a tag", 2),
+        (("tag", "vip", "--filter", "colour=red"), "cannot be filtered by 'colour'", 2),
+        (("tag", ANNA, "vip", "--search", "wien"), "named and searched for at the same time", 2),
+        (("untag", "vip", "--search", "wien"), "none of them has the tag 'vip'", 1),
+    ],
+)
+def test_a_wrong_crowd_is_a_sentence(run: Any, house: Path, args: tuple[str, ...], sentence: str, code: int) -> None:
+    before = document(run, "audit")
+    done, out, err = run(*args)
+    assert (done, out) == (code, "")
+    assert sentence in err
+    assert document(run, "audit") == before
+
+
+def test_R42_T43_a_sync_tells_in_json_who_ordered_again(run: Any, here: Path) -> None:
+    rows = "Customer Number,Email,First Name,Last Name,Order ID,Total,Currency\nK1,a@x.example,Anna,Alt,{},5.00,EUR\n"
+    (here / "people.csv").write_text(rows.format("1"), "utf-8")
+    configure('[sources.list]\ntype = "csv"\npath = "people.csv"\n')
+    assert not [one for one in document(run, "sync")["runs"][0]["remarks"] if "inactive" in one]
+    (row,) = document(run, "customers")["rows"]
+    document(run, "inactive", row["id"])
+    (here / "people.csv").write_text(rows.format("2"), "utf-8")
+    (first,) = document(run, "sync")["runs"]
+    (remark,) = [one for one in first["remarks"] if "inactive" in one]
+    assert remark.startswith("1 customer marked inactive ordered again and stays inactive")
+    assert row["id"] in remark
+
+
 def test_of_very_many_the_first_are_shown(run: Any, here: Path) -> None:
     rows = "".join(f"n{n}@x.example,N{n},Viel,Berlin\n" for n in range(25))
     (here / "people.csv").write_text(ROWS.splitlines(keepends=True)[0] + rows, "utf-8")

@@ -47,7 +47,7 @@ def document(run: Any, *args: str, code: int = 0) -> Any:
 def test_sync_tells_what_it_did(run: Any, house: Path) -> None:
     (first,) = document(run, "sync")["runs"]
     assert {"source", "status", "started", "finished", "duration_s", "pages", "read", "new", "changed", "unchanged",
-            "rejected", "suppressed", "merged", "split", "cursor", "error"} == set(first)  # fmt: skip
+            "rejected", "suppressed", "merged", "split", "cursor", "error", "remarks"} == set(first)  # fmt: skip
     assert (first["source"], first["status"], first["read"], first["new"], first["error"]) == ("list", "ok", 2, 2, None)
     (again,) = document(run, "sync", "list")["runs"]
     assert (again["new"], again["changed"]) == (0, 0)

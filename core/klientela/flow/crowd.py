@@ -42,12 +42,14 @@ def customers(step: Step, whom: Whom, *, inactive: bool = False) -> list[int]:
     if not whom.sought:
         if not whom.ids:
             raise Misconfigured(
-                "nobody is named", hint="Name customers by their ids, or find them with --search TERMS."
+                "nobody is named",
+                hint="Name customers by their ids, or find them with --search TERMS or --filter FACET=VALUE.",
             )
         return sorted({found(step, text).customer for text in whom.ids})
     if whom.ids:
         raise Misconfigured(
-            "customers are named and searched for at the same time", hint="Give ids or --search, not both."
+            "customers are named and searched for at the same time",
+            hint="Give ids, or --search and --filter, not both.",
         )
     assert whom.view is not None  # noqa: S101 - who searches does so in a view
     db = step.db

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from klientela.errors import Conflict, Misconfigured
 from klientela.flow import hands
 from klientela.flow.card import Card
+from klientela.flow.crowd import Whom, customers
 from klientela.flow.desk import Decided, found
 from klientela.flow.enclosed import LARGEST
 from klientela.flow.hands import Word
@@ -116,27 +117,32 @@ def _noted(step: Step, customer: str, text: str, kept: Sequence[File], more: Map
 
 
 def tag(
-    store: Store, customers: Sequence[str], name: str, *, actor: str = "operator", dry_run: bool = False
+    store: Store, whom: Sequence[str] | Whom, name: str, *, actor: str = "operator", dry_run: bool = False
 ) -> Decided:
-    """Put a tag on customers, as one decision. Those that have it stay as they are."""
+    """Put a tag on customers, named by ids or found by a search, as one decision. Those that have it stay as they are."""
     wanted = _tag(name)
 
     def words(step: Step) -> Sequence[Word]:
-        cards = _cards(step, customers)
+        cards = _cards(step, whom)
         return [Word(hand.TAG, card.oldest[0], {"tag": wanted}) for card in cards if wanted not in _tags_of(card)]
 
     return hands.say(store, "tag", words, {"tag": wanted}, actor=actor, dry_run=dry_run)
 
 
 def untag(
-    store: Store, customers: Sequence[str], name: str, *, actor: str = "operator", dry_run: bool = False
+    store: Store, whom: Sequence[str] | Whom, name: str, *, actor: str = "operator", dry_run: bool = False
 ) -> Decided:
     """Take an operators' tag off customers, as one decision. Conflict where one has it from a source, or not at all:
-    nothing is written then."""
+    nothing is written then. Of whom a search finds, those without it are left out, but one must have it."""
     wanted = _tag(name)
 
     def which(step: Step) -> Sequence[Spoken]:
-        return [word for card in _cards(step, customers) for word in _own(card, wanted)]
+        cards = _cards(step, whom)
+        if isinstance(whom, Whom) and whom.sought:
+            cards = [card for card in cards if wanted in _tags_of(card)]
+            if not cards:
+                raise Conflict(f"none of them has the tag {wanted!r}", hint=f"Find them with --filter tag={wanted}.")
+        return [word for card in cards for word in _own(card, wanted)]
 
     return hands.unsay(store, "untag", which, {"tag": wanted}, actor=actor, dry_run=dry_run)
 
@@ -158,11 +164,14 @@ def _tags_of(card: Card) -> list[str]:
     return card.members.summary.tags
 
 
-def _cards(step: Step, customers: Sequence[str]) -> list[Card]:
+def _cards(step: Step, whom: Sequence[str] | Whom) -> list[Card]:
     """Each customer once, however often and by whichever of its ids it is named."""
-    if not customers:
+    named = whom.ids if isinstance(whom, Whom) else whom
+    if isinstance(whom, Whom) and whom.sought:
+        return [Card(step.db, step.store.key, number) for number in customers(step, whom)]
+    if not named:
         raise Misconfigured("no customer is named", hint="Name customers by their ids.")
-    numbers = {found(step, text).customer: text for text in customers}
+    numbers = {found(step, text).customer: text for text in named}
     return [Card(step.db, step.store.key, number, text) for number, text in numbers.items()]
 
 

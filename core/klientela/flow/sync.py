@@ -62,7 +62,7 @@ class Report:
     members_read: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON shape."""
+        """The JSON shape; `remarks` are sentences for the operator, such as who is inactive and ordered again (R42)."""
         finished = self.finished if self.finished is not None else self.started
         return {
             "source": self.source,
@@ -73,6 +73,7 @@ class Report:
             **{name: getattr(self, name) for name in operation.COUNTS},
             "cursor": self.cursors or None,
             "error": self.error,
+            "remarks": list(self.remarks),
         }
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
 from klientela.errors import Interrupted, Misconfigured
 from klientela.flow import decide
+from klientela.flow.crowd import Whom
 from klientela.flow.desk import Decided
 from klientela.store import Store
 from klientela.store.housekeeping import settle
 from klientela_daemon import logs, render
 from klientela_daemon.cli.common import house
 from klientela_daemon.cli.options import Config, Json
+from klientela_daemon.lists import filters_named, view_named
 from klientela_daemon.opening import opened
 
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept in the log.")]
@@ -89,6 +91,19 @@ def staying(inactive: bool, active: bool) -> bool | None:
     if inactive and active:
         raise Misconfigured("--inactive and --active contradict each other", hint="Give one of them.")
     return True if inactive else False if active else None
+
+
+def whom_of(
+    ids: Sequence[str] | None,
+    search: str | None,
+    segment: str,
+    filters: Sequence[str] | None,
+    view: str | None,
+    config: Config,
+) -> Whom:
+    """Whom a decision about many is about: those named, or those whom the list finds."""
+    chosen = view_named(house(config), view)[1]
+    return Whom(tuple(ids or ()), search, chosen, segment, filters_named(filters or ()))
 
 
 def asks(dry_run: bool, yes: bool, as_json: bool) -> bool:

@@ -10,14 +10,19 @@ import typer
 
 from klientela.errors import Misconfigured
 from klientela.flow import correct, remarks
+from klientela.flow.crowd import Whom
 from klientela.kit import File
 from klientela.rules.entered import LONGEST
-from klientela_daemon.cli.deciding import DryRun, act
-from klientela_daemon.cli.options import Config, Json
+from klientela_daemon.cli.deciding import DryRun, act, whom_of
+from klientela_daemon.cli.options import Config, Filters, Json, Search, Segment, ViewName
 from klientela_daemon.house import read
 
 Customer = Annotated[str, typer.Argument(metavar="ID", help="A customer's id, or a record's key.")]
 Field = Annotated[str, typer.Argument(metavar="FIELD", help=f"One of {', '.join(LONGEST)}.")]
+Words = Annotated[
+    list[str],
+    typer.Argument(metavar="[ID]... TAG", help="Customers, and at the end the tag; or give --search or --filter."),
+]
 Version = Annotated[
     int | None,
     typer.Option("--as-of", metavar="N", help="The profile's `version` you looked at; refused if it changed since."),
@@ -78,25 +83,35 @@ def unpin(
 
 
 def tag(
-    words: Annotated[list[str], typer.Argument(metavar="ID... TAG", help="Customers, and at the end the tag.")],
+    words: Words,
+    search: Search = None,
+    segment: Segment = "all",
+    filters: Filters = None,
+    view: ViewName = None,
     dry_run: DryRun = False,
     config: Config = None,
     as_json: Json = False,
 ) -> int:
     """Put a tag on customers, as one decision."""
-    customers, name = _last("tag", words)
-    return act(lambda store, dry: remarks.tag(store, customers, name, dry_run=dry), dry_run, True, config, as_json)
+    whom, name = whom_of(words[:-1], search, segment, filters, view, config), words[-1]
+    _somebody("tag", whom)
+    return act(lambda store, dry: remarks.tag(store, whom, name, dry_run=dry), dry_run, True, config, as_json)
 
 
 def untag(
-    words: Annotated[list[str], typer.Argument(metavar="ID... TAG", help="Customers, and at the end the tag.")],
+    words: Words,
+    search: Search = None,
+    segment: Segment = "all",
+    filters: Filters = None,
+    view: ViewName = None,
     dry_run: DryRun = False,
     config: Config = None,
     as_json: Json = False,
 ) -> int:
     """Take a tag off customers that `tag` put on; those of a source are taken off there."""
-    customers, name = _last("untag", words)
-    return act(lambda store, dry: remarks.untag(store, customers, name, dry_run=dry), dry_run, True, config, as_json)
+    whom, name = whom_of(words[:-1], search, segment, filters, view, config), words[-1]
+    _somebody("untag", whom)
+    return act(lambda store, dry: remarks.untag(store, whom, name, dry_run=dry), dry_run, True, config, as_json)
 
 
 def remark(
@@ -147,10 +162,12 @@ def _pairs(texts: list[str]) -> dict[str, str]:
     return found
 
 
-def _last(verb: str, words: list[str]) -> tuple[list[str], str]:
-    if len(words) < 2:
-        raise Misconfigured(f"{verb} needs a customer and a tag", hint=f"Write `klientela {verb} ID... TAG`.")
-    return words[:-1], words[-1]
+def _somebody(verb: str, whom: Whom) -> None:
+    if not whom.ids and not whom.sought:
+        raise Misconfigured(
+            f"{verb} needs a customer and a tag",
+            hint=f"Write `klientela {verb} ID... TAG`, or `klientela {verb} TAG --search TERMS`.",
+        )
 
 
 def _read(path: Path) -> File:

@@ -8,25 +8,24 @@ import typer
 
 from klientela.flow import consenting
 from klientela.flow import inactive as marks
-from klientela.flow.crowd import Whom
 from klientela.flow.desk import Decided
 from klientela.model.words import agree
-from klientela.settings.views import View
 from klientela.store import Store
 from klientela_daemon import render
-from klientela_daemon.cli.common import house
-from klientela_daemon.cli.deciding import DryRun, Yes, act
-from klientela_daemon.cli.options import Config, Json, Search, ViewName
-from klientela_daemon.lists import view_named
+from klientela_daemon.cli.deciding import DryRun, Yes, act, whom_of
+from klientela_daemon.cli.options import Config, Filters, Json, Search, Segment, ViewName
 
 Ids = Annotated[
-    list[str] | None, typer.Argument(metavar="[ID]...", help="Customers' ids, or records' keys; or give --search.")
+    list[str] | None,
+    typer.Argument(metavar="[ID]...", help="Customers' ids, or records' keys; or give --search or --filter."),
 ]
 
 
 def inactive(
     ids: Ids = None,
     search: Search = None,
+    segment: Segment = "all",
+    filters: Filters = None,
     view: ViewName = None,
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -34,21 +33,23 @@ def inactive(
     as_json: Json = False,
 ) -> int:
     """Mark customers inactive: they stand in the inactive list only, until `active` takes the mark off."""
-    whom = _whom(ids, search, view, config)
+    whom = whom_of(ids, search, segment, filters, view, config)
     return act(lambda store, dry: marks.deactivate(store, whom, dry_run=dry), dry_run, yes, config, as_json)
 
 
 def active(
     ids: Ids = None,
     search: Search = None,
+    segment: Segment = "all",
+    filters: Filters = None,
     view: ViewName = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     config: Config = None,
     as_json: Json = False,
 ) -> int:
-    """Take the inactive marks off customers; --search looks through the inactive list."""
-    whom = _whom(ids, search, view, config)
+    """Take the inactive marks off customers; a search or filter looks through the inactive list."""
+    whom = whom_of(ids, search, segment, filters, view, config)
     return act(lambda store, dry: marks.activate(store, whom, dry_run=dry), dry_run, yes, config, as_json)
 
 
@@ -68,6 +69,8 @@ def consent(
     ],
     evidence: Annotated[str, typer.Option("--evidence", metavar="TEXT", help="How the customer said so; it is kept.")],
     search: Search = None,
+    segment: Segment = "all",
+    filters: Filters = None,
     view: ViewName = None,
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -75,7 +78,7 @@ def consent(
     as_json: Json = False,
 ) -> int:
     """Write down that customers grant or deny a purpose on a channel. Of several at once it lifts no objection."""
-    whom = _whom(ids, search, view, config)
+    whom = whom_of(ids, search, segment, filters, view, config)
 
     def way(store: Store, dry: bool) -> Decided:
         return consenting.consent(store, whom, channel, purpose, answer, evidence=evidence, dry_run=dry)
@@ -93,8 +96,3 @@ def _objections(made: Decided) -> None:
             "it has no time, so that nobody can tell that this is later; the source that tells of it must take it back."
         )
     render.say(agree(count, "{} [objection still stands|objections still stand]: ") + why)
-
-
-def _whom(ids: list[str] | None, search: str | None, view: str | None, config: Config) -> Whom:
-    chosen: View = view_named(house(config), view)[1]
-    return Whom(tuple(ids or ()), search, chosen)

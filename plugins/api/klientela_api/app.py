@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from klientela_api.shapes import ProblemOut, PushedOut
 from klientela_api.translate import KINDS
 
 _WAITING = 64  # pushes that may wait for their turn; more are asked to come again
+_LONGEST = 300  # characters of a filter
 _SCHEME = "bearer"
 _DESCRIPTION = """Push customers, orders and what belongs to them; read who the customers are.
 
@@ -94,15 +95,26 @@ class _Desk:
         sort: Annotated[str | None, Query(max_length=50, description="KEY, KEY:asc or KEY:desc")] = None,
         source: Annotated[str | None, Query(max_length=64, description="only customers of this source")] = None,
         inactive: Annotated[bool, Query(description="the inactive list instead")] = False,
+        segment: Annotated[
+            str, Query(max_length=50, description="a tab of the list: registered, repeat, test …")
+        ] = "all",
+        filters: Annotated[
+            list[str] | None,
+            Query(
+                alias="filter",
+                max_length=100,
+                description="FACET=VALUE; again for another value or facet: country, status, tag, consent …",
+            ),
+        ] = None,
         page: Annotated[int, Query(ge=1, le=10_000_000)] = 1,
         size: Annotated[int | None, Query(ge=1, le=1_000)] = None,
     ) -> Response:
         """One page of the list: the rows of `klientela customers --json`."""
         caller = await self._admit(request, "read:customers")
-        for text in (view, search, sort, source):
+        for text in (view, search, sort, source, segment, *(filters or ())):
             if text is not None and "\x00" in text:
                 raise Refused(422, "a parameter holds a NUL character")
-        asked = Asked(view, search, sort, source, inactive, page, size)
+        asked = Asked(view, search, sort, source, inactive, page, size, segment, _by_facet(filters or ()))
         return JSONResponse(await self._read(self.door.customers, caller, asked), headers=HEADERS)
 
     async def customer(
@@ -133,6 +145,17 @@ class _Desk:
 
     async def _read(self, asked: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.readers, asked, *args)
+
+
+def _by_facet(given: Sequence[str]) -> dict[str, list[str]]:
+    """`FACET=VALUE` by facet; which there are, the house says."""
+    found: dict[str, list[str]] = {}
+    for text in given:
+        facet, equals, value = text.partition("=")
+        if not equals or not facet or len(text) > _LONGEST:
+            raise Refused(422, f"{text[:50]!r} is no filter", hint="Write filter=FACET=VALUE, such as filter=tag=vip.")
+        found.setdefault(facet.strip(), []).append(value)
+    return found
 
 
 # -- the description ---------------------------------------------------------------------------------------------------

@@ -19,7 +19,14 @@ from klientela_daemon.door import HouseDoor
 
 def _people(shop: Till, many: int = 7) -> None:
     people = [
-        customer(str(n), first_name="Anna", last_name=f"Berg{n}", email=f"a{n}@x.example", kind="registered")
+        customer(
+            str(n),
+            first_name="Anna",
+            last_name=f"Berg{n}",
+            email=f"a{n}@x.example",
+            kind="registered",
+            tags=["vip"] * (n % 2),
+        )
         for n in range(many)
     ]
     shop.statuses("customers", people)
@@ -36,6 +43,10 @@ def _people(shop: Till, many: int = 7) -> None:
         {"view": "cockpit"},
         {"source": "till", "size": 2},
         {"inactive": "true"},
+        {"segment": "guest"},
+        {"filter": ["status=registered", "sources=till"]},
+        {"filter": ["tag=vip", "tag=none"], "search": "berg"},
+        {"filter": ["country=DE"], "segment": "registered"},
     ],
 )
 def test_the_list_is_the_command_s(
@@ -44,7 +55,12 @@ def test_the_list_is_the_command_s(
     _people(shop)
     options: list[str] = []
     for name, value in asked.items():
-        options += [f"--{name}"] if name == "inactive" else [f"--{name}", str(value)]
+        if name == "inactive":
+            options.append("--inactive")
+        else:
+            options += [
+                part for one in (value if isinstance(value, list) else [value]) for part in (f"--{name}", str(one))
+            ]
     capsys.readouterr()
     assert main(["customers", *options, "--json", "--config", str(tmp_path / "klientela.toml")]) == 0
     said = json.loads(capsys.readouterr().out)
@@ -93,6 +109,12 @@ def test_an_old_id_leads_to_the_customer(shop: Till) -> None:
         ("/customers?page=99999999999999999999", 422),
         ("/customers?size=1001", 422),
         ("/customers?search=%00", 422),
+        ("/customers?segment=vips", 422),
+        ("/customers?filter=vip", 422),
+        ("/customers?filter=colour%3Dred", 422),
+        ("/customers?filter=status%3Dmember", 422),
+        ("/customers?filter=tag%3D%00", 422),
+        ("/customers?filter=tag%3D" + 400 * "x", 422),
         ("/customers?page=9999999", 200),
         ("/customers?search=%F0%9F%98%80%20%25%27%22", 200),
     ],
