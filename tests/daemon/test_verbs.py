@@ -16,6 +16,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from klientela.testing import Faults, serve
+from klientela_daemon.cli import deciding, main
 from klientela_shopify.sandbox import TOKEN, Sandbox
 from tests.daemon.conftest import configure
 from tests.daemon.house import Process, until
@@ -619,6 +620,9 @@ def test_why_and_why_not(run: Any, house: Path) -> None:
     assert "nothing to review" in run("review")[1]
 
 
+ALIKE = "Email,First Name,Last Name,Street,Zip,Country\n{}"
+
+
 def test_the_review_queue(run: Any, here: Path) -> None:
     shop = Sandbox(customers=0)
     for email in ("a@x.example", "b@x.example"):
@@ -629,9 +633,63 @@ def test_the_review_queue(run: Any, here: Path) -> None:
     (item,) = document(run, "review")["items"]
     assert item["kind"] == "same_source"
     assert "R20b" in run("review")[1]
+    assert item["key"] in run("review")[1]
 
 
-ALIKE = "Email,First Name,Last Name,Street,Zip,Country\n{}"
+def test_an_item_is_named_by_its_key_wherever_it_stands(run: Any, here: Path) -> None:
+    rows = "".join(
+        f"{mail}{n}@x.example,Sedat,Brunn{n}schmidt,Rosenstr. 9{n},{place},DE\n"
+        for n in (1, 2, 3) for mail, place in (("a", "20875"), ("b", "20857"))
+    )  # fmt: skip
+    Path("people.csv").write_text(ALIKE.format(rows))
+    configure(LIST)
+    document(run, "sync")
+    before = document(run, "review")
+    first, second, third = before["items"]
+    assert len({first["key"], second["key"], third["key"]}) == 3
+    assert document(run, "review", "reject", "1", "--as-of", before["version"])["item"] == first["key"]
+    after = document(run, "review")
+    assert [one["key"] for one in after["items"]] == [second["key"], third["key"]]
+    code, _, err = run("review", "accept", "2", "--as-of", before["version"])
+    assert (code, "the review queue is another one" in err) == (1, True)
+    assert run("review", "accept", first["key"])[0] == 1, "it was decided"
+    made = document(run, "review", "accept", second["key"])
+    assert made["item"] == second["key"]
+    assert {one["external_id"] for customer in made["customers"] for one in customer["records"]} == {
+        key.split("/", 2)[2] for key in second["records"]
+    }
+    assert document(run, "customers")["total"] == 5
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_was_shown_before_the_question_is_what_is_written(
+    run: Any, here: Path, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    rows = "".join(
+        f"{mail}{n}@x.example,Sedat,Brunn{n}schmidt,Rosenstr. 9{n},{zip_},DE\n"
+        for n in (1, 2) for mail, zip_ in (("a", "20875"), ("b", "20857"))
+    )  # fmt: skip
+    Path("people.csv").write_text(ALIKE.format(rows))
+    configure(LIST)
+    document(run, "sync")
+    items = document(run, "review")["items"]
+
+    def somebody_else(_question: str) -> bool:
+        monkeypatch.setattr(deciding, "asks", lambda *_: False)
+        assert main(["review", "reject", items[place]["key"]]) == 0
+        return True
+
+    monkeypatch.setattr(deciding, "asks", lambda *_: True)
+    monkeypatch.setattr("typer.confirm", somebody_else)
+    code, out, err = run("review", "accept", "2")
+    told = [line["detail"]["decision"] for line in document(run, "audit")["lines"] if line["kind"] == "decided"]
+    if place == 0:
+        assert (code, told) == (0, ["reject", "accept"]), err
+        assert document(run, "why", *items[1]["records"])["joined"]
+        assert not document(run, "why", *items[0]["records"])["joined"]
+    else:
+        assert (code, told) == (1, ["reject"]), out
+        assert "was decided meanwhile" in err
 
 
 def test_the_fuzzy_plugin_proposes(run: Any, here: Path) -> None:

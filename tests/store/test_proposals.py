@@ -81,6 +81,7 @@ def test_a_proposal_is_an_item_and_joins_nobody(three: Store) -> None:
     reason = "the same name, and addresses that differ in the ZIP alone"
     assert item == {
         "kind": "proposed",
+        "key": item["key"],
         "customers": sorted([public(three, "1"), public(three, "2")]),
         "records": ["list/customer/1", "list/customer/2"],
         "rule": None, "value": None, "names": 2, "plugin": "fuzzy", "score": 0.95, "reason": reason,

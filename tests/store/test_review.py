@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from klientela.errors import UnknownThing
+from klientela.errors import Conflict, UnknownThing
+from klientela.flow import decide as deciding
 from klientela.flow import history, rules, work
 from klientela.flow.history import audit, verify
-from klientela.flow.review import review
+from klientela.flow.rebuild import rebuild
+from klientela.flow.review import is_key, review
 from klientela.kit import Address, Person
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.store import Store, ids
@@ -256,3 +258,38 @@ def test_changed_rules_are_a_line(told: Store) -> None:
     assert "split" in kinds
     assert read(told)[3]["actor"] == "operator"
     assert set(read(told)[3]["detail"]) == {"from", "to"}
+
+
+def test_an_items_key_is_that_of_its_pair_wherever_it_stands(store: Store) -> None:
+    use(store)
+    shared = [(name, n) for n in (1, 2) for name in ("Jonas Hartwig", "Jonny Hartwich")]
+    people = [
+        Person(
+            external_id=f"{n}{name[:5]}",
+            kind="contact",
+            first_name=name.split()[0],
+            last_name=name.split()[1],
+            email=f"p{n}@x.example",
+        )
+        for name, n in shared
+    ]
+    bring(store, "list", people)
+    before = review(store)
+    keys = [item["key"] for item in before["items"]]
+    assert len(set(keys)) == len(keys) == 2
+    assert all(map(is_key, keys))
+    assert not is_key("1234bcdf")
+    assert not is_key(keys[0] + "b")
+    assert review(store, reveal=True)["version"] == before["version"], "reading changes nothing"
+    deciding.reject(store, keys[0])
+    after = review(store)
+    assert ([item["key"] for item in after["items"]], after["version"] != before["version"]) == (keys[1:], True)
+    with pytest.raises(Conflict, match="another one"):
+        deciding.accept(store, 1, as_of=before["version"])
+    with pytest.raises(UnknownThing, match="decided meanwhile"):
+        deciding.accept(store, keys[0])
+    made = deciding.accept(store, keys[1].upper(), as_of=after["version"])
+    assert made.about["item"] == keys[1]
+    assert review(store)["items"] == []
+    rebuild(store)
+    assert review(store)["items"] == []

@@ -6,7 +6,7 @@ the same transaction, by the same functions as every page. Nothing moves: a deci
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from klientela.errors import Conflict, Misconfigured, UnknownThing
@@ -101,64 +101,86 @@ def split(
 
 def accept(
     store: Store,
-    number: int,
+    which: int | str,
     *,
     reason: str = "reviewed",
+    as_of: str | None = None,
     inactive: bool | None = None,
     actor: str = "operator",
     dry_run: bool = False,
     proposers: Sequence[Proposer] = (),
 ) -> Decided:
-    """The pair of the review queue's item is one person (R24c). Numbers count from 1, as the queue shows them now;
-    `inactive` as for `merge`, `proposers` are those the queue is shown with."""
-    item = _item(store, number, proposers)
+    """The pair of the review queue's item is one person (R24c). `which` is the item's key, or its number from 1 on as the
+    queue shows it now; `as_of` the `version` of the queue that was looked at: Conflict where it is another one by now.
+
+    `inactive` as for `merge`, `proposers` are those the queue is shown with. `about` names the `item` by its key.
+    """
+    item = _item(store, which, as_of, proposers)
     if item["kind"] == "crowded":
         raise Conflict(
-            f"item {number} is a value that many names carry, not a pair of customers",
+            f"item {which} is a value that many names carry, not a pair of customers",
             hint="`klientela merge` joins two of them; `klientela review reject` takes the item off the list",
         )
-
-    def pairs(step: Step) -> list[Pair]:
-        one, two = (found(step, key).record for key in item["records"])
-        return [Pair(MUST, one, two)]
-
-    return _decide(store, "accept", pairs, reason, actor, dry_run, marks=_Marks(inactive))
+    return _about(item, _decide(store, "accept", _pair(item, MUST), reason, actor, dry_run, marks=_Marks(inactive)))
 
 
 def reject(
     store: Store,
-    number: int,
+    which: int | str,
     *,
     reason: str = "reviewed",
+    as_of: str | None = None,
     actor: str = "operator",
     dry_run: bool = False,
     proposers: Sequence[Proposer] = (),
 ) -> Decided:
-    """The pair of the item is not one person, or its value is as it should be: it never comes back (R24c)."""
-    item = _item(store, number, proposers)
+    """The pair of the item is not one person, or its value is as it should be: it never comes back (R24c). `which` and
+    the others as for `accept`."""
+    item = _item(store, which, as_of, proposers)
     if item["kind"] == "crowded":
-        return _leave(store, item, reason, actor, dry_run)
+        return _about(item, _leave(store, item, reason, actor, dry_run))
+    return _about(item, _decide(store, "reject", _pair(item, CANNOT), reason, actor, dry_run))
 
+
+def _pair(item: Mapping[str, Any], kind: str) -> Callable[[Step], list[Pair]]:
     def pairs(step: Step) -> list[Pair]:
         one, two = (found(step, key).record for key in item["records"])
-        return [Pair(CANNOT, one, two)]
+        return [Pair(kind, one, two)]
 
-    return _decide(store, "reject", pairs, reason, actor, dry_run)
+    return pairs
 
 
-def _item(store: Store, number: int, proposers: Sequence[Proposer]) -> dict[str, Any]:
-    """An item by its number. Read before anything is locked: plugins may take their time."""
+def _about(item: Mapping[str, Any], made: Decided) -> Decided:
+    made.about = {**made.about, "item": item["key"]}
+    return made
+
+
+def _item(store: Store, which: int | str, as_of: str | None, proposers: Sequence[Proposer]) -> dict[str, Any]:
+    """An item by its key or number. Read before anything is locked: plugins may take their time."""
     queue = review(store, proposers=proposers)
     items: list[dict[str, Any]] = queue["items"]
-    if not 1 <= number <= len(items):
-        raise UnknownThing(
-            f"there is no item {number} in the review queue, it has {len(items)}", hint="`klientela review` shows it"
+    if as_of is not None and as_of != queue["version"]:
+        raise Conflict(
+            f"the review queue is another one than {as_of}: somebody decided, or something was read",
+            hint="`klientela review` shows it as it is; an item's key stays the same wherever it stands",
         )
-    item = items[number - 1]
+    if isinstance(which, str):
+        item = next((one for one in items if one["key"] == which.casefold()), None)
+        if item is None:
+            raise UnknownThing(
+                f"no item of the review queue has the key {which}; perhaps it was decided meanwhile",
+                hint="`klientela review` shows what is left",
+            )
+        return item
+    if not 1 <= which <= len(items):
+        raise UnknownThing(
+            f"there is no item {which} in the review queue, it has {len(items)}", hint="`klientela review` shows it"
+        )
+    item = items[which - 1]
     if queue["failed"] and item["kind"] == PROPOSED:
         raise Conflict(
-            f"the plugin {queue['failed'][0]} failed just now, so item {number} may be another one than you saw",
-            hint="`klientela review` shows the items as they are; `klientela merge` joins two customers by their ids",
+            f"the plugin {queue['failed'][0]} failed just now, so item {which} may be another one than you saw",
+            hint="`klientela review` shows the items with their keys, which never move",
         )
     return item
 

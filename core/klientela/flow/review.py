@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from itertools import combinations, groupby
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -25,6 +26,8 @@ from klientela.store.locate import record_keys
 
 _BATCH = 500
 _SHARE = 100  # of so many customers one may be in the queue, same-source pairs aside (R24c)
+_ALPHABET = "bcdfghjklmnpqrstvwxz"  # no vowels: a key is no word, and no number
+_LETTERS = 8  # one in 25 thousand million: two items of one queue never have the same
 _FEW = 10  # proposals are shown in any case, however few customers there are
 PROPOSED = "proposed"
 """The kind of items that plugins propose."""
@@ -57,9 +60,12 @@ def review(store: Store, *, reveal: bool = False, proposers: Sequence[Proposer] 
     """`{"items": […], "remarks": [sentences], "failed": [plugins]}`: one item for each pair of customers, one for each
     crowded value.
 
-    `{"kind": "same_source"|"names"|"crowded"|"proposed", "customers": [ids], "records": [keys], "rule", "value",
+    `{"kind": "same_source"|"names"|"crowded"|"proposed", "key", "customers": [ids], "records": [keys], "rule", "value",
     "names", "sentence"}`, of proposals with "plugin", "reason" and "score" too; values are masked unless `reveal`; of a
     value that very many carry the first 500 are named. A pair that an operator decided is no item.
+
+    An item's `key` is that of its pair of customers or of its value, wherever it stands; its place in the list moves
+    when others decide. `version` stands for the whole list as it is: another one where an item came, went or moved.
 
     `proposers` are asked now, what they propose comes last, the surest first, and only so many that the queue without
     same-source pairs stays below one in a hundred customers (ten are shown in any case); `remarks` says how many more
@@ -67,7 +73,30 @@ def review(store: Store, *, reveal: bool = False, proposers: Sequence[Proposer] 
     """
     with store.reading() as db:
         queue = _Queue(db, store, reveal, proposers)
-        return {"items": list(queue.items()), "remarks": queue.remarks, "failed": queue.failed}
+        items = [{"kind": one["kind"], "key": key_of(one), **one} for one in queue.items()]
+        version = _letters(*(one["key"] for one in items))
+        return {"items": items, "version": version, "remarks": queue.remarks, "failed": queue.failed}
+
+
+def key_of(item: Mapping[str, Any]) -> str:
+    """What an item is about, in eight letters: the pair of customers, or the value; never its place."""
+    if "value_key" in item:
+        return _letters("value", item["value_key"])
+    return _letters("pair", *sorted(item["customers"]))
+
+
+def is_key(text: str) -> bool:
+    """Whether a text could be the key of an item."""
+    return len(text) == _LETTERS and set(text.casefold()) <= set(_ALPHABET)
+
+
+def _letters(*parts: str) -> str:
+    number = int.from_bytes(sha256("\0".join(parts).encode()).digest())
+    found = ""
+    for _ in range(_LETTERS):
+        number, place = divmod(number, len(_ALPHABET))
+        found += _ALPHABET[place]
+    return found
 
 
 class _Queue:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
+from klientela.errors import Misconfigured
 from klientela.flow import decide, work
-from klientela.flow.review import review
+from klientela.flow.desk import Decided
+from klientela.flow.review import is_key, review
+from klientela.store import Store
 from klientela_daemon import render
 from klientela_daemon.cli.common import house, tell_left
 from klientela_daemon.cli.deciding import Active, DryRun, Inactive, Yes, act, staying
@@ -16,7 +20,13 @@ from klientela_daemon.house import read
 from klientela_daemon.opening import opened
 
 app = typer.Typer(help="What the rules would not join by themselves; `accept` and `reject` decide an item.")
-Number = Annotated[int, typer.Argument(metavar="N", help="The item's number in `klientela review`.")]
+Which = Annotated[
+    str, typer.Argument(metavar="N|KEY", help="The item's number in `klientela review`, or its key, which never moves.")
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="V", help="The queue's `version` you looked at; refused if it is another one."),
+]
 Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept in the log.")]
 
 
@@ -34,24 +44,30 @@ def show(context: typer.Context, reveal: Reveal = False, config: Config = None, 
     if as_json:
         render.emit({**found, "left": left})
         return
-    _show(found["items"])
+    _show(found["items"], found["version"])
     for remark in found["remarks"]:
         render.say(remark)
 
 
-def _show(items: list[dict[str, Any]]) -> None:
+def _show(items: list[dict[str, Any]], version: str) -> None:
     if not items:
         render.say("There is nothing to review.")
         return
-    rows = [[number, one["sentence"], " ".join(one["customers"][:4])] for number, one in enumerate(items, 1)]
-    render.table(["no.", "why", "customers"], rows, right=["no."])
-    render.say("`klientela review accept N` joins them, `klientela review reject N` takes the item off for good.")
+    rows = [
+        [number, one["key"], one["sentence"], " ".join(one["customers"][:4])] for number, one in enumerate(items, 1)
+    ]
+    render.table(["no.", "key", "why", "customers"], rows, right=["no."])
+    render.say(
+        "`klientela review accept KEY` joins them, `klientela review reject KEY` takes the item off for good; numbers move "
+        f"when others decide, unless --as-of {version} stands beside them."
+    )
 
 
 @app.command("accept")
 def accept(
-    number: Number,
+    which: Which,
     reason: Why = "reviewed",
+    as_of: AsOf = None,
     inactive: Inactive = False,
     active: Active = False,
     dry_run: DryRun = False,
@@ -62,19 +78,18 @@ def accept(
     """They are one person: join them, as `merge` does."""
     stay = staying(inactive, active)
     proposers = read(config).proposers()
-    return act(
-        lambda store, dry: decide.accept(store, number, reason=reason, inactive=stay, dry_run=dry, proposers=proposers),
-        dry_run,
-        yes,
-        config,
-        as_json,
-    )
+
+    def way(store: Store, item: int | str, asked: str | None, dry: bool) -> Decided:
+        return decide.accept(store, item, reason=reason, as_of=asked, inactive=stay, dry_run=dry, proposers=proposers)
+
+    return act(_same_item(way, which, as_of), dry_run, yes, config, as_json)
 
 
 @app.command("reject")
 def reject(
-    number: Number,
+    which: Which,
     reason: Why = "reviewed",
+    as_of: AsOf = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     config: Config = None,
@@ -82,10 +97,31 @@ def reject(
 ) -> int:
     """They are two, or the value is as it should be: the item never comes back."""
     proposers = read(config).proposers()
-    return act(
-        lambda store, dry: decide.reject(store, number, reason=reason, dry_run=dry, proposers=proposers),
-        dry_run,
-        yes,
-        config,
-        as_json,
-    )
+
+    def way(store: Store, item: int | str, asked: str | None, dry: bool) -> Decided:
+        return decide.reject(store, item, reason=reason, as_of=asked, dry_run=dry, proposers=proposers)
+
+    return act(_same_item(way, which, as_of), dry_run, yes, config, as_json)
+
+
+def _same_item(
+    way: Callable[[Store, int | str, str | None, bool], Decided], text: str, as_of: str | None
+) -> Callable[[Store, bool], Decided]:
+    """What was shown before the question is what is written after it, wherever it stands by then."""
+    item: int | str
+    if text.isascii() and text.isdigit():
+        item = int(text)
+    elif is_key(text):
+        item = text
+    else:
+        raise Misconfigured(
+            f"{text!r} is neither the number of an item nor its key", hint="`klientela review` shows both."
+        )
+
+    def same(store: Store, dry: bool) -> Decided:
+        nonlocal item, as_of
+        made = way(store, item, as_of, dry)
+        item, as_of = made.about["item"], None
+        return made
+
+    return same

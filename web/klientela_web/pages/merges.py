@@ -70,21 +70,15 @@ def decide_item(asking: Asking) -> Response:
     """Say yes or no to an item. It is found by what it is about, for its place in the queue may have moved."""
     records = asking.fields("record")
     found = review(asking.store, proposers=asking.house.proposers())["items"]
-    number = next(
-        (
-            place
-            for place, one in enumerate(found, 1)
-            if one["records"] == records and one["kind"] == asking.field("kind")
-        ),
-        None,
-    )
-    if number is None:
+    kind = asking.field("kind")
+    key = next((one["key"] for one in found if one["records"] == records and one["kind"] == kind), None)
+    if key is None:
         return _queue(asking, asking.words("This was decided or changed meanwhile; the queue is as it is now."), 409)
     yes = asking.field("do") == "accept"
     reason = asking.field("reason").strip() or "reviewed"
     way = decide.accept if yes else decide.reject
     try:
-        made = way(asking.store, number, reason=reason, actor=asking.actor, proposers=asking.house.proposers())
+        made = way(asking.store, key, reason=reason, actor=asking.actor, proposers=asking.house.proposers())
     except KlientelaError as error:
         return _queue(asking, error.message, 409 if isinstance(error, Conflict) else 400)
     words = asking.words
