@@ -16,6 +16,7 @@ from klientela.flow.inactive import deactivate
 from klientela.flow.rebuild import rebuild
 from klientela.flow.withdraw import undo as undo_import
 from klientela.kit import Address, Consent, Person
+from klientela.rules.objections import mark_of
 from klientela.store import Store
 from klientela.store.contact import Answer, may_contact
 from tests.cases.seen import Desk, account, at, contact, order, view
@@ -341,3 +342,113 @@ def test_nobody_is_contacted_on_half_a_state(store: Store) -> None:
         step.db.run("INSERT INTO work (kind, subject, reason) VALUES ('person', 1, 'rules')")
     with pytest.raises(Conflict, match="1 record waits to be looked at anew"):
         ask(store, "1")
+
+
+# -- objections without a time -----------------------------------------------------------------------------------------
+
+LISTED = "/customer/mail:anna@x.de"
+
+
+def listed(store: Store, *consents: Consent, name: str = "list.csv", version: int | None = None) -> int:
+    """A list that says this of Anna; its batch."""
+    person = contact("mail:anna@x.de", "Anna", "Ahorn", email="anna@x.de", consents=list(consents), version=version)
+    made = import_records(store, Into("L", "csv"), [person], name=name, digest=name)
+    assert made.batch is not None
+    return made.batch
+
+
+def no(name: str = "list.csv") -> Consent:
+    return said("denied", basis="import", evidence=f"{name}: Unsubscribed", address="anna@x.de")
+
+
+def allow(store: Store, whom: Whom, **more: Any) -> Any:
+    return consent(store, whom, "email", "promotion", "granted", evidence="signed form", **more)
+
+
+def test_R45_an_operator_with_evidence_lifts_an_objection_without_a_time_and_no_bulk_grant_does(store: Store) -> None:
+    use(store)
+    bring(store, "S", [anna()])
+    listed(store, no())
+    assert len(Desk(store).row("1")["records"]) == 2
+    assert state(store, "1") == "denied"
+    for whom in (Whom(("S/customer/1", "S/customer/1")), Whom((), "anna", view())):
+        made = allow(store, whom)
+        assert (made.about, state(store, "1")) == ({"basis": "bulk", "objections": 1}, "denied")
+    tried = allow(store, one("1"), dry_run=True)
+    assert (tried.about, state(store, "1")) == ({"basis": "operator", "lifted": 1, "objections": 0}, "denied")
+    made = allow(store, one("1"))
+    assert (made.about, state(store, "1")) == ({"basis": "operator", "lifted": 1, "objections": 0}, "granted")
+    assert ask(store, "1").allowed
+    whole(store)
+    assert made.seq is not None
+    decide.undo(store, made.seq)
+    assert state(store, "1") == "denied"
+    assert not ask(store, "1").allowed
+    whole(store)
+
+
+def test_R45_what_was_lifted_stays_so_when_the_list_says_it_again_and_a_new_objection_holds(store: Store) -> None:
+    use(store)
+    bring(store, "S", [anna()])
+    listed(store, no())
+    allow(store, one("1"))
+    listed(store, no())
+    assert state(store, "1") == "granted", "the same file once more says nothing new"
+    whole(store)
+    batch = listed(store, no("june.csv"), name="june.csv")
+    assert state(store, "1") == "denied", "another list was not seen by the operator"
+    whole(store)
+    undo_import(store, batch)
+    assert state(store, "1") == "granted"
+    bring(store, "T", [account("9", "Anna", "Ahorn", email="anna@x.de", consents=[said("denied")], created_at=9)])
+    assert len(Desk(store).row("1")["records"]) == 3
+    assert state(store, "1") == "denied", "a record that came since objects"
+    made = allow(store, one("1"))
+    assert (made.about["lifted"], state(store, "1")) == (2, "granted")
+    whole(store)
+
+
+def test_R45_a_record_that_its_source_changed_since_may_object_anew(store: Store) -> None:
+    use(store)
+    bring(store, "S", [anna(said("denied"), version=5)])
+    assert allow(store, one("1")).about["lifted"] == 1
+    assert state(store, "1") == "granted"
+    bring(store, "S", [anna(said("denied"), version=6, company="ACME")])
+    assert state(store, "1") == "granted", "changed before the grant"
+    bring(store, "S", [anna(said("denied"), version=at("2199-01-01 12:00"), company="Later")])
+    assert state(store, "1") == "denied"
+    whole(store)
+
+
+def test_R45_after_a_split_each_has_its_own_and_the_lifted_one_stays_lifted_with_its_record(store: Store) -> None:
+    use(store)
+    bring(store, "S", [anna()])
+    listed(store, no())
+    allow(store, one("1"))
+    made = decide.split(store, "S/customer/1", ["L" + LISTED], reason="two")
+    assert (state(store, "1"), state(store, "mail:anna@x.de", "L")) == ("granted", "granted")
+    assert made.seq is not None
+    decide.undo(store, made.seq)
+    assert state(store, "1") == "granted"
+    consent(store, one("1"), "email", "promotion", "denied", evidence="called")
+    assert state(store, "1") == "denied", "a later word holds as ever"
+    whole(store)
+
+
+def test_R46_who_lifted_an_objection_forbids_nobody_else_at_that_address(store: Store) -> None:
+    use(store)
+    bring(store, "S", [account("1", "Anna", "Ahorn", email="a@x.de", created_at=1, consents=[said("denied")]),
+                       account("2", "Otto", "Quast", email="a@x.de", created_at=2,
+                               consents=[said("granted", "2021-01-01 12:00")])])  # fmt: skip
+    assert not ask(store, "2").allowed
+    allow(store, one("1"))
+    assert ask(store, "2").allowed
+
+
+def test_R45_no_source_can_say_that_it_lifts_an_objection(store: Store) -> None:
+    use(store)
+    marks = (mark_of(no()),)
+    bring(store, "S", [anna(said("granted", "2021-01-01 12:00", lifts=marks, evidence="x"))])
+    listed(store, no())
+    assert state(store, "1") == "denied"
+    whole(store)

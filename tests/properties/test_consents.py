@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from klientela.kit import Consent, Person
 from klientela.rules import precedence
+from klientela.rules.objections import mark_of
 from klientela.rules.precedence import Member, Summary, merge, summary
 from klientela.rules.publish import Canon
 from klientela.rules.ruleset import Ruleset
@@ -100,3 +101,27 @@ def test_joining_grants_nobody_who_objected_by_a_later_word(one: list[list[Conse
             assert said(merge(a, b), slot) == said(a, slot)
         if said(a, slot) == "denied" and said(b, slot) == "unknown":
             assert said(merge(a, b), slot) == "denied"
+
+
+@always
+@given(LEDGERS, st.sampled_from((None, "a signed form")), st.booleans())
+def test_a_grant_that_names_the_objections_without_a_time_lifts_them_with_evidence_alone(
+    ledgers: list[list[Consent]], evidence: str | None, elsewhere: bool
+) -> None:
+    slot: Slot = ("email", "promotion")
+    said_no = [
+        [one for one in ledger if (one.channel, one.purpose, one.state, one.at) == (*slot, "denied", None)]
+        for ledger in ledgers
+    ]
+    answers = [
+        Consent(channel="email", purpose="promotion", state="granted", at=9, basis="operator", evidence=evidence,
+                lifts=tuple(map(mark_of, stood)))
+        for stood in said_no
+    ]  # fmt: skip
+    answered = [[*ledger, answer] for ledger, answer in zip(ledgers, answers, strict=True)]
+    if elsewhere:  # at another record it answers nothing
+        answered = [*ledgers, answers]
+    after = said(reduce(merge, profiles(answered)), slot)
+    assert (after == "granted") is (
+        stands([*ledgers, answers], slot) == "granted" or (evidence is not None and not elsewhere)
+    )

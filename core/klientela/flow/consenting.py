@@ -12,9 +12,12 @@ from klientela.flow import hands
 from klientela.flow.crowd import Whom, anchors, customers
 from klientela.flow.desk import Decided
 from klientela.flow.hands import Word
-from klientela.model.records import Consent, ConsentChannel, ConsentPurpose
+from klientela.model.records import Consent, ConsentChannel, ConsentPurpose, Person
 from klientela.rules.hand import CONSENT
+from klientela.rules.objections import mark_of, untimed
+from klientela.store import facts
 from klientela.store.database import Db, Step, Store
+from klientela.store.rows import members_of
 
 CHANNELS: tuple[str, ...] = get_args(ConsentChannel)
 PURPOSES: tuple[str, ...] = get_args(ConsentPurpose)
@@ -37,7 +40,9 @@ def consent(
     """Customers grant or deny a purpose on a channel, as of now. Of one customer that is an operator's word; of several,
     or of whom a search finds, it is a bulk update, which lifts no objection (R45).
 
-    `about` tells the `basis`, and after a grant how many `objections` still stand. Misconfigured without evidence.
+    An objection without a time is lifted by an operator who saw it: his grant names it, and stands at its very record.
+    `about` tells the `basis`, and after a grant how many objections without a time it `lifted`, and how many
+    `objections` still stand. Misconfigured without evidence.
     """
     _check(channel, purpose, state)
     if not evidence.strip():
@@ -59,7 +64,13 @@ def consent(
             basis=basis,  # type: ignore[arg-type]
             evidence=evidence.strip(),
         )
-        return [Word(CONSENT, record, _detail(event, to.get(number))) for number, record in sorted(oldest.items())]
+        said = {record: _detail(event, to.get(number)) for number, record in oldest.items()}
+        if whom.one and state == "granted":
+            answered = _answering(step.db, meant, event)
+            if answered:
+                told["lifted"] = sum(len(detail["lifts"]) for detail in answered.values())
+                said |= answered
+        return [Word(CONSENT, record, detail) for record, detail in sorted(said.items())]
 
     def look(step: Step, numbers: list[int]) -> None:
         if state == "granted":
@@ -91,6 +102,19 @@ def _check(channel: str, purpose: str, state: str) -> None:
 def _detail(event: Consent, address: str | None) -> dict[str, Any]:
     made: dict[str, Any] = msgspec.to_builtins(event)
     return made if address is None else {**made, "address": address}
+
+
+def _answering(db: Db, numbers: list[int], grant: Consent) -> dict[int, dict[str, Any]]:
+    """A grant for each record of a customer that objects without a time, which names these objections."""
+    records = [row[0] for rows in members_of(db, numbers, "p.id").values() for row in rows]
+    found = {}
+    for record, item in facts.load(db, records).items():
+        if isinstance(item.fact, Person):
+            stood = untimed(item.fact, grant.channel, grant.purpose)
+            if stood:
+                made = msgspec.structs.replace(grant, lifts=tuple(sorted({mark_of(one) for one in stood})))
+                found[record] = _detail(made, stood[0].address)
+    return found
 
 
 def addresses(db: Db, numbers: list[int], channel: str) -> dict[int, str]:

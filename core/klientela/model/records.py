@@ -67,6 +67,7 @@ class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     address: str | None = None  # the e-mail or phone it is about
     basis: Literal["shop", "import", "operator", "bulk"] = "shop"  # bulk: an operator, of many at once
     evidence: str | None = None
+    lifts: tuple[str, ...] = ()  # an operator's alone: the objections without a time it answers (rules/objections.py)
 
 
 class Number(Struct, frozen=True, omit_defaults=True, gc=False):

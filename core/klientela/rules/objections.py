@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 
 from msgspec import UNSET
 
+from klientela.model.instants import Instant
 from klientela.model.records import Address, Consent, Person
 from klientela.rules import geo, keys
 from klientela.rules.text import fold_words
@@ -46,6 +48,32 @@ def _reached(person: Person, channel: str) -> list[str]:
     return [text for text in (one, *(more if more is not UNSET and more else ())) if text]
 
 
+def mark_of(event: Consent) -> str:
+    """What an operator's grant names the objection by that it lifts: all it says but the time, which it has not."""
+    said = (event.channel, event.purpose, event.address or "", event.basis, event.evidence or "")
+    return sha256("\0".join(said).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def untimed(person: Person, channel: str, purpose: str) -> list[Consent]:
+    """The objections of a record to a purpose on a channel that have no time: they may be later than any grant (R45)."""
+    return [one for one in objections(person) if one.at is None and (one.channel, one.purpose) == (channel, purpose)]
+
+
+def lifted(person: Person, version: Instant | None) -> frozenset[str]:
+    """The marks of objections without a time that an operator has lifted, who saw them at this very record (R45).
+
+    `version` of the record: where its source changed it after the grant, the objection may be a new one, and stands.
+    """
+    events = person.consents if person.consents is not UNSET and person.consents else ()
+    return frozenset(
+        mark
+        for event in events
+        if event.lifts and event.basis == "operator" and event.state == "granted" and event.evidence
+        for mark in event.lifts
+        if version is None or (event.at is not None and version <= event.at)
+    )
+
+
 def objections(person: Person) -> Iterator[Consent]:
     """The events by which a record objects to anything."""
     for event in person.consents if person.consents is not UNSET and person.consents else ():
@@ -58,4 +86,4 @@ def objected(person: Person, region: str) -> set[int]:
     return {key for event in objections(person) for key in keys_of(person, event, region)}
 
 
-__all__ = ["key_of", "key_of_place", "keys_of", "objected", "objections"]
+__all__ = ["key_of", "key_of_place", "keys_of", "lifted", "mark_of", "objected", "objections", "untimed"]

@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct
 from klientela.model.instants import Instant
 from klientela.model.records import Address, Consent, Person
 from klientela.rules import geo, keys
+from klientela.rules.objections import lifted, mark_of
 from klientela.rules.publish import NEVER, Canon, is_account, is_guest
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.text import clean, fold_words
@@ -98,7 +99,7 @@ def summary(member: Member, ruleset: Ruleset) -> Summary:
     if person.modules is not UNSET and person.modules:
         made.modules = sorted(set(person.modules))
     if person.consents is not UNSET and person.consents:
-        _consents(made, person)
+        _consents(made, person, member.version)
     return made
 
 
@@ -182,12 +183,15 @@ def home(made: Summary) -> tuple[str | None, str | None]:
     )
 
 
-def _consents(made: Summary, person: Person) -> None:
+def _consents(made: Summary, person: Person, version: Instant | None) -> None:
+    answered = lifted(person, version)
     found: dict[str, tuple[Instant | None, Instant | None, bool]] = {}
     for event in person.consents or ():
         slot = f"{event.channel} {event.purpose}"
         now: tuple[Instant | None, Instant | None, bool]
         if event.state == "denied":
+            if event.at is None and answered and mark_of(event) in answered:
+                continue  # the operator's grant that names it stands in its place
             now = (event.at if event.at is not None else NEVER, None, False)
         elif not explicit(event):
             now = (None, None, True)

@@ -87,12 +87,12 @@ def consent(
 
 
 def _objections(made: Decided) -> None:
-    count = made.about.get("objections", 0)
+    answered, count = made.about.get("lifted", 0), made.about.get("objections", 0)
+    if answered:
+        render.say(agree(answered, "{} [objection|objections] without a time [is|are] lifted by it."))
     if not count:
         return
     why = "only the customer at the shop, or an operator with evidence for that customer alone, lifts one."
     if made.about["basis"] == "operator":
-        why = (
-            "it has no time, so that nobody can tell that this is later; the source that tells of it must take it back."
-        )
+        why = "what it says is later than now; the source that tells of it must take it back."
     render.say(agree(count, "{} [objection still stands|objections still stand]: ") + why)
