@@ -117,7 +117,7 @@ def test_T40_an_email_is_changed_by_no_command_and_no_file(run: Run, who: str) -
     for words in (("edit", who, "company=Neu", "email=neu@x.de"), ("pin", who, "email", "neu@x.de")):
         assert "only by the sync of its own source" in run(*words, code=1)["error"]["message"]
     Path("rows.csv").write_text(f"klientela_id,email,company\n{public},neu@x.de,Neu\n", "utf-8")
-    made = run("import", "rows.csv", "--into", "list")
+    made = run("import", "rows.csv", "--into", "list", code=1)
     assert [(one["column"], one["key"]) for one in made["rejected"]] == [("email", public)]
     assert "nothing of this row is written" in made["rejected"][0]["reason"]
     assert (made["batch"], exported()) == (None, before)
