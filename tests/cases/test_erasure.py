@@ -21,13 +21,14 @@ from klientela.flow.push import push
 from klientela.flow.rebuild import rebuild
 from klientela.flow.requests import answer, requests
 from klientela.flow.retention import months_before, retain
-from klientela.kit import Address, Gone, Letter, RecordRef, Redact, Rejected, Scan
+from klientela.flow.sync import sync
+from klientela.kit import Address, Consent, Gone, Letter, RecordRef, Redact, Rejected, Scan
 from klientela.notices import Notice
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.store import Store, ledger, open_store
 from klientela.store.backup import backup, restore
 from tests.cases.seen import Desk, account, at, contact, guest_order, order
-from tests.shops import bring, use
+from tests.shops import Shop, bring, use
 from tests.store.test_inbox import Crier, kept
 
 HOME = Address(street="Ahornweg", house_number="3", zip="01099", city="Dresden", country="DE")
@@ -35,6 +36,7 @@ ANNA = account("1", "Anna", "Ahorn", email="anna@x.de", phone="+49 351 4712345",
 AGAIN = contact("9", "Anna", "Ahorn", email="anna@x.de", created_at=2)
 BEN = account("2", "Ben", "Birke", email="anna@x.de", phone="+49 351 4712345", created_at=3)
 CARLA = account("3", "Carla", "Buche", email="carla@x.de", created_at=4)
+NO = Consent(channel="email", purpose="promotion", state="denied", basis="import")
 SHOP = [ANNA, CARLA, order("o1", 1000, customer="1"), order("o2", 700, customer="3"), order("o3", 500, customer="1")]
 
 
@@ -490,4 +492,93 @@ def test_R56_words_on_what_an_import_brought_that_was_taken_back_go_too(store: S
     erase(store, "S/customer/1", reason="asked", everybody=True)
     assert "canary" not in _words(store)
     assert "g@x.de" not in _words(store)
+    whole(store)
+
+
+# -- names of files, numbers of orders ---------------------------------------------------------------------------------
+
+
+class Listing(Shop):
+    """A list that is read again and again."""
+
+    type = "csv"
+
+
+def numbers(store: Store) -> list[tuple[Any, ...]]:
+    with store.reading() as db:
+        return db.rows("SELECT number, ltv FROM orders ORDER BY ltv")
+
+
+def files(store: Store) -> list[str]:
+    with store.reading() as db:
+        return [row[0] for row in db.rows("SELECT name FROM batch ORDER BY id")]
+
+
+def bought(ext: str, total: int, **more: Any) -> Any:
+    return order(ext, total, number=ext, first_name="Anna", last_name="Ahorn", email="anna@x.de", **more)
+
+
+def test_R56_an_orders_number_goes_where_it_names_the_person_and_stays_where_it_does_not(store: Store) -> None:
+    use(store)
+    listed = [bought("AHORN-1", 700), bought("1001", 500)]
+    imported(store, listed)
+    (anna,) = Desk(store).rows()
+    made = erase(store, anna["id"], reason="asked by letter")
+    assert made.orders == 2
+    hidden, plain = numbers(store)[::-1]
+    assert (plain, hidden[1], hidden[0][:7]) == (("1001", 500), 700, "erased:")
+    whole(store)
+    before = state(store)
+    assert imported(store, listed) == 0
+    assert Desk(store).rows() == []
+    assert numbers(store)[::-1] == [hidden, plain], "the same file finds the same orders"
+    assert [row[:4] for row in state(store)[0]] == [row[:4] for row in before[0]], "no other record came of it"
+    whole(store)
+
+
+def test_R56_a_hidden_number_is_hidden_from_yesterdays_backup_too(store: Store, store_url: str, tmp_path: Path) -> None:
+    use(store)
+    imported(store, [bought("AHORN-1", 700)])
+    backup(store, tmp_path / "yesterday")
+    (anna,) = Desk(store).rows()
+    erase(store, anna["id"], reason="asked by letter")
+    stood = numbers(store)
+    store.close()
+    restore(store_url, tmp_path / "klientela.key", tmp_path / "yesterday")
+    tombstones = tmp_path / "klientela.tombstones"
+    with open_store(store_url, key_file=tmp_path / "klientela.key", tombstones=tombstones) as again:
+        assert numbers(again) == [("AHORN-1", 700)]
+        carry_out(again)
+        assert numbers(again) == stood
+        whole(again)
+        rejected = Rejected(reason="bad total", key="AHORN-1", payload="AHORN-1;x")
+        sync(again, Listing("L", [bought("AHORN-1", 700), rejected]))
+        assert numbers(again) == stood
+        with again.reading() as db:
+            assert db.rows("SELECT key FROM quarantine") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "goes"),
+    [("anna-ahorn.csv", True), ("Anna_Ahorn (2).xlsx", True), ("AhornAnna.csv", True), ("Frau Ahorn.csv", True),
+     ("ahornblatt.csv", False), ("customers.csv", False)],
+)  # fmt: skip
+def test_R56_a_files_name_goes_where_it_names_the_person_and_with_it_others_evidence(
+    store: Store, name: str, goes: bool
+) -> None:
+    use(store)
+    evidence = msgspec.structs.replace(NO, evidence=f"{name}: Newsletter")
+    ben = contact("b", "Ben", "Birke", email="ben@x.de", consents=[evidence])
+    import_records(store, Into("L", "csv"), [AGAIN, ben], name=name, digest="1")
+    import_records(
+        store, Into("L", "csv"), [contact("c", "Cora", "Ulme", email="cora@x.de")], name="Ahorn.csv", digest="2"
+    )
+    consenting.consent(store, Whom(("L/customer/b",)), "email", "promotion", "granted", evidence="form")
+    erase(store, "L/customer/9", reason="asked by letter")
+    assert files(store) == ["erased" if goes else name, "Ahorn.csv"], "a namesake's file is another matter"
+    told = [line["detail"] for line in Desk(store).kinds("imported")]
+    assert [one and one["file"] for one in told] == [None if goes else name, "Ahorn.csv"]
+    events = {one["evidence"] for one in Desk(store).profile("b", "L")["consent_events"]}
+    assert events == {"form", "erased: Newsletter" if goes else f"{name}: Newsletter"}
+    assert Desk(store).profile("b", "L")["consents"]["email"]["promotion"] in ("granted", "denied")
     whole(store)

@@ -74,6 +74,8 @@ CANARIES = {
     "run error": "fehler bei huflattich",
     "pushed": "kasse-huflattichwurz",
     "file name": "gaensebluemchen.csv",
+    "file named after her": "quendeline_zwergholunder.csv",
+    "order's number": "2026-zwergholunder-01",
 }  # fmt: skip
 LINE = Line(title="Tee", quantity=2, total=1000)
 
@@ -158,6 +160,23 @@ def _listed(store: Store, name: str) -> Imported:
     )  # fmt: skip
 
 
+def _ordered(store: Store) -> Imported:
+    """A file that is named after her, with an order whose number is too, and Ben's consent of which it is the evidence."""
+    name = CANARIES["file named after her"]
+    said = Consent(channel="post", purpose="promotion", state="denied", basis="import", evidence=f"{name}: No letters")
+    return import_records(
+        store,
+        Into("L", "csv"),
+        [
+            order(CANARIES["order's number"], 700, number=CANARIES["order's number"], lines=[LINE],
+                  first_name=CANARIES["first name"], last_name=CANARIES["last name"], email=CANARIES["e-mail"]),
+            contact("b2", "Ben", "Birke", email=SHARED, consents=[said]),
+        ],
+        name=name,
+        digest="1",
+    )  # fmt: skip
+
+
 def fill(store: Store) -> None:
     """Everything a store may know of somebody."""
     use(store)
@@ -169,6 +188,7 @@ def fill(store: Store) -> None:
     bad = Rejected(reason="a date is none", key="1", payload=f"1;{CANARIES['quarantine']};{CANARIES['e-mail']}")
     sync_raw(store, "S", [bad, *_shop()])
     _listed(store, f"quendel.eins@x.de {CANARIES['file name']}")
+    _ordered(store)
     desk = Desk(store)
     decide.split(store, desk.public("1"), ["L/customer/mail:" + CANARIES["mailbox key"]], reason=CANARIES["reason"])
     decide.merge(store, desk.public("1"), f"L/customer/mail:{CANARIES['mailbox key']}", reason=CANARIES["reason"])
@@ -211,7 +231,7 @@ def test_every_word_is_found_before_and_none_after(filled: Store, tmp_path: Path
     if filled.path is not None:
         assert {"database", "log of the database"} <= before.keys()
     made = erase(filled, Desk(filled).public("1"), reason="asked by letter")
-    assert made.records == 3
+    assert made.records == 4
     after = scan(filled, [*CANARIES.values(), SHARED], [tmp_path / "klientela.tombstones"])
     assert _but(after, SHARED) == {}
     assert after["profiles"] == {SHARED}, "who shares it keeps it"
@@ -235,7 +255,7 @@ def test_no_word_comes_back_by_syncs_imports_or_yesterdays_backup(
     key, tombstones = tmp_path / "klientela.key", tmp_path / "klientela.tombstones"
     restore(store_url, key, tmp_path / "yesterday")
     with open_store(store_url, key_file=key, tombstones=tombstones) as again:
-        assert carry_out(again) == (1, 3)
+        assert carry_out(again) == (1, 4)
         found = scan(again, [*CANARIES.values(), SHARED])
         assert _but(found, SHARED) == {}
         assert found["profiles"] == {SHARED}

@@ -4,31 +4,51 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 import zstandard
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from klientela.flow.reach import Reach
 from klientela.flow.traces import Finder
-from klientela.rules.pseudonym import without_person
+from klientela.model.records import Checkout, Person
+from klientela.rules.pseudonym import hidden, without_person
 from klientela.store import facts
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
 from klientela.store.facts import Loaded
+from klientela.store.tombstones import ERASED
 
-ERASED = "erased:"
-"""Before the number that stands for a key that was a person's."""
 _CUSTOMER = re.compile(rb'"customer":("(?:[^"\\]|\\.)*")')
 _SQUEEZE = zstandard.ZstdCompressor(level=1)
 _UNSQUEEZE = zstandard.ZstdDecompressor()
 
 
-def empty_facts(step: Step, reach: Reach) -> set[int]:
-    """Empty the claims of all that is reached, live and closed. Returns records that decisions named together with one of
-    them: who they are may be another matter now."""
+def telling(db: Db, reach: Reach, finder: Finder) -> set[int]:
+    """Orders that are reached and whose own id or number, as any claim ever told it, names the person."""
+    found: set[int] = set()
+    packed = db.pack(reach.bought)
+    for number, ext, body in db.rows(
+        f"SELECT id, ext, body FROM record WHERE entity = {facts.ORDER} AND id {db.among} UNION ALL "
+        "SELECT c.record, r.ext, c.body FROM claim c JOIN record r ON r.id = c.record "
+        f"WHERE r.entity = {facts.ORDER} AND c.record {db.among}",
+        (packed, packed),
+    ):
+        if number in found or ext.startswith(ERASED):
+            continue
+        said = facts.decode(facts.ORDER, body).number if body is not None else None
+        if finder.hints(ext, own=True) or finder.hints(said or None, own=True):
+            found.add(number)
+    return found
+
+
+def empty_facts(step: Step, reach: Reach, telling: Collection[int], mask: Callable[[str], str]) -> set[int]:
+    """Empty the claims of all that is reached, live and closed; orders that are `telling` go by another id. Returns records
+    that decisions named together with one of them: who they are may be another matter now."""
     db = step.db
     gone = db.pack(reach.gone)
     db.run(f"DELETE FROM claim WHERE record {db.among}", (gone,))
@@ -37,7 +57,7 @@ def empty_facts(step: Step, reach: Reach) -> set[int]:
         f"WHERE id {db.among}",
         (gone,),
     )
-    _bought(db, reach)
+    _bought(db, reach, telling, mask)
     _named(db, reach)
     _files(db, reach)
     partners = {
@@ -50,18 +70,28 @@ def empty_facts(step: Step, reach: Reach) -> set[int]:
     return partners - reach.gone
 
 
-def _bought(db: Db, reach: Reach) -> None:
+def _bought(db: Db, reach: Reach, telling: Collection[int], mask: Callable[[str], str]) -> None:
     """Orders and checkouts keep amounts, dates and lines, in all versions that were ever told."""
     packed = db.pack(reach.bought)
+    keys: dict[int, str] = dict(db.rows(f"SELECT id, ext FROM record WHERE id {db.among}", (db.pack(telling),)))
+    db.update(t.record, ("ext",), [(mask(ext), number) for number, ext in sorted(keys.items())])
+    exts = set(keys.values())
+
+    def made(number: int, entity: int, body: bytes) -> tuple[bytes, bytes]:
+        fact = without_person(facts.decode(entity, body))
+        if number in telling or (isinstance(fact, Checkout) and fact.order in exts):
+            fact = hidden(fact, mask)
+        return _written(fact)
+
     entities = {}
     rows = []
     for number, entity, body in db.rows(f"SELECT id, entity, body FROM record WHERE id {db.among}", (packed,)):
         entities[number] = entity
         if body is not None:
-            rows.append((*_rewritten(entity, body), number))
+            rows.append((*made(number, entity, body), number))
     db.update(t.record, ("hash", "body"), rows)
     closed = [
-        (*_rewritten(entities[record], body), record, channel, seq)
+        (*made(record, entities[record], body), record, channel, seq)
         for record, channel, seq, body in db.rows(
             f"SELECT record, channel, from_seq, body FROM claim WHERE body IS NOT NULL AND record {db.among}", (packed,)
         )
@@ -103,7 +133,11 @@ def _buyer(body: bytes) -> str | None:
 
 
 def _rewritten(entity: int, body: bytes) -> tuple[bytes, bytes]:
-    made = facts.encode(without_person(facts.decode(entity, body)))
+    return _written(without_person(facts.decode(entity, body)))
+
+
+def _written(fact: Any) -> tuple[bytes, bytes]:
+    made = facts.encode(fact)
     return sha256(made).digest()[:16], made
 
 
@@ -181,7 +215,7 @@ def empty_payloads(step: Step, reach: Reach, finder: Finder) -> None:
 
 
 def empty_desk(step: Step, finder: Finder) -> None:
-    """Quarantine, inbox, receipts, the errors of runs, the names of imported files."""
+    """Quarantine, inbox, receipts, the errors of runs."""
     db = step.db
     uids = {number: row.uid for number, row in facts.sources(db).items()}
     held = db.rows("SELECT id, source, key, payload, reason FROM quarantine")
@@ -210,9 +244,67 @@ def empty_desk(step: Step, finder: Finder) -> None:
             kind = json.loads(error).get("kind", "error")
             said = {"kind": kind, "message": "what it said named somebody who was erased", "hint": None}
             db.run("UPDATE run SET error = ? WHERE id = ?", (json.dumps(said), number))
-    for number, name in db.rows("SELECT id, name FROM batch"):
-        if finder.any(name):
-            db.run("UPDATE batch SET name = 'erased' WHERE id = ?", (number,))
+
+
+def empty_batches(step: Step, reach: Reach, finder: Finder) -> set[int]:
+    """Forget the names of imported files that name the person, wherever they stand: at the batch, in the log, in what the
+    file is evidence of for others. Returns the records of these others."""
+    db = step.db
+    packed = db.pack(reach.persons | reach.bought)
+    own = {
+        row[0]
+        for row in db.rows(
+            f"SELECT b.id FROM batch b JOIN record r ON r.channel = b.channel WHERE r.id {db.among} UNION "
+            f"SELECT b.id FROM batch b JOIN claim c ON c.channel = b.channel WHERE c.record {db.among}",
+            (packed, packed),
+        )
+    }
+    touched: set[int] = set()
+    for number, name, channel, seq in db.rows("SELECT id, name, channel, from_seq FROM batch ORDER BY id"):
+        if not finder.hints(name, own=number in own):
+            continue
+        db.run("UPDATE batch SET name = 'erased' WHERE id = ?", (number,))
+        lines = db.rows("SELECT seq, n FROM audit WHERE seq = ? AND kind = 'imported'", (seq,))
+        db.delete(t.audit_private, lines, key=("seq", "n"))
+        touched |= _evidence(db, channel, name, reach)
+    return touched
+
+
+def _evidence(db: Db, channel: int, name: str, reach: Reach) -> set[int]:
+    """Take the name of a file out of the consents that its import brought."""
+    among = ", ".join(map(str, sorted(facts.PERSONS)))
+    rows = []
+    for number, entity, body in db.rows(
+        f"SELECT id, entity, body FROM record WHERE channel = ? AND body IS NOT NULL AND entity IN ({among})",
+        (channel,),
+    ):
+        fact = _without_file(facts.decode(entity, body), name)
+        if fact is not None and number not in reach.gone:
+            rows.append((*_written(fact), number))
+    claims = []
+    for number, since, entity, body in db.rows(
+        "SELECT c.record, c.from_seq, r.entity, c.body FROM claim c JOIN record r ON r.id = c.record "
+        f"WHERE c.channel = ? AND c.body IS NOT NULL AND r.entity IN ({among})",
+        (channel,),
+    ):
+        fact = _without_file(facts.decode(entity, body), name)
+        if fact is not None and number not in reach.gone:
+            claims.append((*_written(fact), number, channel, since))
+    db.update(t.record, ("hash", "body"), rows)
+    db.update(t.claim, ("hash", "body"), claims, key=("record", "channel", "from_seq"))
+    return {row[2] for row in rows} | {row[2] for row in claims}
+
+
+def _without_file(fact: Any, name: str) -> Person | None:
+    """A person whose consents name a file no more; None where they did not."""
+    if not isinstance(fact, Person) or fact.consents is UNSET or not fact.consents:
+        return None
+    if not any(name in (event.evidence or "") for event in fact.consents):
+        return None
+    told = [
+        replace(one, evidence=one.evidence.replace(name, "erased")) if one.evidence else one for one in fact.consents
+    ]
+    return replace(fact, consents=told)
 
 
 def _answered(answer: str, finder: Finder, uids: Iterable[str]) -> bool:
@@ -253,10 +345,12 @@ def _drop(db: Db, table: str, numbers: list[int]) -> None:
 
 __all__ = [
     "ERASED",
+    "empty_batches",
     "empty_desk",
     "empty_facts",
     "empty_log",
     "empty_payloads",
     "hide_keys",
     "leaving",
+    "telling",
 ]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from klientela.errors import Conflict, Misconfigured, UnknownThing
@@ -91,6 +92,7 @@ class Plan(NamedTuple):
     reach: Reach
     traces: Traces
     others: Others
+    telling: frozenset[int]  # orders whose own id or number names the person
 
 
 def erase(
@@ -164,8 +166,9 @@ def redact(step: Step, source: SourceRow, asked: Sequence[Redact]) -> int:
     reached = reach.of_records(db, source.id, people, orders)
     rules = step.store.ruleset(db)
     traces = reach.traces_of(db, reached, rules.country, step.store.key)
+    telling = telling_orders(db, reached, traces)
     traces.names.clear()  # other sources may know the same person, who stays there
-    plan = Plan(reached, traces, reach.others(db, reached, traces, rules))
+    plan = Plan(reached, traces, reach.others(db, reached, traces, rules), telling)
     also = [(source, "customer", one.customer) for one in asked if one.customer is not None]
     also += [(source, "order", ext) for one in asked for ext in one.orders]
     line = tombstone(step, plan, values="alone", also=also)
@@ -288,7 +291,12 @@ def plan_of(db: Db, store: Store, reached: Reach) -> Plan:
         reached.bought |= {number for number in others.loose if entities[number] == facts.CHECKOUT}
         reached.things |= {number for number in others.loose if entities[number] != facts.CHECKOUT}
         traces = reach.traces_of(db, reached, rules.country, store.key)
-    return Plan(reached, traces, others)
+    return Plan(reached, traces, others, telling_orders(db, reached, traces))
+
+
+def telling_orders(db: Db, reached: Reach, traces: Traces) -> frozenset[int]:
+    """Orders that are reached and whose own id or number names the person."""
+    return frozenset(emptying.telling(db, reached, Finder(traces)))
 
 
 def _told(db: Db, store: Store, plan: Plan, customers: set[int]) -> Erased:
@@ -334,6 +342,8 @@ def tombstone(step: Step, plan: Plan, *, values: Values, also: Iterable[tuple[So
     ):
         hashed = of_record(key, uids[source], facts.entity_name(entity), ext).hex()
         (line.orders if number in plan.reach.bought else line.records).append(hashed)
+        if number in plan.telling:
+            line.hidden.append(hashed)
     line.records += [_of_public(key, public) for public in plan.traces.publics]
     for source, name, ext in also:
         (line.orders if name == "order" else line.records).append(of_record(key, source.uid, name, ext).hex())
@@ -342,7 +352,7 @@ def tombstone(step: Step, plan: Plan, *, values: Values, also: Iterable[tuple[So
         line.values = [of_value(key, *value).hex() for value in alone]
         names = plan.traces.folded_names() if values == "all" else ()
         line.named = [of_named(key, *value, name).hex() for value in plan.traces.values - alone for name in names]
-    for name in ("records", "orders", "values", "named"):
+    for name in ("records", "orders", "values", "named", "hidden"):
         setattr(line, name, sorted(set(getattr(line, name))))  # in their own order hashes say nothing of which is whose
     return line
 
@@ -357,13 +367,15 @@ def carry_through(step: Step, plan: Plan, detail: dict[str, Any]) -> None:
     """Empty everything that is reached, inside a step; `detail` stands in the log, and may name nobody."""
     db = step.db
     cleaning.begin(step)
-    partners = emptying.empty_facts(step, plan.reach)
+    finder = Finder(plan.traces, plan.others.shared)
+    mask = partial(tombstones.mask, _file(step.store).key)
+    partners = emptying.empty_batches(step, plan.reach, finder)
+    partners |= emptying.empty_facts(step, plan.reach, plan.telling, mask)
     persons, orders, carts, things = emptying.leaving(db, plan.reach)
     persons += [item for _, item in sorted(facts.load(db, partners).items()) if item.fact is not None]
     deriver = Deriver(db, step.store.ruleset(db), hushed=True)
     deriver.page(step, persons, orders, carts, set(), things, force=True)
     failpoint("erasure.derived")
-    finder = Finder(plan.traces, plan.others.shared)
     emptying.empty_log(step, finder)
     emptying.empty_desk(step, finder)
     emptying.empty_payloads(step, plan.reach, finder)
@@ -382,12 +394,14 @@ def _erase_again(step: Step, lines: Iterable[Line], standing: set[str]) -> int:
     if not graves:
         return 0
     uids = {number: row.uid for number, row in facts.sources(db).items()}
-    reached = Reach()
+    reached, hidden = Reach(), set()
     for number, source, entity, ext in db.stream("SELECT id, source, entity, ext FROM record"):
         hashed = of_record(graves.key, uids[source], facts.entity_name(entity), ext)
         if entity in (facts.ORDER, facts.CHECKOUT):
             if hashed in graves.orders:
                 reached.bought.add(number)
+            if hashed in graves.hidden:
+                hidden.add(number)
         elif hashed in graves.records:
             (reached.persons if entity in facts.PERSONS else reached.things).add(number)
     if not reached.everything():
@@ -396,6 +410,7 @@ def _erase_again(step: Step, lines: Iterable[Line], standing: set[str]) -> int:
         reached,
         traces := reach.traces_of(db, reached, store.ruleset(db).country, store.key),
         reach.others(db, reached, traces, store.ruleset(db)),
+        telling_orders(db, reached, traces) | hidden,
     )
     carry_through(step, plan, {"reason": "the store did not know of it any more"})
     return len(reached.persons)
@@ -411,5 +426,6 @@ __all__ = [
     "erase",
     "redact",
     "release",
+    "telling_orders",
     "tombstone",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from klientela.flow import erase, reach
-from klientela.flow.erase import Plan
+from klientela.flow.erase import Plan, telling_orders
 from klientela.flow.reach import Reach
 from klientela.model.instants import Instant, from_datetime
 from klientela.store import cleaning, facts, tombstones
@@ -73,7 +73,7 @@ def _erase(step: Step, customers: list[int]) -> None:
     rules = store.ruleset(db)
     traces = reach.traces_of(db, reached, rules.country, store.key)
     traces.names.clear()  # the same person may have an account
-    plan = Plan(reached, traces, reach.others(db, reached, traces, rules))
+    plan = Plan(reached, traces, reach.others(db, reached, traces, rules), telling_orders(db, reached, traces))
     line = erase.tombstone(step, plan, values="none")
     erase.carry_through(step, plan, {"reason": "retention", "tombstone": line.id})
     assert store.tombstones is not None  # noqa: S101 - asked by the caller

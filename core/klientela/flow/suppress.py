@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import UNSET
@@ -24,13 +25,13 @@ from klientela.rules import geo
 from klientela.rules.guests import guest_person
 from klientela.rules.keys import mailbox
 from klientela.rules.names import folded
-from klientela.rules.pseudonym import is_without_person, without_person
+from klientela.rules.pseudonym import hidden, is_without_person, without_person
 from klientela.rules.ruleset import Ruleset
 from klientela.source import Page
 from klientela.store import facts
 from klientela.store.database import Step
 from klientela.store.facts import SourceRow
-from klientela.store.tombstones import Graves, of_named, of_record, of_value
+from klientela.store.tombstones import Graves, mask, of_named, of_record, of_value
 
 PERSONS = ("customer", "contact", "manual", "guest_order")
 _BOX = re.compile(r"[^\s\"'<>,;:()\[\]{}\\]+@[^\s\"'<>,;:()\[\]{}\\]+")
@@ -94,6 +95,8 @@ class Screen:
         """Whether what cannot be taken is of somebody erased: by its key, or a mailbox in what came."""
         if item.key is not None and any(self._buried(entity, item.key) for entity in PERSONS):
             return True
+        if item.key is not None and of_record(self.key, self.source.uid, "order", item.key) in self.graves.hidden:
+            return True
         if not self.graves.values:
             return False
         person = Person(external_id="-", emails=_BOX.findall(item.payload))
@@ -123,8 +126,12 @@ class Screen:
     def _bought(self, fact: Order | Checkout) -> Record:
         """An order or checkout, without its person where that is somebody erased."""
         entity, ext = _entity(fact), fact.external_id
-        if of_record(self.key, self.source.uid, entity, ext) in self.graves.orders:
-            return without_person(fact)
+        hashed = of_record(self.key, self.source.uid, entity, ext)
+        if isinstance(fact, Checkout) and fact.order and self.graves.hidden:
+            became = of_record(self.key, self.source.uid, "order", fact.order)
+            fact = self._hidden(fact) if became in self.graves.hidden else fact
+        if hashed in self.graves.orders:
+            return self._hidden(without_person(fact)) if hashed in self.graves.hidden else without_person(fact)
         if fact.customer:
             return without_person(fact) if self._buried("customer", fact.customer) else fact
         if isinstance(fact, Order):
@@ -134,6 +141,9 @@ class Screen:
         if person is not None and self._carries(person) and not self._belongs(entity, ext):
             return without_person(fact)
         return fact
+
+    def _hidden(self, fact: Order | Checkout) -> Order | Checkout:
+        return hidden(fact, partial(mask, self.key))
 
     def _addressed(self, record: Message | Letter) -> bool:
         if isinstance(record, Message):

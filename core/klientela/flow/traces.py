@@ -13,6 +13,7 @@ from msgspec import UNSET
 from klientela.flow.suppress import contacts
 from klientela.model.records import Address, Checkout, Letter, Message, Order, Person
 from klientela.rules.names import folded
+from klientela.rules.text import fold_words
 
 _NO_DIGIT = re.compile(r"\D+")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[ ()/.-]+(?=\d)")
@@ -22,6 +23,8 @@ _BOX = re.compile(
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _KEY = re.compile(r"([^\s\"'/]+)/([a-z_]+)/([^\s\"',;]+)")
 _SHORTEST = 7  # digits of a phone, characters of a mailbox: shorter ones stand everywhere
+
+_SHORTEST_NAME = 3
 
 
 @dataclass(slots=True)
@@ -105,6 +108,7 @@ class Finder:
         self._texts = {form for text in texts if len(text) >= _SHORTEST for form in _forms(text)}
         self._digits = {_NO_DIGIT.sub("", value)[-9:] for kind, value in own if kind == "phone"}
         self._names = [(_word(first), _word(last)) for first, last in traces.names]
+        self._words = {(fold_words(first), fold_words(last)) for first, last in traces.names}
         self._keys = traces.keys
         self._canons = {"\0".join(key) for key in traces.keys}
         self._publics = traces.publics
@@ -134,6 +138,23 @@ class Finder:
         """Whether a text holds both parts of the name, as words and not in a mailbox."""
         low = _BOX.sub(" ", text.casefold())
         return any(first.search(low) and last.search(low) for first, last in self._names)
+
+    def hints(self, text: str | None, *, own: bool) -> bool:
+        """Whether a name that somebody gave to a file or an order names them: any trace, both parts of the name however
+        they are run together, or, of what is their `own`, one part of it as a word."""
+        if not text:
+            return False
+        words = fold_words(text).split()
+        whole = "".join(words)
+        for first, last in self._words:
+            parts = {first.replace(" ", ""), last.replace(" ", "")} - {""}
+            if parts and all(part in whole for part in parts):
+                return True
+            if own and any(
+                len(word) >= _SHORTEST_NAME and word in words for part in (first, last) for word in part.split()
+            ):
+                return True
+        return self.any(text)
 
     def says(self, value: Any) -> bool:
         """Whether anything in a JSON value is one of the keys, as the log writes them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import UNSET
@@ -15,10 +16,20 @@ _PERSONAL = ("customer", "first_name", "last_name", "company", "email", "phone",
 def without_person(fact: Order | Checkout) -> Order | Checkout:
     """The same order or checkout, with nothing that says whose it was: it belongs to nobody and makes no row (R13b).
 
-    Doing it twice changes nothing. Numbers and ids are the shop's words for the order, not for a person.
+    Doing it twice changes nothing. Numbers and ids are the shop's words for the order, not for a person; one that names
+    the person all the same is hidden (`hidden`).
     """
     said: dict[str, Any] = {name: UNSET for name in _PERSONAL if getattr(fact, name, UNSET) is not UNSET}
     return replace(fact, **said) if said else fact
+
+
+def hidden(fact: Order | Checkout, mask: Callable[[str], str]) -> Order | Checkout:
+    """The same order by other words, for its own name the person: its id and its number as `mask` has them; of a checkout
+    the order that it became."""
+    if isinstance(fact, Checkout):
+        return replace(fact, order=mask(fact.order)) if fact.order else fact
+    number = {"number": mask(fact.number)} if fact.number else {}
+    return replace(fact, external_id=mask(fact.external_id), **number)
 
 
 def is_without_person(fact: Order | Checkout) -> bool:
@@ -26,4 +37,4 @@ def is_without_person(fact: Order | Checkout) -> bool:
     return all(not getattr(fact, name, UNSET) for name in _PERSONAL)
 
 
-__all__ = ["is_without_person", "without_person"]
+__all__ = ["hidden", "is_without_person", "without_person"]

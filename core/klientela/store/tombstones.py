@@ -27,6 +27,10 @@ _META = "tombstones"
 _HINT = "Put it back from where it is kept beside the key file; without it erased people would come back."
 
 
+ERASED = "erased:"
+"""Before what stands for a key that was a person's."""
+
+
 class Line(msgspec.Struct, omit_defaults=True):
     """One line of the file; hashes in hex. `lifts`: the id of an erasure that holds no more."""
 
@@ -36,6 +40,7 @@ class Line(msgspec.Struct, omit_defaults=True):
     orders: list[str] = []
     values: list[str] = []
     named: list[str] = []
+    hidden: list[str] = []
     lifts: str = ""
 
     def hashes(self) -> set[str]:
@@ -48,6 +53,7 @@ class Graves(msgspec.Struct):
 
     `records`: people's records and what hung on them, whose claims are dropped. `orders`: orders and checkouts, taken
     without person. `values`: e-mails and phones nobody else had. `named`: those that others have, with the name.
+    `hidden`: those of the orders whose own id or number names the person.
     """
 
     key: bytes
@@ -55,6 +61,7 @@ class Graves(msgspec.Struct):
     orders: set[bytes] = msgspec.field(default_factory=set)
     values: set[bytes] = msgspec.field(default_factory=set)
     named: set[bytes] = msgspec.field(default_factory=set)
+    hidden: set[bytes] = msgspec.field(default_factory=set)
     erasures: int = 0
 
     def add(self, line: Line) -> None:
@@ -64,6 +71,7 @@ class Graves(msgspec.Struct):
         self.orders.update(map(bytes.fromhex, line.orders))
         self.values.update(map(bytes.fromhex, line.values))
         self.named.update(map(bytes.fromhex, line.named))
+        self.hidden.update(map(bytes.fromhex, line.hidden))
 
     def holds(self, uid: str, entity: str, ext: str) -> bool:
         """Whether claims of a record are dropped."""
@@ -76,6 +84,11 @@ class Graves(msgspec.Struct):
 def of_record(key: bytes, uid: str, entity: str, ext: str) -> bytes:
     """The hash of a record's key."""
     return _hash(key, "record", f"{uid}\0{entity}\0{ext}")
+
+
+def mask(key: bytes, text: str) -> str:
+    """What stands for an order's id or number that names somebody who was erased; of one that is masked, itself."""
+    return text if text.startswith(ERASED) else f"{ERASED}{_hash(key, 'order', text).hex()}"
 
 
 def of_value(key: bytes, kind: str, value: str) -> bytes:
