@@ -33,7 +33,7 @@ def commands() -> str:
     parts = [NOTE, "# Commands\n"]
     for name, verb in VERBS.items():
         module = importlib.import_module(f"klientela_daemon.cli.{verb.module}")
-        group: Any = typer.main.get_command(module.app) if hasattr(module, "app") else None
+        group: Any = typer.main.get_group(module.app) if hasattr(module, "app") else None
         parts.append(f"## klientela {name}\n\n{verb.help}\n")
         if hasattr(module, "verb"):
             app = typer.Typer(add_completion=False)

@@ -110,6 +110,17 @@ def test_an_erasure_is_not_undone_and_not_repeated(run: Any, house: Path) -> Non
         assert "cannot be undone" in err or "erased already" in err
 
 
+def test_a_release_can_be_tried(run: Any, house: Path) -> None:
+    made = document(run, "person", "erase", ANNA, "--reason", "asked")
+    before = document(run, "audit"), (house / "klientela.tombstones").read_bytes()
+    tried = document(run, "person", "release", ANNA, "--reason", "came back", "--dry-run")
+    assert tried == {"customers": [], "tombstone": made["tombstone"]}
+    assert "Nothing was written." in run("person", "release", ANNA, "--reason", "x", "--dry-run")[1]
+    assert (document(run, "audit"), (house / "klientela.tombstones").read_bytes()) == before
+    assert run("person", "release", "list/customer/none", "--reason", "x", "--dry-run")[0] == 1
+    assert document(run, "person", "release", ANNA, "--reason", "came back")["tombstone"] == made["tombstone"]
+
+
 def test_T64_who_was_erased_is_not_added_by_hand(run: Any, house: Path) -> None:
     document(run, "person", "erase", ANNA, "--reason", "asked")
     before = document(run, "import", "list"), document(run, "audit")

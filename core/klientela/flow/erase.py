@@ -194,26 +194,35 @@ def _asked(db: Db, source: SourceRow, asked: Sequence[Redact]) -> tuple[set[int]
     return people, {row.id for row in orders.values()}
 
 
-def release(store: Store, text: str, *, reason: str, actor: str = "operator") -> dict[str, Any]:
+def release(store: Store, text: str, *, reason: str, actor: str = "operator", dry_run: bool = False) -> dict[str, Any]:
     """Lift the tombstone that has this id, or that a record's key hits: later syncs may bring the person again.
 
-    `{"seq", "customers": [], "tombstone"}`. UnknownThing where there is none.
+    `{"seq", "customers": [], "tombstone"}`, without `seq` in a dry run. UnknownThing where there is none.
     """
     file = _file(store)
     if not reason.strip():
         raise Misconfigured("a release needs a reason", hint="Give one with --reason TEXT; it is kept in the log.")
+    if dry_run:
+        with store.reading() as db:
+            return {"customers": [], "tombstone": _lying(db, file, text).id}
     with store.step("release", actor=actor) as step:
-        key = _hash_of(step.db, file, text)
-        line = next((one for one in reversed(file.erasures()) if one.id == text or key in one.hashes()), None)
-        if line is None:
-            raise UnknownThing(
-                f"there is no tombstone of {text}",
-                hint="Name the record that was erased as source/entity/external_id, or the id that `erase` told",
-            )
+        line = _lying(step.db, file, text)
         detail = {"tombstone": line.id, "reason": reason}
         ledger.write(step, [ledger.Line("released", None, None, None, {"records": [], "detail": detail})])
         tombstones.remember(step.db, file.append(Line(at=iso(step.at), lifts=line.id)))
         return {"seq": step.seq, "customers": [], "tombstone": line.id}
+
+
+def _lying(db: Db, file: Tombstones, text: str) -> Line:
+    """The newest tombstone that has this id, or that a record's key hits."""
+    key = _hash_of(db, file, text)
+    line = next((one for one in reversed(file.erasures()) if one.id == text or key in one.hashes()), None)
+    if line is None:
+        raise UnknownThing(
+            f"there is no tombstone of {text}",
+            hint="Name the record that was erased as source/entity/external_id, or the id that `erase` told",
+        )
+    return line
 
 
 # -- who is meant -----------------------------------------------------------------------------------------------------

@@ -127,6 +127,7 @@ def release(
         typer.Argument(metavar="KEY", help="The record that was erased, source/entity/external_id, or a tombstone."),
     ],
     reason: Reason,
+    dry_run: DryRun = False,
     config: Config = None,
     as_json: Json = False,
 ) -> int:
@@ -134,9 +135,11 @@ def release(
     here = house(config)
     logs.set_up(level="error")
     with opened(here) as store:
-        made = erasing.release(store, key, reason=reason)
+        made = erasing.release(store, key, reason=reason, dry_run=dry_run)
     if as_json:
         render.emit(made)
+    elif dry_run:
+        render.say(f"The tombstone {made['tombstone']} would be lifted. Nothing was written.")
     else:
         render.say(f"The tombstone {made['tombstone']} is lifted; `klientela sync --full` reads everything again.")
     return 0
