@@ -473,6 +473,13 @@ def test_S21_a_picture_in_the_place_of_the_one_before(served: Served, store: Sto
         assert client.post(way, files={"file": ("me.png", wrong)}).status_code == 400
     assert client.post(way, files={"file": ("", b"")}).status_code == 400
     newest = desk.profile("A", "main")["notes"][0]
+    assert (
+        client.post(f"{path(desk)}/note", data={"text": "see"}, files={"file": ("other.png", png + b"1")}).status_code
+        == 303
+    )
+    assert f'<img class="ava big" src="{shown[1]}"' in client.get(path(desk)).text, (
+        "a file of a note is no picture of her"
+    )
     decide.undo(store, newest["seq"])
     again = re.search(r'<img class="ava big" src="(/files/[^"]+)"', client.get(path(desk)).text)
     assert again is not None
