@@ -149,6 +149,18 @@ def test_T42_who_is_inactive_is_in_no_list_search_nor_card_but_one(
     assert names(listed(client, segment="inactive", q="anna")) == ["Anna Adler"]
 
 
+def test_T46_R44_S36_a_column_of_consents_grants_nothing_without_the_tick(served: Served, store: Store) -> None:
+    served.configure(CONFIG + '[sources.list]\ntype = "csv"\npath = "none.csv"\n')
+    operator = served.client("operator")
+    form = {"into": "list", "headers": "lenient"}
+    for ticked, state in (({}, "unknown"), ({"subscribe": "1"}, "granted")):
+        file = {"file": ("a.csv", b"email,consent_email\na@x.de,1\n")}
+        place = operator.post("/imports/new", data=form, files=file).headers["location"]
+        assert operator.post(place, data={**form, **ticked, "do": "write"}).status_code == 303
+        (row,) = Desk(store).rows()
+        assert row["consents"]["email"]["promotion"] == state, "an import may deny a consent and never grant one"
+
+
 def test_T49_lenient_takes_the_rows_and_tells_of_the_column(served: Served, store: Store) -> None:
     served.configure(CONFIG + '[sources.list]\ntype = "csv"\npath = "none.csv"\n')
     operator = served.client("operator")

@@ -39,7 +39,7 @@ def shop_people() -> list[Person]:
         account("4", "Dora", "Zander", email="dora@x.de", created_at=at("2026-03-08 09:30"), tags=["vip", "new"]),
         account("5", "Emil", "Zoll", email="emil@x.de", created_at=at("2025-05-05 12:00")),
         account("6", "Fred", "Abel", email="fred@x.de", created_at=at("2025-05-05 12:00")),
-        account("7", None, None, email="only@x.de", created_at=at("2025-06-05 12:00")),
+        account("7", None, None, email="only@x.de", phone="+49 351 8472914", created_at=at("2025-06-05 12:00")),
         account("8", None, None, phone="+49 351 8472913", created_at=at("2025-06-06 12:00")),
         account("9", "Greta", "Still", email="greta@x.de", created_at=at("2025-07-05 12:00")),
         account("10", " jo ANNE ", "o'neil-McX", email="jo@x.de", created_at=at("2025-07-06 12:00")),

@@ -6,10 +6,21 @@ if (theme) root.dataset.theme = theme;
 const places = () => [...document.querySelectorAll("[data-fragment]")];
 const asked = new Map();
 
+/** An address of a part of the page with what the other parts show now: each part's links were made when it was. */
+function whole(url, place) {
+  const next = new URL(url, location.href), now = new URL(location.href);
+  if (next.pathname !== now.pathname) return url;
+  const theirs = (key) => (places().find((one) => one.dataset.owns?.split(" ").includes(key)) ?? places().at(-1)) !== place;
+  for (const key of [...next.searchParams.keys()]) if (theirs(key)) next.searchParams.delete(key);
+  for (const [key, value] of now.searchParams) if (theirs(key)) next.searchParams.append(key, value);
+  return next.href;
+}
+
 /** Fetch a page's fragment and put it in its place; focus and caret stay where they are. */
 async function load(url, how, part) {
   const place = part?.closest("[data-fragment]") ?? places().at(-1);
   if (!place) return location.assign(url);
+  if (how) url = whole(url, place);
   asked.get(place.dataset.fragment)?.abort();
   const mine = new AbortController();
   asked.set(place.dataset.fragment, mine);
