@@ -30,6 +30,8 @@ DATA = (
     *(f"why {one}" for one in ("test", "cancelled", "offer", "deleted", "void", "refunded", "credit note")),
     *(f"letter {one}" for one in ("accepted", "validated", "printing", "sent", "failed")),
     *(f"booking {one}" for one in ("requested", "booked", "cancelled", "done", "missed")),
+    *(f"message {one}" for one in ("queued", "sent", "failed", "unknown")),
+    *(f"write for {one}" for one in ("promotion", "system", "contract")),
     *(f"basis {one}" for one in ("shop", "import", "operator", "bulk")),
     *(f"rule {one}" for one in ("email", "number", "phone", "address", "operator", "upstream", "same_order")),
 )  # fmt: skip
@@ -165,6 +167,8 @@ def activity(found: Found, holding: Collection[int], words: Words) -> list[dict[
     ]
     for one in found["messages"]:
         what = words("Message received") if one["direction"] == "in" else words("Message sent")
+        if one.get("state") not in (None, "sent"):
+            what = f"{words('Message')}: {words('message ' + one['state'])}"
         entries.append(_entry("message", one["at"], what, one["subject"] or "", one["record"]))
     for one in found["bookings"]:
         entries.append(_entry("booking", one["booked_at"], words("Booked"), one["title"] or "", one["record"]))

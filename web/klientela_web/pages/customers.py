@@ -14,6 +14,7 @@ from klientela.store.database import Db
 from klientela.store.overview import FACETS, SEGMENTS, facets, listing, segments
 from klientela_web.asking import Asking
 from klientela_web.pages import bulk, panel
+from klientela_web.pages.messages import writable
 from klientela_web.ways import Nav, get
 
 DEBOUNCE_MS = 300
@@ -181,6 +182,7 @@ def _list(asking: Asking, db: Db, state: State, view: View) -> dict[str, Any]:
         "connected": db.one("SELECT 1 FROM source LIMIT 1") is not None,
         "source_types": {row.label: row.type for row in facts.sources(db).values()},
         "debounce": DEBOUNCE_MS,
+        "writable": lambda row: writable(asking, row),
         "bulk_actions": [
             one for one in bulk.ACTIONS if one[0] != ("inactive" if state.segment == "inactive" else "active")
         ],

@@ -24,7 +24,8 @@ from klientela_web.ways import Nav, get, post
 _SHOWN = 50
 _LINES = 100
 KINDS = (
-    "joined", "merged", "split", "kept_apart", "decided", "undone", "imported", "withdrawn", "rules_changed", "erased",
+    "joined", "merged", "split", "kept_apart", "decided", "undone", "imported", "withdrawn", "rules_changed", "messaged",
+    "erased",
 )  # fmt: skip
 """What the log can be narrowed to; the founding of each customer is left out where nothing is said."""
 

@@ -12,7 +12,9 @@ from klientela.errors import Conflict, KlientelaError, UnknownThing
 from klientela.flow import correct
 from klientela.flow.consenting import CHANNELS, PURPOSES, STATES
 from klientela.flow.enclosed import LARGEST
+from klientela.flow.newcomer import MANUAL
 from klientela.flow.remarks import MOST_FILES
+from klientela.flow.sending import state_of
 from klientela.settings import View
 from klientela.store import facts, operation, rows
 from klientela.store.contact import may_contact
@@ -51,6 +53,8 @@ def page(asking: Asking, wrong: Wrong | None = None, status: int = 200) -> Respo
         found = profile(db, number, view, key=asking.store.key, rates=asking.house.config.rates(), now=operation.now())
         if found["id"] != asking.path["id"] and asking.request.method == "GET":
             return RedirectResponse(_address(asking, found["id"]), 302)
+        for one in found["messages"]:
+            one["state"] = state_of(one, operation.now()) if one["purpose"] and one["source"] == MANUAL else None
         around = _around(asking, db, number, found, view)
     return asking.show("profile.html", status=status, found=found, wrong=wrong, **around, **_drawn(asking, found, view))
 
@@ -135,15 +139,22 @@ def _with(asking: Asking, public: str, other: Mapping[str, Any]) -> str:
     return asking.link(f"/customers/{public}", **{**kept, **other})
 
 
-_ELSEWHERE = {"message": "/customers/{id}/message", "place": "/orders/new"}
+_ELSEWHERE = {"place": "/orders/new"}
 
 
 def _offers(asking: Asking) -> set[str]:
     """The rooms beside this one that this house has."""
     there = {getattr(route, "path", "") for route in asking.request.app.routes}
-    return {name for name, path in _ELSEWHERE.items() if path in there}
+    found = {name for name, path in _ELSEWHERE.items() if path in there}
+    return {*found, "message"} if offered(asking) else found
+
+
+def offered(asking: Asking) -> bool:
+    """Whether messages can be sent, and by who asks."""
+    person = asking.person
+    return person is not None and person.may("editor") and asking.house.config.settings.mail.host is not None
 
 
 WAYS = (get("/customers/{id}", "viewer", show),)
 
-__all__ = ["NEWEST", "WAYS", "Wrong", "again", "page"]
+__all__ = ["NEWEST", "WAYS", "Wrong", "again", "offered", "page"]
