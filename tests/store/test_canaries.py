@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from klientela.door import Caller, Item, Ticket
-from klientela.flow import decide, hands, remarks
+from klientela.flow import decide, hands, remarks, sending
 from klientela.flow.consenting import Whom, consent
 from klientela.flow.erase import carry_out, erase
 from klientela.flow.hands import Word
@@ -32,6 +32,7 @@ from klientela.kit import (
     Scan,
 )
 from klientela.notices import Notice
+from klientela.settings.model import Mail
 from klientela.store import Store, cleaning, inbox, ledger, open_store, tokens
 from klientela.store.backup import backup, restore
 from tests.canaries import Found, scan
@@ -76,6 +77,8 @@ CANARIES = {
     "file name": "gaensebluemchen.csv",
     "file named after her": "quendeline_zwergholunder.csv",
     "order's number": "2026-zwergholunder-01",
+    "sent message": "lade zum huflattichkranz",
+    "sent subject": "neues vom ackergauchheil",
 }  # fmt: skip
 LINE = Line(title="Tee", quantity=2, total=1000)
 
@@ -203,6 +206,8 @@ def fill(store: Store) -> None:
     remarks.note(store, anna, CANARIES["operator's note"], [File(content=CANARIES["note's file"].encode())])
     remarks.note(store, desk.public("2"), "an ben", [File(content=b"bleibt")])
     consent(store, Whom((anna,)), "sms", "promotion", "granted", evidence=CANARIES["operator's consent"])
+    sending.send(store, anna, subject=CANARIES["sent subject"], text=CANARIES["sent message"], purpose="promotion",
+                 mail=Mail(host="127.0.0.1", port=1, sender="post@x.example", security="none"))  # fmt: skip
     with store.step("test") as step:
         source = step.db.one("SELECT id FROM source WHERE label = 'S'")
         assert source is not None

@@ -76,8 +76,8 @@ def test_S17_C24_a_message_is_written_sent_and_stands_in_the_thread(served: Serv
     client = served.client("editor")
     form = page(client, where(shop) + "/message")
     assert "Only with explicit consent, or where an order needs it." in form
-    assert "the customer allowed promotion by email since 2026-01-05" in form
-    assert "the customer never allowed system by email" in form
+    assert "The customer allowed promotion by email since 2026-01-05." in form
+    assert "The customer never allowed system by email." in form
     answer = post_letter(client, where(shop))
     assert (answer.status_code, answer.headers["location"]) == (303, where(shop) + "#messages")
     assert (post.boxes, post.mails()[0]["Subject"]) == (["anna@x.de"], "Fresh tea")
