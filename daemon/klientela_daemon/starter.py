@@ -50,6 +50,15 @@ retroactive_link = "never"            # never | verified_email | always
 host = "127.0.0.1"                    # health and metrics of `klientela run`
 port = 8000
 
+# Messages to customers, from their profiles or `klientela message`.
+# [mail]
+# host = "smtp.example.com"
+# port = 587
+# user = "…"
+# password = "…"
+# sender = "My shop <post@example.com>"
+# security = "starttls"                 # starttls | tls (mostly port 465) | none
+
 # The files belong beside the backups, not into the database.
 [privacy]
 key_file = "klientela.key"
