@@ -41,6 +41,7 @@ from tests.cases.seen import Desk, account, at, contact, order
 from tests.shops import Shop, bring, use
 from tests.web.conftest import CONFIG, PASSWORD, Served
 from tests.web.someone import Boutique, List
+from tests.web.test_roles import TAKES
 
 EVERYTHING = f"[views.everything]\ncolumns = {json.dumps([one for one in COLUMNS if one not in APPROXIMATE])}\n"
 LIST = '[sources.list]\ntype = "csv"\npath = "none.csv"\n'
@@ -192,6 +193,7 @@ def begins(store: Store, client: httpx.Client) -> list[str]:
         "/", code[0], "/customers?view=everything&size=100", "/customers?view=everything&show=filters", "/customers?view=site123",
         "/customers?view=ecdp", f"/customers?q={evil('search')[:150]}".replace("%", "%25").replace("#", "%23"),
         f"/customers/{one}?orders=all&activity=all", f"/customers/{one}?view=cockpit", f"/customers/{one}/why",
+        f"/customers/{one}/message",
         f"/customers/{two}",
         f"/customers/{one}/erase", f"/persons/erase?id={one}&id={two}", f"/why/{one}?other=shop/customer/2", "/merges", "/audit",
         "/rules", "/runs", "/quarantine", "/sources", "/settings", "/orders", f"/orders/new?customer={one}", "/campaigns",
@@ -209,7 +211,7 @@ def test_no_page_shows_a_stored_value_as_anything_but_words(served: Served, harm
     met: set[str] = set()
     patterns = {
         way.path: re.compile(re.sub(r"\\\{\w+(:path)?\\\}", lambda one: ".+" if one[1] else "[^/]+", re.escape(way.path)) + "$")
-        for way in every_way() if way.method == "GET"
+        for way in every_way() if way.method == "GET" and f"GET {way.path}" in TAKES
     }  # fmt: skip
     for path, answer in walk(client, *begins(harmful, client)):
         assert answer.status_code < 500, path

@@ -28,6 +28,8 @@ TAKES: dict[str, str | None] = {
     "GET /quarantine": EDITOR,
     **{f"POST /customers/{{id}}/{form}": EDITOR for form in
        ("edit", "pin", "unpin", "remark", "note", "picture", "tag", "untag", "consent", "inactive", "active")},
+    "GET /customers/{id}/message": EDITOR, "POST /customers/{id}/message": EDITOR,
+    "POST /customers/{id}/message/{message}/again": EDITOR,
     "POST /merges/decide": OPERATOR, "POST /merges/merge": OPERATOR, "POST /rules": OPERATOR,
     "POST /customers/{id}/split": OPERATOR, "POST /customers/{id}/export": OPERATOR, "POST /sources/{name}/sync": OPERATOR,
     "GET /imports/new": OPERATOR, "POST /imports/new": OPERATOR, "GET /imports/files/{token}": OPERATOR,
