@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from klientela.kit import Address, Order, Person
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from klientela.flow.rebuild import rebuild
+from klientela.kit import Address, Order, Person, instant, iso
 from klientela.settings import Settings
 from klientela.store import Store
 from klientela.store.overview import listing
 from tests.cases.desk import DAY, MARCH, names, one
+from tests.cases.seen import Desk
 from tests.shops import bring, use
 
 HOUR = DAY // 24
@@ -54,6 +60,16 @@ def test_T13_umlauts_sort_as_their_letters(store: Store) -> None:
     people = [*_orderer(1, "Öztürk", MARCH), *_orderer(2, "Oster", MARCH), *_orderer(3, "Ozan", MARCH)]
     bring(store, "S", people)
     assert names(store, "cockpit") == ["Oster", "Ozan", "Öztürk"]
+
+
+@pytest.mark.parametrize("placed", ["0001-01-01", "9999-12-31T23:59:59"])
+def test_R53_a_date_that_stands_for_none_stops_nobody(store: Store, placed: str) -> None:
+    """Some write the first or the last day there is; beside it the others are taken."""
+    none = instant(placed, ZoneInfo("Europe/Berlin"))
+    bring(store, "S", [*_orderer(1, "Weber", none), *_orderer(2, "Ahlers", MARCH)])
+    assert set(names(store, "cockpit")) == {"Weber", "Ahlers"}
+    assert Desk(store).profile("1")["order_list"][0]["placed_at"] == iso(none)
+    assert rebuild(store, check=True).differences == []
 
 
 def test_T57_currencies_are_never_added_up(store: Store) -> None:

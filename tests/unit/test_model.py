@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -101,6 +101,17 @@ def test_naive_times_take_the_zone_that_is_given() -> None:
 @given(st.integers(-(10**15), 10**16))
 def test_iso_goes_round(moment: int) -> None:
     assert instant(iso(moment)) == moment
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12", "Europe/Berlin", "UTC"])
+@pytest.mark.parametrize("shop", ["Pacific/Kiritimati", "Etc/GMT+12", "Europe/Berlin", "UTC"])
+def test_what_stands_for_none_at_the_ends_of_the_calendar_has_a_day(zone: str, shop: str) -> None:
+    """.NET writes its first date where there is none."""
+    first, last = (instant(text, ZoneInfo(zone)) for text in ("0001-01-01", "9999-12-31T23:59:59.999999"))
+    assert iso(first)[:2] == "00"
+    assert iso(last)[:4] == "9999"
+    assert day(first, ZoneInfo(shop)) < 5
+    assert date.max.toordinal() - 5 < day(last, ZoneInfo(shop)) <= date.max.toordinal()
 
 
 def test_the_calendar_day_is_the_shops() -> None:

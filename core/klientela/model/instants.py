@@ -18,6 +18,8 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = -62_135_596_800 * SECOND, 253_402_300_800 * SECOND - 1
+"""The first and the last instant that a calendar has: those of the years 1 and 9999."""
 _OFFSET_BLANK = re.compile(r"\s+([+-]\d{2}):?(\d{2})$")
 _UNIX = re.compile(r"^\d{9,11}$")
 
@@ -65,13 +67,14 @@ def _since_epoch(moment: datetime) -> Instant:
 
 def iso(moment: Instant) -> str:
     """`2026-05-14T10:23:45Z`; fractions only where there are any."""
-    when = _EPOCH + timedelta(microseconds=moment)
+    when = _EPOCH + timedelta(microseconds=min(max(moment, _FIRST), _LAST))
     return when.replace(tzinfo=None).isoformat(timespec="auto") + "Z"
 
 
 def to_datetime(moment: Instant) -> datetime:
-    """The aware UTC datetime of an instant."""
-    return _EPOCH + timedelta(microseconds=moment)
+    """The aware UTC datetime of an instant; one of the first or last day there is, where a zone could lead out of the
+    calendar, is that of a day later or earlier. Sources write such times for "none"."""
+    return _EPOCH + timedelta(microseconds=min(max(moment, _FIRST + DAY), _LAST - DAY))
 
 
 def day(moment: Instant, zone: ZoneInfo) -> int:

@@ -43,16 +43,17 @@ def groups(rows: Iterable[Row], header: Header) -> Iterator[Group]:
     if not header.lines:
         yield from map(Group, rows)
         return
-    at = header.fields.get("order_number", header.fields.get("order_id", 0))
+    fields = header.fields
+    at = fields.get("order_number", fields.get("order_id", 0))
     known: Group | None = None
-    key = ""
+    key = ("", "")
     uncut: list[Row] = []  # rows without cells: whose they are, the next row tells
     for row in rows:
         if row.trouble and at >= len(row.cells):
             uncut.append(row)
             continue
-        own = row.cells[at].strip()
-        if known is not None and (own == key or (not own and _continues(row, header))):
+        own = _named(row, fields.get("order_number")), _named(row, fields.get("order_id"))
+        if known is not None and _of_one(key, own, row, header):
             known.rows += [*uncut, row]
         else:
             if known is not None:
@@ -63,6 +64,20 @@ def groups(rows: Iterable[Row], header: Header) -> Iterator[Group]:
     if known is not None:
         yield known
     yield from map(Group, uncut)
+
+
+def _named(row: Row, at: int | None) -> str:
+    return row.cells[at].strip() if at is not None and at < len(row.cells) else ""
+
+
+def _of_one(key: tuple[str, str], own: tuple[str, str], row: Row, header: Header) -> bool:
+    """Whether a row is of the order before it, both by number and id. Rows that name no order are of nobody's: each is a
+    person."""
+    if own[0] or not any(key):
+        return own[0] == key[0] != ""
+    if own[1] and own[1] == key[1]:
+        return True
+    return not own[1] and _continues(row, header)
 
 
 def _continues(row: Row, header: Header) -> bool:

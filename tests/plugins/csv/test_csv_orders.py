@@ -232,6 +232,34 @@ def test_a_row_without_order_is_a_person(reader: Reader) -> None:
     assert [(type(one), one.external_id) for one in records] == [(Person, "7"), (Person, "8"), (Order, "1001")]
 
 
+HEAD = "Id,OrderId,Email,Total,Product\r\n"
+
+
+def test_rows_without_order_are_persons_also_where_a_file_has_lines(reader: Reader) -> None:
+    """None of them goes on with the row before it, and none is swallowed."""
+    records = reader.read(
+        HEAD + "7,,a@x.de,,\r\n8,,b@x.de,,\r\n9,1001,c@x.de,5,Mug\r\n10,,d@x.de,,\r\n11,,e@x.de,,\r\n"
+    )
+    assert [one.external_id for one in records] == ["7", "8", "9", "1001", "10", "11"]
+    (order,) = [one for one in records if isinstance(one, Order)]
+    assert order.lines
+    assert len(order.lines) == 1
+
+
+def test_a_line_after_a_row_without_order_goes_on_with_nothing(reader: Reader) -> None:
+    records = reader.read(HEAD + "7,,a@x.de,,\r\n,,,,Mug\r\n")
+    assert [type(one) for one in records] == [Person, Rejected]
+
+
+def test_orders_without_number_are_told_apart_by_their_ids(reader: Reader) -> None:
+    head = "Id,OrderId,OrderNumber,Email,Total,Product\r\n"
+    records = reader.read(
+        head + "7,1,,a@x.de,5,Mug\r\n8,2,,b@x.de,6,Cup\r\n8,2,,b@x.de,,Jug\r\n,,,,,Bowl\r\n9,3,#3,c@x.de,7,Tea\r\n"
+    )
+    orders = {one.external_id: len(one.lines or ()) for one in records if isinstance(one, Order)}
+    assert orders == {"1": 1, "2": 3, "3": 1}
+
+
 def test_two_orders_of_one_customer_are_two_orders_and_one_person(reader: Reader) -> None:
     records = reader.read("Id,OrderId,City,Total\r\n7,1,Ulm,5\r\n7,2,Bonn,6\r\n", on_duplicate="error")
     assert [(type(one), one.external_id) for one in records] == [(Person, "7"), (Order, "1"), (Order, "2")]
