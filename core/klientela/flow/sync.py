@@ -31,7 +31,7 @@ from klientela.store.database import Db, Step, Store
 from klientela.store.facts import SourceRow
 from klientela.store.housekeeping import settle
 
-FAST, SLOW, MOST = 0.200, 0.500, 32  # seconds and pages: how a step grows and shrinks
+FAST, SLOW, MOST = 0.400, 1.000, 48  # seconds and pages: how a step grows and shrinks (decision 6)
 SWEEP_EVERY = 7 * DAY
 RECHECK_EVERY = 3600.0
 

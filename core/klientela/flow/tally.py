@@ -238,7 +238,15 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
     left: list[Moved] = []
     for item in moved:
         owner = item.owner
-        if owner is None or owner in touched or not _only_adds(item, currency):
+        new = item.new
+        if (
+            owner is None
+            or owner in touched
+            or new is None
+            or new.test
+            or new.currency != currency
+            or (item.old is not None and not _only_another_amount(item.old, new, item, currency))
+        ):
             left.append(item)
         elif owner in plain:
             plain[owner].append(item)
@@ -312,7 +320,8 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
                     begun_again.append(second)
                     if old_second is not None:
                         ended_again.append(old_second)
-            if one is not None or gross_first is not None:
+            over = one is not None or gross_first is not None
+            if over and (first, second, one, two) != (old_first, old_second, gross_first, gross_second):
                 count_over(gained, -1, False, old_first, old_second, (gross_first, gross_second), days)
                 count_over(gained, 1, False, first, second, (one, two), days)
         if had < 2 <= had + orders or (gross_orders and not facet & search.LISTED):  # else it stands where it stood
@@ -353,11 +362,9 @@ def add_up(db: Db, moved: list[Moved], touched: Container[int], currency: str, d
     return Added(left, gained, customers, stirred, segments)
 
 
-def _only_adds(item: Moved, currency: str) -> bool:
-    new, old = item.new, item.old
-    if new is None or new.test or new.currency != currency:
-        return False
-    return old is None or (
+def _only_another_amount(old: Settled, new: Settled, item: Moved, currency: str) -> bool:
+    """Whether the order is what it was to the same owner, but for how much it brought."""
+    return (
         item.old_owner == item.owner
         and old.currency == currency
         and not old.test

@@ -42,7 +42,13 @@ def digits(currency: str) -> int:
 
 def minor(amount: str | int | Decimal, currency: str) -> int:
     """`minor("12.34", "EUR") == 1234`. ValueError for what is no amount, or has too many decimals."""
-    return _of_text(amount, currency) if type(amount) is str else _minor(amount, currency)
+    if type(amount) is not str:
+        return _minor(amount, currency)
+    if amount[-3:-2] == "." and currency not in _DIGITS:  # how nearly every API writes nearly every amount
+        plain = amount[:-3] + amount[-2:]
+        if plain.isascii() and plain.isdigit() and len(plain) < 19:
+            return int(plain)
+    return _of_text(amount, currency)
 
 
 @lru_cache(maxsize=16_384)
@@ -52,10 +58,6 @@ def _of_text(amount: str, currency: str) -> int:
 
 
 def _minor(amount: str | int | Decimal, currency: str) -> int:
-    if type(amount) is str and amount[-3:-2] == "." and _DIGITS.get(currency, 2) == 2:
-        plain = amount[:-3] + amount[-2:]  # the spelling of nearly every API; anything else takes the long way
-        if plain.isascii() and plain.isdigit() and len(plain) < 19:
-            return int(plain)
     if isinstance(amount, str) and "_" in amount:  # Python would read 1_000
         raise ValueError(f"{amount!r} is no amount of money")
     try:
