@@ -130,7 +130,8 @@ class _Reception:
                 asking = self._asking(request, *found)
         except KlientelaError:
             pass  # the store itself may be what is wrong
-        return asking.show("error.html", status=status, title=error.message, hint=error.hint, code=status)
+        hint = asking.words.heard(error.hint or "")
+        return asking.show("error.html", status=status, title=asking.told(error), hint=hint, code=status)
 
     async def lost(self, request: Request, error: Exception) -> Response:
         """Nobody answers there."""

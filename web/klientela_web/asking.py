@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from klientela.errors import Misconfigured
+from klientela.errors import KlientelaError, Misconfigured
 from klientela.settings import View
 from klientela.settings.problems import near
 from klientela.store import Store
@@ -102,6 +102,10 @@ class Asking:
             if one not in (None, "", False)
         ]
         return f"{path}?{urlencode(given)}" if given else path
+
+    def told(self, error: KlientelaError) -> str:
+        """What went wrong, in the reader's language."""
+        return self.words.heard(error.message)
 
     # -- how it is answered ---------------------------------------------------------------
 

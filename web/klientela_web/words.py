@@ -20,6 +20,7 @@ from babel.numbers import format_currency, format_decimal, format_percent
 from babel.support import Translations
 
 from klientela.model.instants import instant, to_datetime
+from klientela_web.heard import Heard
 
 LANGUAGES = {"de": "Deutsch", "en": "English", "pl": "Polski"}
 
@@ -55,6 +56,8 @@ class Words:
         self.locale = Locale.parse({"de": "de_DE", "en": "en_GB", "pl": "pl_PL"}[language])
         self.zone = zone
         self._said = catalogue(language)
+        self.heard = Heard(language, {"number": lambda text: self.number(int(text)), "day": self.plain_day, "word": self})
+        """A sentence of the core in this language (heard.py)."""
 
     # -- sentences ------------------------------------------------------------------
 

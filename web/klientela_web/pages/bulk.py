@@ -97,7 +97,7 @@ def ask(asking: Asking) -> Response:
         try:
             told = WRITES[do](asking, ids, True)
         except KlientelaError as error:
-            wrong = error.message
+            wrong = asking.told(error)
     return _form(asking, do, ids, told, wrong)
 
 
@@ -111,7 +111,7 @@ def do(asking: Asking) -> Response:
             return _form(asking, word, ids, WRITES[word](asking, ids, True), None)
         return _done(asking, word, ids)
     except KlientelaError as error:
-        return _form(asking, word, ids, None, error.message, 400)
+        return _form(asking, word, ids, None, asking.told(error), 400)
 
 
 def undo(asking: Asking) -> Response:

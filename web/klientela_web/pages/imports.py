@@ -106,7 +106,7 @@ def bring(asking: Asking) -> Response:
         else:
             kept = SHELF.put(_session(asking), "addresses.txt", io.BytesIO(pasted.encode("utf-8", "replace")), LARGEST)
     except KlientelaError as error:
-        return _start(asking, error.message, 400)
+        return _start(asking, asking.told(error), 400)
     kept.said = {
         **_NOTHING_SAID,
         **kept.said,
@@ -178,7 +178,7 @@ def act(asking: Asking) -> Response:
             return asking.go(f"/imports/files/{kept.token}")
         made = _import(asking, kept, dry_run=do == "dry")
     except KlientelaError as error:
-        return _looked(asking, kept, wrong=error.message, status=400)
+        return _looked(asking, kept, wrong=asking.told(error), status=400)
     if do == "dry":
         return _looked(asking, kept, tried=made)
     kept.said = {**kept.said, "done": made}
@@ -260,7 +260,7 @@ def _looked(
         try:
             preview = _desk(asking).preview(said["into"], kept.path, _FIRST, **_overrides(said))
         except KlientelaError as error:
-            wrong = wrong or error.message
+            wrong = wrong or asking.told(error)
     return asking.show(
         "import_look.html",
         status=status,

@@ -81,7 +81,7 @@ def decide_item(asking: Asking) -> Response:
     try:
         made = way(asking.store, key, reason=reason, actor=asking.actor, proposers=asking.house.proposers())
     except KlientelaError as error:
-        return _queue(asking, error.message, 409 if isinstance(error, Conflict) else 400)
+        return _queue(asking, asking.told(error), 409 if isinstance(error, Conflict) else 400)
     words = asking.words
     said = words("They are one customer now.") if yes else words("They stay two, and are not asked about again.")
     return asking.go("/merges", said, undo=made.seq)
@@ -95,7 +95,8 @@ def merge(asking: Asking) -> Response:
     try:
         made = decide.merge(asking.store, one, two, reason=reason, inactive=stay, actor=asking.actor, dry_run=not sure)
     except KlientelaError as error:
-        return _queue(asking, f"{error.message}{f' ({error.hint})' if error.hint else ''}", 400)
+        hint = f" ({asking.words.heard(error.hint)})" if error.hint else ""
+        return _queue(asking, asking.told(error) + hint, 400)
     if sure:
         return asking.go(
             f"/customers/{made.customers[0]['id']}", asking.words("They are one customer now."), undo=made.seq
@@ -141,7 +142,7 @@ def audit(asking: Asking) -> Response:
                 )
             lines = list(history.read(db, publics, since, before=before, kinds=kinds, newest=_LINES))
         except KlientelaError as error:
-            wrong = error.message
+            wrong = asking.told(error)
         checked = history.verify(db) if asking.text("verify") == "1" else None
     return asking.show(
         "audit.html",
@@ -185,7 +186,7 @@ def compare(asking: Asking) -> Response:
     try:
         return _ruleset(asking, diff(asking.store, _wanted(asking)))
     except Conflict as error:
-        return _ruleset(asking, wrong=error.message)
+        return _ruleset(asking, wrong=asking.told(error))
 
 
 def _wanted(asking: Asking) -> Any:

@@ -29,7 +29,7 @@ def write(asking: Asking) -> Response:
             return _form(asking, exists=made, status=409)
         made = _add(asking, dry_run=False)
     except KlientelaError as error:
-        return _form(asking, wrong=error.message, status=400)
+        return _form(asking, wrong=asking.told(error), status=400)
     (one,) = made.imported.customers
     said = asking.words("The customer was added.")
     return asking.go(f"/customers/{one['id']}", said, undo=made.imported.seq)

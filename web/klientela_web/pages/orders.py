@@ -42,7 +42,7 @@ def show(asking: Asking) -> Response:
                 size=_SIZE,
             )
         except KlientelaError as error:
-            wrong = error.message
+            wrong = asking.told(error)
         types = source_types(db)
     asked = {"customer": customer, "state": state if state in STATES else "", "test": test}
     older = asking.link("/orders", **asked, after=found.after.text()) if found.after is not None else None
@@ -83,7 +83,7 @@ def write(asking: Asking) -> Response:
             actor=asking.actor,
         )
     except KlientelaError as error:
-        return _form(asking, customer, error.message, 400)
+        return _form(asking, customer, asking.told(error), 400)
     return asking.go(f"/orders/{key}", asking.words("The order is kept here; no shop was told of it."), undo=made.seq)
 
 

@@ -72,7 +72,7 @@ def again(asking: Asking, form: str, error: KlientelaError, fields: Sequence[str
             found = profile(db, number, view, key=asking.store.key)
         meanwhile = sheet.since(found, int(version), fields, asking.words)
     status = 409 if isinstance(error, Conflict) else 400
-    return page(asking, Wrong(form, error.message, error.hint, meanwhile), status)
+    return page(asking, Wrong(form, asking.told(error), error.hint, meanwhile), status)
 
 
 def _address(asking: Asking, public: str) -> str:

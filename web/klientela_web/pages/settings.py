@@ -46,7 +46,7 @@ def new(asking: Asking) -> Response:
         with asking.store.step("user new", actor=asking.actor) as step:
             users.add(step, name, asking.field("password"), asking.field("role"))
     except KlientelaError as error:
-        return _page(asking, wrong=error.message, status=400)
+        return _page(asking, wrong=asking.told(error), status=400)
     return _tried(asking, asking.words("%(name)s may sign in now.", name=name.strip()))
 
 
@@ -66,7 +66,7 @@ def change(asking: Asking) -> Response:
             if not any(one["role"] == "admin" and not one["disabled"] for one in users.listed(step.db)):
                 raise Conflict("there must be an administrator who can sign in")
     except KlientelaError as error:
-        return _page(asking, wrong=error.message, status=400)
+        return _page(asking, wrong=asking.told(error), status=400)
     return _tried(asking, asking.words("%(name)s was changed.", name=name))
 
 
@@ -77,7 +77,7 @@ def revoke(asking: Asking) -> Response:
         with asking.store.step("token revoke", actor=asking.actor) as step:
             tokens.revoke(step, name)
     except KlientelaError as error:
-        return _page(asking, wrong=error.message, status=400)
+        return _page(asking, wrong=asking.told(error), status=400)
     return _tried(asking, asking.words("The token %(name)s is worth nothing any more.", name=name))
 
 
