@@ -129,7 +129,9 @@ def _texts(node: ast.AST) -> Iterator[str]:
             parts.append((str(part.value),))
         elif isinstance(part, ast.FormattedValue):
             choice = part.value
-            if isinstance(choice, ast.IfExp) and all(isinstance(one, ast.Constant) for one in (choice.body, choice.orelse)):
+            if isinstance(choice, ast.IfExp) and all(
+                isinstance(one, ast.Constant) for one in (choice.body, choice.orelse)
+            ):
                 parts.append((str(choice.body.value), str(choice.orelse.value)))  # type: ignore[attr-defined]
             else:
                 parts.append(("{!r}" if part.conversion == ord("r") else "{}",))
@@ -145,8 +147,8 @@ def _unsaid(tree: ast.AST) -> Iterator[int]:
             yield id(node.value)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LOG:
             yield from (id(one) for argument in node.args for one in ast.walk(argument))
-        elif isinstance(node, ast.Attribute) and node.attr == "split":
-            yield id(node.value)  # a list of words
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_words":
+            yield from (id(one) for one in node.args)  # what cells may hold
         elif isinstance(node, ast.keyword) and node.arg == "description":
             yield id(node.value)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from gettext import c2py
 from importlib import resources
@@ -27,13 +27,14 @@ Kinds = Mapping[str, Callable[[str], str]]
 
 
 class Template(NamedTuple):
-    """A sentence of the catalogue: what it looks like, its longest plain part, and its translations, one for each plural form
-    or one alone."""
+    """A sentence of the catalogue: what it looks like, its longest plain part, which values stand in quotes, its translations,
+    one for each plural form or one alone, and whether a semicolon parts it."""
 
     pattern: re.Pattern[str]
     plain: str
     quoted: frozenset[str]
     said: tuple[str, ...]
+    parted: bool
 
 
 @lru_cache(maxsize=8)
@@ -62,16 +63,20 @@ class Heard:
         """None for a sentence nobody translated."""
         if not deep or not text or not (self._exact or self._templates):
             return None
-        found = self._exact.get(_low(text)) or self._several(text, deep)
+        found = self._exact.get(_low(text))
+        if found is None and "; " in text:
+            found = self._fitting(text, deep, parted=True) or self._several(text, deep)
         if found is None:
-            found = next((self._say(one, text, hit, deep) for one, hit in self._hits(text)), None) or self._about(text, deep)
+            found = self._fitting(text, deep) or self._about(text, deep)
         return None if found is None else _high(found) if text[:1].isupper() else found
 
-    def _hits(self, text: str) -> Iterator[tuple[Template, re.Match[str]]]:
+    def _fitting(self, text: str, deep: int, *, parted: bool = False) -> str | None:
+        """By the first template that fits; `parted`: of those that have a semicolon themselves."""
         low = _low(text)
         for one in self._templates:
-            if one.plain in low and (hit := one.pattern.fullmatch(low)) is not None:
-                yield one, hit
+            if one.plain in low and (one.parted or not parted) and (hit := one.pattern.fullmatch(low)) is not None:
+                return self._say(one, text, hit, deep)
+        return None
 
     def _say(self, one: Template, text: str, hit: re.Match[str], deep: int) -> str:
         values = {name: text[slice(*hit.span(name))] for name in hit.groupdict()}
@@ -84,7 +89,8 @@ class Heard:
                 return self.quotes[0] + _unquoted(found) + self.quotes[1]
             if kind == ":said":
                 return self._hear(found, deep - 1) or found
-            return self._kinds[kind[1:]](found) if kind and kind not in _SHAPES else found
+            write = self._kinds.get((kind or ":")[1:])
+            return found if write is None else write(found)
 
         return _PLACE.sub(value, one.said[form])
 
@@ -101,6 +107,11 @@ class Heard:
         return f"{name}: {heard}" if heard is not None else None
 
 
+def forms(said: object) -> tuple[str, ...]:
+    """One sentence, or one for each plural form, as a catalogue holds them."""
+    return tuple(map(str, said)) if isinstance(said, (tuple, list)) else (str(said or ""),)
+
+
 @lru_cache(maxsize=8)
 def _read(language: str) -> tuple[Mapping[str, str], tuple[Template, ...], Callable[[int], int]]:
     """Sentences without values, and templates, those with most plain letters first: what is said more closely wins."""
@@ -108,12 +119,12 @@ def _read(language: str) -> tuple[Mapping[str, str], tuple[Template, ...], Calla
     exact: dict[str, str] = {}
     templates: list[tuple[int, Template]] = []
     for message in catalogue:
-        said = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
-        for id_ in message.id if isinstance(message.id, (tuple, list)) else (message.id,):
+        said = forms(message.string)
+        for id_ in forms(message.id):
             if not id_ or not said[0]:
                 continue
             if _PLACE.search(id_):
-                templates.append((len(_PLACE.sub("", id_)), _template(_low(id_), tuple(said))))
+                templates.append((len(_PLACE.sub("", id_)), _template(_low(id_), said)))
             else:
                 exact[_low(id_)] = said[0]
     templates.sort(key=lambda one: -one[0])
@@ -132,7 +143,7 @@ def _template(id_: str, said: tuple[str, ...]) -> Template:
         at = found.end()
     pattern += re.escape(id_[at:])
     plain = max(_PLACE.sub("\0", id_).split("\0"), key=len)
-    return Template(re.compile(pattern, re.DOTALL), plain, quoted, said)
+    return Template(re.compile(pattern, re.DOTALL), plain, quoted, said, "; " in id_)
 
 
 def _unquoted(text: str) -> str:
@@ -151,4 +162,4 @@ def _high(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-__all__ = ["Heard", "book"]
+__all__ = ["Heard", "book", "forms"]

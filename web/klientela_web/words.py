@@ -56,7 +56,9 @@ class Words:
         self.locale = Locale.parse({"de": "de_DE", "en": "en_GB", "pl": "pl_PL"}[language])
         self.zone = zone
         self._said = catalogue(language)
-        self.heard = Heard(language, {"number": lambda text: self.number(int(text)), "day": self.plain_day, "word": self})
+        self.heard = Heard(
+            language, {"number": lambda text: self.number(int(text)), "day": self.plain_day, "word": self}
+        )
         """A sentence of the core in this language (heard.py)."""
 
     # -- sentences ------------------------------------------------------------------
