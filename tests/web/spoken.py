@@ -77,7 +77,7 @@ def sentences(tree: ast.AST) -> Iterator[tuple[int, str]]:
             continue
         for text in _texts(node):
             if _is_sentence(text):
-                forms = {FORMS.sub(lambda found, form=form: found[form], text) for form in (1, 2)}
+                forms = {FORMS.sub(r"\1", text), FORMS.sub(r"\2", text)}
                 yield from ((node.lineno, plain(one)) for one in sorted(forms))
 
 

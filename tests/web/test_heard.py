@@ -106,7 +106,7 @@ NEVER = {
 """Texts in rooms that speak to the page, which the page never shows."""
 
 PARTS = re.compile(
-    r"^[^a-z]*$|^ ?\{\} (customer|tally) \w ON |^[\w., {}=]*\bCASE WHEN\b|^[\w ,{}]*, error$|^\w+, \w+, \w+,"
+    r"^[^a-z]*$|^ ?\{\} (customer|tally) \w ON |\bCASE WHEN\b|\bIS NOT\b|^[\w ,{}]*, error$|^\w+, \w+, \w+,"
 )
 """Parts of statements, which hold no sentence."""
 
@@ -284,6 +284,12 @@ def test_a_shops_own_words_stay() -> None:
     assert Words("de", BERLIN).heard("Throttled: come back later") == "Throttled: come back later"
     assert Words("en", BERLIN).heard("there is no batch 7") == "there is no batch 7"
     assert Words("de", BERLIN).heard("") == ""
+
+
+@pytest.mark.parametrize("hostile", ["the file " * 5000, "it is empty; " * 500, "a and b " * 200 + "have", "'" * 1900])
+def test_a_hostile_text_stays_and_takes_no_time(hostile: str) -> None:
+    """Texts of a shop go through the patterns too."""
+    assert Words("de", BERLIN).heard(hostile) == hostile
 
 
 def test_sentences_with_a_semicolon_between_are_heard_each() -> None:

@@ -18,6 +18,8 @@ _PLACE = re.compile(r"\{(\w+)(!r|:\w+)?\}")
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _DEEP = 4
 """So many sentences may stand within each other."""
+_LONGEST, _MOST = 2000, 12
+"""No sentence of ours has so many characters or semicolons: such a text is somebody else's, and stays as it is."""
 
 _SHAPES = {":number": r"-?\d+", ":digits": r"\d+", ":one": r"\S+"}
 """What a value must look like to be one; other values may be anything."""
@@ -61,13 +63,11 @@ class Heard:
 
     def _hear(self, text: str, deep: int) -> str | None:
         """None for a sentence nobody translated."""
-        if not deep or not text or not (self._exact or self._templates):
+        if not deep or not text or not self._exact or len(text) > _LONGEST:
             return None
-        found = self._exact.get(_low(text))
-        if found is None and "; " in text:
-            found = self._fitting(text, deep, parted=True) or self._several(text, deep)
-        if found is None:
-            found = self._fitting(text, deep) or self._about(text, deep)
+        parts = text.split("; ")
+        several = self._several(parts, deep) if len(parts) <= _MOST else None
+        found = "; ".join(several) if several is not None else self._fitting(text, deep)
         return None if found is None else _high(found) if text[:1].isupper() else found
 
     def _fitting(self, text: str, deep: int, *, parted: bool = False) -> str | None:
@@ -94,11 +94,23 @@ class Heard:
 
         return _PLACE.sub(value, one.said[form])
 
-    def _several(self, text: str, deep: int) -> str | None:
-        """Sentences with semicolons between, all of which are known."""
-        parts = text.split("; ")
-        told = [self._hear(part, deep - 1) for part in parts] if len(parts) > 1 else []
-        return "; ".join(one for one in told if one) if told and all(told) else None
+    def _several(self, parts: list[str], deep: int) -> list[str] | None:
+        """Sentences with semicolons between, all of which are known; some have one themselves."""
+        for many in range(len(parts), 0, -1):
+            first = self._alone("; ".join(parts[:many]), deep)
+            if first is not None:
+                rest = self._several(parts[many:], deep) if many < len(parts) else []
+                if rest is not None:
+                    return [first, *rest]
+        return None
+
+    def _alone(self, text: str, deep: int) -> str | None:
+        """One sentence. A semicolon in it must be one of its own: no value swallows the sentence behind it."""
+        found = self._exact.get(_low(text))
+        if found is None:
+            parted = "; " in text
+            found = self._fitting(text, deep, parted=parted) or (None if parted else self._about(text, deep))
+        return found
 
     def _about(self, text: str, deep: int) -> str | None:
         """A sentence behind the name of what it is about."""
