@@ -23,6 +23,7 @@ SILENT = {
     "core/klientela/flow/rules.py": "`rules apply`",
     "core/klientela/flow/push.py": "the names of its steps; its one sentence is that of the stage",
     "core/klientela/plugins.py": "plugins are loaded when a program starts",
+    "core/klientela/mail/letter.py": "what stands beneath a message, in the language of the message",
     "core/klientela/rules/geo_data.py": "names of countries and cities",
     "core/klientela/rules/names.py": "names",
     "core/klientela/store/backup.py": "`backup` and `restore`",

@@ -46,6 +46,7 @@ WHOLE = {
         "a.csv: 1 row looks as if its letters had been encoded twice; look at how it was made",
     "{} {} the id of another row and {} left out": "2 rows repeat the id of another row and were left out",
     "{}: the sheet {} was read; {} {} not": "a.xlsx: the sheet Kunden was read; Alt, Neu were not",
+    "the message {}": "the message was sent already",
     "Wix answers {} with an error (status {}{}){}": "Wix answers orders with an error (status 500, INTERNAL): an error",
     "the site has no {} (status {}{})": "the site has no members (status 428, APP_MISSING)",
 }  # fmt: skip
