@@ -19,9 +19,11 @@ from klientela.store.filters import FACETS, OPEN, STATES, Pick, bitmap_of, figur
 from klientela.store.finder import Finder
 from klientela.store.matches import FIND, SCAN, Wanted
 from klientela.store.rows import Lens
+from klientela.store.search import LISTED
 
 READ = 2_000
-"""So many matches are read row by row rather than counted by bitmaps."""
+READ_A_PART = 60
+"""So many matches are read row by row rather than counted by bitmaps: at most, and for each part that bitmaps have."""
 OFFERED = 50
 """Of more values of a facet than that only those are offered that most customers of the whole list have: the tail, of which
 few have any, would be all that there is to count. Products are held against the last time that bitmaps were brought up to
@@ -38,6 +40,7 @@ _COLUMNS = {
     "scanned": "CASE WHEN y.scanned IS NULL THEN 0 ELSE 1 END",
     "sources": "c.sources",
 }
+_PLACES = {facet: place for place, facet in enumerate(_COLUMNS)}
 
 
 class Counts(NamedTuple):
@@ -56,10 +59,9 @@ def counted(db: Db, by: Lens, wanted: Wanted, top: int) -> dict[str, list[dict[s
         groups.setdefault(others, []).append(facet)
     chosen = {pick.facet: pick.values for pick in wanted.picks}
     found = {}
-    loaded: dict[str, int] = {}
+    late = _Late(db, wanted, by)
     for picks, facets in groups.items():
-        finder = _Counting(db, wanted._replace(picks=picks), by)
-        finder.loaded = loaded
+        finder = _Counting(db, wanted._replace(picks=picks), by, late)
         plain = [facet for facet in facets if facet != "product"]
         counts = finder.counts(plain, top, chosen)
         for facet in plain:
@@ -94,12 +96,101 @@ def _told(
     return told
 
 
-class _Counting(Finder):
-    """Counts values among the customers that match."""
+class _Late(Finder):
+    """The customers that changed since the bitmaps were made, read once for all the questions about one list: which of them
+    match but for the choice of one facet, and what their rows and orders say."""
 
     def __init__(self, db: Db, wanted: Wanted, by: Lens) -> None:
         super().__init__(db, wanted, by)
+        self._read_of: set[int] = set()
+        self._bought_by: dict[int, set[bytes]] = {}
+
+    @cached_property
+    def _failing(self) -> dict[int, frozenset[Pick]]:
+        """The choices that a customer does not meet, none or one, by its id."""
+        picks = [pick for pick in self.wanted.picks if pick.facet != "product"]
+        bought = [pick for pick in self.wanted.picks if pick.facet == "product"]
+        conditions = [self._pick(pick, "k", "tally") for pick in picks]
+        where, params = self._terms("k", "c")
+        listed = f" AND (k.facet & {LISTED}) <> 0" if self.wanted.listed else ""
+        join = f" {self._then} customer c ON c.id = u.id" if self.wanted.terms else ""
+        self._mode(FIND)
+        rows = self.db.rows(
+            f"SELECT {', '.join(['k.id', *(sql for sql, _ in conditions)])} "
+            f"FROM (SELECT DISTINCT id FROM unmapped) AS u {self._then} tally k ON k.id = u.id{join} "
+            f"WHERE k.inactive = ?{listed}{where}",
+            (*(value for _, some in conditions for value in some), self.inactive, *params),
+        )
+        found = {
+            number: frozenset(pick for pick, holds in zip(picks, meets, strict=True) if not holds)
+            for number, *meets in rows
+        }
+        found = {number: failing for number, failing in found.items() if len(failing) < 2}
+        if bought and found:
+            self._read_products(found)
+            of = self._bought_by
+            for pick in bought:
+                keys = {key for value in pick.values for key in products.keys_meant(value)}
+                for number, failing in found.items():
+                    if keys.isdisjoint(of.get(number, ())):
+                        found[number] = failing | {pick}
+        return {number: failing for number, failing in found.items() if len(failing) < 2}
+
+    def matching_late(self, picks: Iterable[Pick]) -> list[int]:
+        """Those that meet these of the choices."""
+        asked = set(picks)
+        return [number for number, failing in self._failing.items() if asked.isdisjoint(failing)]
+
+    def purchases(self, ids: Iterable[int]) -> dict[int, set[bytes]]:
+        """What each of some of them bought, by its id."""
+        self._read_products(ids)
+        return {number: self._bought_by[number] for number in ids if number in self._bought_by}
+
+    def _read_products(self, ids: Iterable[int]) -> None:
+        fresh = set(ids) - self._read_of
+        self._read_of |= fresh
+        self._bought_by.update(products.of_customers(self.db, fresh) if fresh else {})
+
+    @cached_property
+    def _said(self) -> dict[int, tuple[Any, ...]]:
+        """What the rows of all of them say of each facet, in the order of `_COLUMNS`."""
+        these = "SELECT value AS id FROM json_each(?)" if self.db.sqlite else "SELECT unnest(?::bigint[]) AS id"
+        self._mode(FIND)
+        rows = self.db.rows(
+            f"SELECT h.id, {', '.join(_COLUMNS.values())} FROM ({these}) AS h {self._then} customer c ON c.id = h.id "
+            f"{self._then} tally y ON y.id = h.id",
+            (self.db.pack(self._failing),),
+        )
+        return {number: tuple(said) for number, *said in rows}
+
+    def counts(self, facets: Sequence[str], ids: Sequence[int]) -> Counts:
+        """How many of some of them have each value."""
+        if not ids:
+            return Counts(0, {facet: Counter() for facet in facets})
+        rows = [self._said[number] for number in ids]
+        found = {}
+        for facet in facets:
+            place = _PLACES[facet]
+            found[facet] = _values(facet, Counter(row[place] for row in rows if row[place] is not None))
+        return Counts(len(rows), found)
+
+
+class _Counting(Finder):
+    """Counts values among the customers that match."""
+
+    def __init__(self, db: Db, wanted: Wanted, by: Lens, late: _Late) -> None:
+        super().__init__(db, wanted, by, late)
         self._known: dict[str, list[tuple[str, int]]] = {}
+        self._changed = late
+
+    def _late_ids(self) -> list[int]:
+        return self._changed.matching_late(self.wanted.picks)
+
+    @property
+    def _few(self) -> int:
+        """So many matches are read row by row: bitmaps cost by the length of the list, rows by the matches."""
+        usable = self._usable()
+        return min(READ, READ_A_PART * (usable[0].last + 1)) if usable is not None else READ
 
     def counts(self, facets: Sequence[str], top: int, chosen: dict[str, tuple[Any, ...]]) -> Counts:
         """The counts of at least the `top` values of each facet and of the chosen ones."""
@@ -113,9 +204,9 @@ class _Counting(Finder):
             self._mode(FIND if self.wanted.terms else SCAN)
             return self._grouped(facets, f"SELECT {hits.alias}.id AS id {hits.sql}", hits.params)
         bits, late = mapped
-        if bits.bit_count() + len(late) <= READ:
+        if bits.bit_count() + len(late) <= self._few:
             return self._of_rows(facets, [*bitmaps.numbers(bits), *late])
-        return self._mapped(facets, bits, self._of_rows(facets, late), top, chosen)
+        return self._mapped(facets, bits, self._changed.counts(facets, late), top, chosen)
 
     @cached_property
     def matches(self) -> tuple[int, list[int]] | None:
@@ -236,12 +327,12 @@ class _Counting(Finder):
         else:
             bits, late = self.matches
             self._mode(FIND)
-            if bits.bit_count() + len(late) <= READ:
+            if bits.bit_count() + len(late) <= self._few:
                 ids = [*bitmaps.numbers(bits), *late]
                 of = products.of_customers(self.db, ids)
                 found = _of_sets(of, self._offered_of(_counts_in(of)), top, meant)
             else:
-                found = self._bought(bits, products.of_customers(self.db, late), top, meant)
+                found = self._bought(bits, self._changed.purchases(late), top, meant)
         names = products.names(self.db, {key: customer for key, (_, customer) in found.most.items()})
         spelled = {keys[0]: text for text, keys in meant.items()}  # as it was chosen, so that it is known again
         told: list[dict[str, Any]] = [

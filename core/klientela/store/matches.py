@@ -115,22 +115,26 @@ SCAN = ()
 class Matches:
     """What is asked of every row, as conditions and as statements that find all matches."""
 
-    def __init__(self, db: Db, wanted: Wanted, by: Lens) -> None:
+    def __init__(self, db: Db, wanted: Wanted, by: Lens, like: Matches | None = None) -> None:
+        """`like`: another question of the same transaction; what both need is read once."""
         self.db = db
-        self.figures: dict[str, int] = dict(
-            db.rows("SELECT part, value FROM figure WHERE name IN ('customers', 'segment') AND day = 0")
-        )
+        self.figures: dict[str, int] = like.figures if like is not None else self._figures(db)
         self.shared_slots = max(by.sources, default=0) > SLOTS
         self.sources = by.sources
         self.wanted = wanted
         self.inactive = int(wanted.inactive)
         self.named: dict[str, list[int]] = {}
         self._no_limit = -1 if db.sqlite else None
-        if not db.sqlite:  # one page is no work for several processes or a compiler
+        self._off: list[tuple[str, ...]] = like._off if like is not None else []
+        if not db.sqlite and like is None:  # one page is no work for several processes or a compiler
             db.rows(
                 "SELECT set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true), "
                 "set_config('plan_cache_mode', 'force_custom_plan', true)"
             )
+
+    @staticmethod
+    def _figures(db: Db) -> dict[str, int]:
+        return dict(db.rows("SELECT part, value FROM figure WHERE name IN ('customers', 'segment') AND day = 0"))
 
     @property
     def everybody(self) -> int:
@@ -418,8 +422,9 @@ class Matches:
 
     def _mode(self, off: tuple[str, ...]) -> None:
         """PostgreSQL: which plans are no option for the next query."""
-        if self.db.sqlite:
+        if self.db.sqlite or self._off[-1:] == [off]:
             return
+        self._off[:] = [off]
         calls = ", ".join(
             f"set_config('enable_{what}', '{'off' if what in off else 'on'}', true)"
             for what in ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin")

@@ -72,11 +72,13 @@ class _Walk:
 
 
 class Picker(Matches):
-    """Answers questions out of the bitmaps. `loaded` are those that were read, for more questions in one transaction."""
+    """Answers questions out of the bitmaps. What one question read serves others `like` it, in the same transaction."""
 
-    def __init__(self, db: Db, wanted: Wanted, by: Lens) -> None:
-        super().__init__(db, wanted, by)
-        self.loaded: dict[str, int] = {}
+    def __init__(self, db: Db, wanted: Wanted, by: Lens, like: Picker | None = None) -> None:
+        super().__init__(db, wanted, by, like)
+        self.loaded: dict[str, int] = like.loaded if like is not None else {}
+        self._rarely: dict[tuple[str, ...], dict[str, int]] = like._rarely if like is not None else {}
+        self._standing: list[tuple[State, list[int]] | None] = like._standing if like is not None else []
 
     def picked(self, order: Sort, offset: int, size: int) -> Found | None:
         """The ids at `offset` of an order, and the total; None where bitmaps cannot tell."""
@@ -112,13 +114,22 @@ class Picker(Matches):
         if changed:
             mask = self._bits(changed)
             sure, unsure = sure ^ (sure & mask), unsure ^ (unsure & mask)
-            late = [row[0] for row in self._of_changed("tally", ())]
+            late = self._late_ids()
         if unsure:
             sure |= self._bits(self._read(unsure, terms, unsure.bit_count())[1])
         return now, sure, late
 
+    def _late_ids(self) -> list[int]:
+        """The ids of the matches among the customers that changed since."""
+        return [row[0] for row in self._of_changed("tally", ())]
+
     def _usable(self) -> tuple[State, list[int]] | None:
         """The state of the bitmaps and who changed since; None where there are none, or too many changed."""
+        if not self._standing:
+            self._standing.append(self._read_standing())
+        return self._standing[0]
+
+    def _read_standing(self) -> tuple[State, list[int]] | None:
         now = bitmaps.state(self.db)
         if now is None or now.upto is not None:
             return None
@@ -138,7 +149,11 @@ class Picker(Matches):
         if wanted.source is not None:
             every.add(f"source:{wanted.source}")
         texts = {term.text: bitmaps.grams_of_term(term.text) for term in wanted.terms}
-        rare = self._rare([term for term in wanted.terms if not all(map(now.maps, texts[term.text]))])
+        few = [term for term in wanted.terms if not all(map(now.maps, texts[term.text]))]
+        asked_of = tuple(term.text for term in few)
+        if asked_of not in self._rarely:
+            self._rarely[asked_of] = self._rare(few)
+        rare = self._rarely[asked_of]
         plans = [_plan(term, now, texts[term.text]) for term in wanted.terms]
         picks = [filters.bitmaps_of(pick) for pick in wanted.picks]
         asked = every.union(
