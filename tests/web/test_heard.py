@@ -165,6 +165,14 @@ def test_every_sentence_of_the_page_itself_is_there(language: str) -> None:
     assert [f"{path.name}:{line}: {text}" for path, line, text in found if text.casefold() not in have] == []
 
 
+def test_no_page_shows_an_error_as_the_core_said_it() -> None:
+    """`asking.told(error)` is what a page shows; templates ask `words.heard` for what was written down before."""
+    pages = spoken.ROOT / "web" / "klientela_web" / "pages"
+    assert [
+        path.name for path in pages.glob("*.py") if re.search(r"error\.message|str\(error\)", path.read_text("utf-8"))
+    ] == []
+
+
 def test_a_sentence_that_is_missing_is_found() -> None:
     tree = ast.parse(
         'raise Conflict(f"the moon is {size} today", hint=f"Look {up!r} again tonight.")\ncut("SELECT a FROM b")'

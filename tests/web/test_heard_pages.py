@@ -113,6 +113,7 @@ def test_what_is_wrong_with_a_form_is_told_beside_it(known: Served, store: Store
         ("/settings/users/change", {"name": "keiner", "do": "role", "role": "editor"}),
         ("/imports/new", {"into": "list", "emails": ""}),
         ("/orders/new", {"customer": one}),
+        (f"/customers/{one}/message", {"subject": "", "text": "x", "purpose": "promotion", "language": "de"}),
         ("/undo", {"seq": "1", "to": "/audit"}),
         ("/customers?segment=keins", {}), ("/customers?sort=keins", {}), ("/customers?view=defalt", {}),
         ("/customers?consent=x", {}), ("/orders?customer=keiner", {}), ("/audit?customer=keiner", {}),
@@ -170,7 +171,7 @@ def test_quarantine_runs_queue_and_reasons_are_told_in_the_readers_language(
     rows = [row["id"] for row in Desk(store).rows()]
     for path in ("/quarantine", "/runs", "/sources", "/merges", "/audit?verify=1", "/rules", "/imports", "/settings",
                  *(f"/why/{rows[0]}?other={other}" for other in rows[1:]),
-                 *(f"/customers/{one}/why" for one in rows)):  # fmt: skip
+                 *(f"/customers/{one}/{page}" for one in rows for page in ("why", "message"))):  # fmt: skip
         answer = client.get(path, follow_redirects=True)
         assert answer.status_code == 200
         assert english(words(answer.text)) == [], (path, words(answer.text))

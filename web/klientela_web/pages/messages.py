@@ -49,7 +49,7 @@ def write(asking: Asking) -> Response:
     except UnknownThing:
         raise
     except KlientelaError as error:
-        return _form(asking, error.message, 409 if isinstance(error, Conflict) else 400)
+        return _form(asking, asking.told(error), 409 if isinstance(error, Conflict) else 400)
     return _back(asking, made)
 
 
