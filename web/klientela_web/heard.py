@@ -1,5 +1,5 @@
 """What the core and the plugins say, heard in the reader's language: their English sentences are recognised by the templates
-of a catalogue and said again by its translation, values and all (docs/decisions/0025)."""
+of a catalogue and said again by its translation, values and all (docs/decisions/0026)."""
 
 from __future__ import annotations
 
