@@ -21,6 +21,13 @@ A message is one sentence that says what happened; `hint` is one sentence that s
 
 from __future__ import annotations
 
+_LONGEST, _HEAD, _TAIL = 1_000, 300, 200
+"""A sentence stays one to be read, also where it names what somebody pasted: beginning and end are kept."""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_HEAD]}…{text[-_TAIL:]}"
+
 
 class KlientelaError(Exception):
     """Base of all errors that are meant for people."""
@@ -29,8 +36,8 @@ class KlientelaError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _short(message)
+        super().__init__(self.message)
         self.hint = hint
 
     def as_dict(self) -> dict[str, str | None]:

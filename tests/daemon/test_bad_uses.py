@@ -53,6 +53,7 @@ BAD: dict[str, tuple[tuple[str, ...], int, str]] = {
     "merge: unknown id": (("merge", ANNA, NOBODY, *REASON), 1, "no customer has the id"),
     "merge: unknown key": (("merge", "list/customer/99", ANNA, *REASON), 1, "there is no record list/customer/99"),
     "merge: neither id nor key": (("merge", ANNA, "Bea", *REASON), 1, "neither the id of a customer nor the key"),
+    "merge: far too long a word": (("merge", ANNA, "x" * 100_000, *REASON), 1, "is neither the id of a customer nor"),
     "merge: with himself": (("merge", ANNA, ANNA, *REASON), 1, "they are one customer already"),
     "merge: one already": (("merge", CLEO, DORA, *REASON), 1, "they are one customer already"),
     "merge: without reason": (("merge", ANNA, BEA), 2, "--reason"),
@@ -114,6 +115,7 @@ def test_one_sentence_and_nothing_is_written(run: Any, here: Path, town: dict[st
             assert set(said) == {"kind", "message", "hint"}, name
             assert words in said["message"] + (said["hint"] or ""), (name, said)
             assert said["message"].count("\n") == 0, name
+            assert len(said["message"]) <= 1000, name
         else:
             assert out == "", name
             assert words in err, (name, err)

@@ -21,14 +21,18 @@ def house(config: Path | None, *, unused: bool = False) -> House:
     return found
 
 
+_WRITTEN = "Write 2026-05-01 or 2026-05-01T09:00."
+
+
 def moment(text: str, here: House) -> Instant:
     """A time as people write it, in the shop's zone where it names none. Misconfigured for what is no time."""
     try:
         found = instant(text, ZoneInfo(here.config.settings.shop.timezone))
-        iso(found)  # the first hours of the year 1 may lie before it
-        return found
     except (ValueError, OverflowError) as error:
-        raise Misconfigured(f"{text!r} is no time", hint="Write 2026-05-01 or 2026-05-01T09:00.") from error
+        raise Misconfigured(f"{text!r} is no time", hint=_WRITTEN) from error
+    if instant(iso(found)) != found:  # the first hours of the year 1 may lie before it
+        raise Misconfigured(f"{text!r} is no time", hint=_WRITTEN)
+    return found
 
 
 def whoever() -> str:
