@@ -44,6 +44,7 @@ from tests.web.someone import Boutique, List
 from tests.web.test_roles import TAKES
 
 EVERYTHING = f"[views.everything]\ncolumns = {json.dumps([one for one in COLUMNS if one not in APPROXIMATE])}\n"
+MAIL = '[mail]\nport = 9\nhost = "127.0.0.1"\nsender = "Shop <shop@x.de>"\nsecurity = "none"\n'
 LIST = '[sources.list]\ntype = "csv"\npath = "none.csv"\n'
 
 
@@ -74,7 +75,7 @@ ANNA = RecordRef("shop", "customer", "1")
 def harmful(served: Served, store: Store) -> Store:
     """A store in which every text that somebody else writes means harm."""
     use(store)
-    served.configure(CONFIG + LIST + EVERYTHING)
+    served.configure(CONFIG + MAIL + LIST + EVERYTHING)
     home = Address(first_name=evil("first"), last_name=evil("last"), company=evil("at company"), street=evil("street"),
                    house_number=evil("house_number"), line2=evil("line2"), city=evil("city"), region=evil("region"),
                    zip=evil("zip"), country="DE", kind="billing")  # fmt: skip
@@ -140,7 +141,7 @@ class Page(HTMLParser):
         given = dict(attrs)
         if tag == "script" and not (given.get("src") or "").startswith("/static/"):
             self.wrong.append("a script")
-        if tag in ("object", "embed", "base", "style", "template"):
+        if tag in ("object", "embed", "base", "style"):
             self.wrong.append(tag)
         for name, value in attrs:
             text = (value or "").strip().lower()
@@ -200,7 +201,8 @@ def begins(store: Store, client: httpx.Client) -> list[str]:
         "/campaigns/push/campaign/spring", "/campaigns/none", "/customers/new", "/imports", "/imports/new", place,
         f"{place}/report", f"{place}/fix", "/imports/sample", f"/customers/export?view=everything&id={one}",
         f"/orders?customer={evil('asked')[:100]}", f"/audit?customer={evil('asked')[:100]}", f"/sign-in?to={link('to')}",
-        f"/imports/{evil('batch')[:20]}/undo", "/nowhere", f"/why/{evil('id')[:30]}", "/customers?view=%3Cscript%3E",
+        f"/imports/{evil('batch')[:20]}/undo", "/nowhere", "/_kit", "/find?q=cmd", "/find?q=script",
+        f"/why/{evil('id')[:30]}", "/customers?view=%3Cscript%3E",
     ]  # fmt: skip
 
 
