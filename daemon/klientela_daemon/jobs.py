@@ -21,7 +21,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from klientela.errors import KlientelaError
 from klientela.model.instants import Instant, from_datetime, to_datetime
-from klientela.settings import Schedule
+from klientela.settings import Schedule, late
 from klientela.store import operation
 from klientela.store.database import Store
 from klientela.store.operation import SourceState
@@ -226,11 +226,5 @@ def stale(
 
     One that never had any is given the same time from `began`, the daemon's start.
     """
-    found = {}
-    for name, plan in plans.items():
-        state = states.get(name)
-        success = state.success if state else None
-        since = success if success is not None else began
-        if now - since > 2 * plan.schedule.span(since):
-            found[name] = success
-    return found
+    good = {name: state.success for name, state in states.items()}
+    return late({name: plan.schedule for name, plan in plans.items()}, good, now, began)

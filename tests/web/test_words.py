@@ -24,7 +24,7 @@ from klientela.store.overview import FACETS, SEGMENTS
 from klientela.store.statistics import LINES
 from klientela.store.users import ROLES
 from klientela_web import sheet
-from klientela_web.pages import at_the_side, bulk, hands, imports, merges, newcomer, panel
+from klientela_web.pages import at_the_side, bulk, finder, hands, imports, merges, newcomer, panel
 from klientela_web.pages.customers import EXPORTS
 from klientela_web.words import LANGUAGES, Words, chosen
 
@@ -47,12 +47,16 @@ DATA = [
     *(f"rows {one}" for one in ("read", "new", "changed", "unchanged", "suppressed", "refused")),
     *(f"customers {one}" for one in imports.EFFECTS), *(f"effect {one}" for one in imports.EFFECTS),
     *(f"cut at {one}" for one in imports.DELIMITERS.values()),
+    *(f"found {one}" for one in ("customer", "page", "command")),
 ]  # fmt: skip
 """Words that are named by data."""
 
 
 NAMED = [
     *(nav.name for nav in at_the_side()),
+    *(nav.group for nav in at_the_side() if nav.group),
+    *(one[0] for one in finder.PAGES),
+    *(one.name for one in finder.VERBS),
     *(one[1] for one in bulk.ACTIONS),
     *(one[0] for one in panel.NAMES.values()),
     *(said for _, said in hands.SAID.values()),

@@ -19,6 +19,7 @@ from klientela.settings import View
 from klientela.settings.problems import near
 from klientela.store import Store
 from klientela.store.users import Person
+from klientela_web.frame import Frame, frame
 from klientela_web.house import House
 from klientela_web.words import Words
 
@@ -50,10 +51,19 @@ class Asking:
         """The shop's time zone: all dates of the page are its dates (R53)."""
         return ZoneInfo(self.house.config.settings.shop.timezone)
 
+    @cached_property
+    def frame(self) -> Frame:
+        """What stands around the page."""
+        return frame(self.house, self.words)
+
     @property
     def actor(self) -> str:
         """Who decides, as the log names it."""
         return "operator" if self.person is None else f"operator {self.person.name}"
+
+    def may(self, role: str) -> bool:
+        """Whether who asks has that role, or a larger one."""
+        return self.person is not None and self.person.may(role)
 
     @property
     def fragment(self) -> str | None:

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from klientela_web.drawing import flags, icons
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-FILES = ("app.css", "app.js", "sprite.svg")
+FILES = ("app.css", "app.js", "palette.js", "sprite.svg")
 
 
 @cache

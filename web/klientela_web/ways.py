@@ -27,11 +27,12 @@ class Way(NamedTuple):
 
 
 class Nav(NamedTuple):
-    """A way that stands at the side: its path, its name, its icon."""
+    """A way that stands at the side: its path, its name, its icon, and under which word."""
 
     path: str
     name: str
     icon: str
+    group: str = ""
 
 
 def get(path: str, role: str | None, answer: Answer) -> Way:

@@ -19,7 +19,8 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, format_percent
 from babel.support import Translations
 
-from klientela.model.instants import instant, to_datetime
+from klientela.model.instants import SECOND, instant, to_datetime
+from klientela.store import operation
 from klientela_web.heard import Heard
 
 LANGUAGES = {"de": "Deutsch", "en": "English", "pl": "Polski"}
@@ -120,10 +121,15 @@ class Words:
         """vor 5 Monaten"""
         if moment is None:
             return ""
-        apart = self._moment(moment).date() - (today or datetime.now(self.zone).date())
+        apart = self._moment(moment).date() - (today or to_datetime(operation.now()).astimezone(self.zone).date())
         return (
             self("today") if not apart else str(format_timedelta(apart, "day", add_direction=True, locale=self.locale))
         )
+
+    def lately(self, moment: str) -> str:
+        """vor 2 Min."""
+        apart = instant(moment) - operation.now()
+        return str(format_timedelta(apart // SECOND, "minute", add_direction=True, format="short", locale=self.locale))
 
     def plain_day(self, text: str) -> str:
         """A date without a time, such as a birthday; any other text as it is."""

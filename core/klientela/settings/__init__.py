@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from klientela.settings.load import DEFAULT_FILE, Configuration, load, source_schedule
 from klientela.settings.model import Settings
-from klientela.settings.schedule import Cron, Every, Schedule, duration, schedule, spell
+from klientela.settings.schedule import Cron, Every, Schedule, duration, late, schedule, spell
 from klientela.settings.schema import schema
 from klientela.settings.views import SORTABLE, View
 
@@ -18,6 +18,7 @@ __all__ = [
     "Settings",
     "View",
     "duration",
+    "late",
     "load",
     "schedule",
     "schema",

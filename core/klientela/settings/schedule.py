@@ -7,6 +7,7 @@ every restart gives the same moment the same name, and a `(source, slot)` row ca
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -219,3 +220,17 @@ def schedule(every: str | None, cron_text: str | None, zone: str | None = None) 
     if cron_text is not None:
         return cron(cron_text, ZoneInfo(zone) if zone else timezone.utc)  # noqa: UP017
     return None
+
+
+def late(
+    schedules: Mapping[str, Schedule], good: Mapping[str, Instant | None], now: Instant, began: Instant
+) -> dict[str, Instant | None]:
+    """Sources without a good run for twice their interval, and when the last one was. `good`: the end of each one's newest
+    good run; one that never had any is given the same time from `began`."""
+    found = {}
+    for name, plan in schedules.items():
+        success = good.get(name)
+        since = success if success is not None else began
+        if now - since > 2 * plan.span(since):
+            found[name] = success
+    return found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from klientela.model.instants import iso
-from klientela.store import spoken
+from klientela.store import ids, rows, spoken
 from klientela.store.database import Db
 from klientela.store.locate import record_keys
 from klientela.store.spoken import NOTE, REMARK, Change, Spoken
@@ -37,6 +38,23 @@ def notes(db: Db, said: Sequence[Spoken], changes: Mapping[int, Change]) -> list
         }
         for word in held
     ]
+
+
+def pictures(db: Db, customers: Sequence[int]) -> dict[str, str]:
+    """The SHA-256 of the newest picture that operators gave each of some customers, by public id (S21)."""
+    owner = {record: one for one, some in rows.members_of(db, customers, "p.id").items() for (record,) in some}
+    said = db.rows(
+        f"SELECT a, detail FROM decision WHERE kind = ? AND to_seq IS NULL AND a {db.among} ORDER BY id",
+        (NOTE, db.pack(owner)),
+    )
+    found = {
+        owner[record]: str(file["sha256"])
+        for record, detail in said
+        for file in json.loads(detail or "{}").get("files", ())
+        if file.get("picture")
+    }
+    publics = db.rows(f"SELECT id, pub FROM customer WHERE id {db.among}", (db.pack(found),)) if found else []
+    return {ids.text(bytes(public)): found[number] for number, public in publics}
 
 
 def files(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -85,4 +103,4 @@ def _when(word: Spoken, changes: Mapping[int, Change]) -> dict[str, Any]:
     }
 
 
-__all__ = ["files", "internal", "notes", "remark", "without_internal"]
+__all__ = ["files", "internal", "notes", "pictures", "remark", "without_internal"]

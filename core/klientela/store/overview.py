@@ -18,11 +18,13 @@ from klientela.store.sorting import sort_of
 
 
 class Listing(NamedTuple):
-    """A page of the list. `total_capped`: there are more than `total`, and nobody counted on."""
+    """A page of the list. `total_capped`: there are more than `total`, and nobody counted on; `numbers`: whose rows they
+    are, by the store's own numbers."""
 
     total: int
     total_capped: bool
     rows: list[dict[str, Any]]
+    numbers: Sequence[int] = ()
 
 
 def listing(
@@ -57,7 +59,7 @@ def listing(
         db.run("PRAGMA mmap_size = 2147418112")
     found = Finder(db, wanted, by).page(order, (page - 1) * size, size)
     made = customer_rows.rows(db, found.ids, by, records=records, key=key)
-    return Listing(found.total, found.capped, made)
+    return Listing(found.total, found.capped, made, found.ids)
 
 
 def how_many(

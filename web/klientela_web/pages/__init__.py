@@ -10,8 +10,10 @@ from klientela_web.pages import (
     customers,
     export,
     files,
+    finder,
     hands,
     imports,
+    kit,
     leaving,
     merges,
     messages,
@@ -33,10 +35,12 @@ ROOMS = (
     bulk,
     orders,
     campaigns,
-    merges,
-    imports,
     sources,
+    imports,
+    merges,
     settings,
+    finder,
+    kit,
     hands,
     messages,
     parting,
@@ -59,8 +63,9 @@ def every_way() -> Iterator[Way]:
 
 
 def at_the_side() -> list[Nav]:
-    """What stands at the side of every page."""
-    return [nav for room in ROOMS for nav in getattr(room, "NAV", ())]
+    """What stands at the side of every page, those under one word together."""
+    found = [nav for room in ROOMS for nav in getattr(room, "NAV", ())]
+    return sorted(found, key=lambda nav: nav.group)
 
 
 __all__ = ["ROOMS", "at_the_side", "every_way"]

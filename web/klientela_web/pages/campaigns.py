@@ -75,7 +75,7 @@ def _elsewhere(url: str | None) -> str | None:
     return url if parts.scheme in ("http", "https") and parts.hostname else None
 
 
-NAV = (Nav("/campaigns", "Campaigns", "mail"),)
+NAV = (Nav("/campaigns", "Campaigns", "mailbox"),)
 WAYS = (
     get("/campaigns", "viewer", show),
     get("/campaigns/{key:path}", "viewer", one),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.responses import RedirectResponse, Response
 
 from klientela.flow import work
 from klientela.settings import SORTABLE, View
-from klientela.store import facts
+from klientela.settings.views import APPROXIMATE, COLUMNS
+from klientela.store import facts, notes
 from klientela.store.database import Db
 from klientela.store.overview import FACETS, SEGMENTS, facets, listing, segments
 from klientela_web.asking import Asking
@@ -26,6 +28,9 @@ _DESCENDING_FIRST = frozenset(("orders", "ltv", "last_order", "joined"))
 EXPORTS = ("csv", "xlsx", "json")
 """What the list can be had as."""
 
+AS_CONFIGURED = "default"
+"""What the address says for the view's own columns."""
+
 _OFFERED = 8
 """Values of a facet that are offered."""
 
@@ -41,12 +46,15 @@ class State(NamedTuple):
     segment: str
     filters: Mapping[str, Sequence[str]]
     show: str  # "filters": the facets stand open
+    columns: str  # as the address names them; what is remembered without an address stands in no other
     panel: panel.Asked
 
 
 def state_of(asking: Asking) -> tuple[State, View]:
     """The state that is asked for; what cannot be is put right silently, for addresses are typed by hand too."""
     name, view = asking.view()
+    named, shown = _columns(asking, name, view)
+    view = view.model_copy(update={"columns": shown})
     size = asking.number("size", view.page_size)
     segment = asking.text("segment") or "all"
     filters = {facet: values for facet in FACETS if (values := [v for v in asking.texts(facet) if v.strip()])}
@@ -60,10 +68,51 @@ def state_of(asking: Asking) -> tuple[State, View]:
             segment if segment in SEGMENTS else "all",
             filters,
             "filters" if asking.text("show") == "filters" else "",
+            named,
             panel.asked(asking),
         ),
         view,
     )
+
+
+def choosable(view: View) -> list[str]:
+    """The columns to choose from: those of the view in its order, then all others. The test dot stands beside the name;
+    sums in another currency need rates, so only a view that says so has them."""
+    others = (one for one in COLUMNS if one not in view.columns and one not in APPROXIMATE)
+    return [one for one in (*view.columns, *others) if one != "test_order"]
+
+
+def _columns(asking: Asking, name: str, view: View) -> tuple[str, tuple[str, ...]]:
+    """What the address says of the columns, and those that are shown: of the address, else what was last chosen for this
+    view with this browser, else the view's."""
+    wanted = ",".join(asking.texts("columns"))
+    if wanted == AS_CONFIGURED:
+        return "", view.columns
+    asked = (wanted or _remembered(asking).get(name, "")).split(",")
+    shown = tuple(one for one in choosable(view) if one in asked)
+    if not shown:
+        return "", view.columns
+    if "test_order" in view.columns and "name" in shown:
+        shown = (*shown, "test_order")
+    return ",".join(one for one in shown if one != "test_order") if wanted else "", shown
+
+
+def _remembered(asking: Asking) -> dict[str, str]:
+    """The columns that were chosen, by view."""
+    return dict(parse_qsl(asking.request.cookies.get("columns", "")))
+
+
+def _remember(asking: Asking, answer: Response) -> Response:
+    """Keep the choice of columns that the address makes."""
+    name, view = asking.view()
+    if asking.texts("columns"):
+        named, _ = _columns(asking, name, view)
+        kept = {**_remembered(asking), name: named}
+        answer.set_cookie(
+            "columns", urlencode({one: text for one, text in kept.items() if text}), max_age=31_536_000, httponly=True,
+            samesite="lax", path="/",
+        )  # fmt: skip
+    return answer
 
 
 class Address:
@@ -85,7 +134,7 @@ class Address:
         """What the address of a state says, by name; what goes without saying is empty."""
         apart = {name: other.pop(name) for name in panel.Asked._fields if name in other}
         state = self._state._replace(**other)
-        if not apart and not {"page", "show"} & other.keys():
+        if not apart and not {"page", "show", "columns"} & other.keys():
             state = state._replace(page=1)
         return {
             "view": state.view,
@@ -95,6 +144,7 @@ class Address:
             "size": "" if state.size == self._view.page_size else state.size,
             "page": "" if state.page == 1 else state.page,
             "show": state.show,
+            "columns": state.columns,
             **state.filters,
             **state.panel._replace(**apart).values(),
         }
@@ -158,11 +208,12 @@ def show(asking: Asking) -> Response:
         if told["page_of"] > told["pages"] and not told["capped"]:
             return RedirectResponse(address(page=told["pages"]), 303)
         if asking.fragment == "list":
-            return asking.show("_list.html", **shared, **told)
+            return _remember(asking, asking.show("_list.html", **shared, **told))
         numbers = panel.read(asking, db, state.panel, view.totals)
         left = work.left(db)
     views = asking.house.config.settings.views
-    return asking.show("customers.html", **shared, **told, panel=numbers, left=left, views=list(views), exports=EXPORTS)
+    page = asking.show("customers.html", **shared, **told, panel=numbers, left=left, views=list(views))
+    return _remember(asking, page)
 
 
 def _list(asking: Asking, db: Db, state: State, view: View) -> dict[str, Any]:
@@ -183,6 +234,10 @@ def _list(asking: Asking, db: Db, state: State, view: View) -> dict[str, Any]:
         "source_types": {row.label: row.type for row in facts.sources(db).values()},
         "debounce": DEBOUNCE_MS,
         "writable": lambda row: writable(asking, row),
+        "pictures": notes.pictures(db, found.numbers) if "name" in view.columns else {},
+        "choosable": choosable(asking.view()[1]),
+        "chosen": bool(state.columns) or view.columns != asking.view()[1].columns,
+        "exports": EXPORTS,
         "bulk_actions": [
             one for one in bulk.ACTIONS if one[0] != ("inactive" if state.segment == "inactive" else "active")
         ],

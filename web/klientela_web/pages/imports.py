@@ -328,7 +328,7 @@ def _session(asking: Asking) -> str:
     return asking.secret
 
 
-NAV = (Nav("/imports", "Imports", "file-import"),)
+NAV = (Nav("/imports", "Imports", "file-import", "Data"),)
 WAYS = (
     get("/imports", "viewer", show),
     get("/imports/sample", "viewer", sample),

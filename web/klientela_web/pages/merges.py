@@ -201,7 +201,7 @@ def _ruleset(asking: Asking, found: dict[str, Any] | None = None, wrong: str | N
     return asking.show("rules.html", same=same, digest=standing.digest, found=found, wrong=wrong, left=left)
 
 
-NAV = (Nav("/merges", "Merges", "git-merge"), Nav("/audit", "Log", "history"))
+NAV = (Nav("/merges", "Merges", "git-merge"), Nav("/audit", "Log", "history", "Data"))
 WAYS = (
     get("/merges", "editor", show),
     post("/merges/decide", "operator", decide_item),

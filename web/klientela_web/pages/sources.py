@@ -144,7 +144,7 @@ def _short(report: Any) -> dict[str, Any]:
     return {name: report.get(name) for name in ("stream", "pages", "read", "new", "changed")}
 
 
-NAV = (Nav("/sources", "Sources", "plug"), Nav("/runs", "Runs", "refresh"))
+NAV = (Nav("/sources", "Sources", "plug", "Data"), Nav("/runs", "Runs", "refresh", "Data"))
 WAYS = (
     get("/sources", "viewer", show),
     get("/sources/progress", "viewer", progress),

@@ -34,7 +34,9 @@ async function load(url, how, part) {
     const focus = document.activeElement;
     const [id, start, end] = [focus?.id, focus?.selectionStart, focus?.selectionEnd];
     const typed = focus?.matches?.("[data-live-input]") ? focus.value : null;
+    const unfolded = [...place.querySelectorAll("details[id][open]")].map((one) => one.id);
     place.innerHTML = text; // our own template, escaped there
+    for (const one of unfolded) document.getElementById(one)?.setAttribute("open", "");
     if (how === "replace") history.replaceState(null, "", answer.url);
     if (how === "push") history.pushState(null, "", answer.url);
     const again = id && document.getElementById(id);
@@ -46,8 +48,20 @@ async function load(url, how, part) {
     if (live) live.textContent = place.querySelector("[data-say]")?.textContent ?? "";
     place.removeAttribute("aria-busy");
   } catch (error) {
-    if (error.name !== "AbortError") location.assign(url);
+    if (error.name === "AbortError") return;
+    place.removeAttribute("aria-busy");
+    failed(place, url, how);
   }
+}
+
+/** Say that it did not get through, with a way to try again; what was there stays. */
+function failed(place, url, how) {
+  place.querySelector(":scope > .banner.warn")?.remove();
+  const said = document.getElementById("failed").content.cloneNode(true);
+  const again = said.querySelector("[data-again]");
+  again.href = url;
+  again.addEventListener("click", (event) => { event.preventDefault(); load(url, how, again); });
+  place.prepend(said);
 }
 
 const query = (form) => {
@@ -108,7 +122,7 @@ for (const part of document.querySelectorAll("details[data-remember]")) {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
-  if (event.target.matches?.("input, select, textarea")) return;
+  if (event.target.matches?.("input, select, textarea") || document.querySelector("dialog[open]")) return;
   const rows = [...document.querySelectorAll("table.list tbody tr")];
   const now = rows.findIndex((row) => row.classList.contains("cur"));
   if (event.key === "/") { event.preventDefault(); (document.getElementById("q") ?? document.getElementById("find"))?.focus(); }
@@ -137,6 +151,8 @@ function show(plot, at) {
   const [x, y, label, value, before] = points.reduce((a, b) => (Math.abs(b[0] - at) < Math.abs(a[0] - at) ? b : a));
   line.setAttribute("x1", `${x}%`); line.setAttribute("x2", `${x}%`);
   dot.setAttribute("cx", `${x}%`); dot.setAttribute("cy", `${y}%`);
+  tip.style.left = `${x}%`; tip.style.top = `${Math.min(y, 60)}%`;
+  tip.classList.toggle("at-end", x > 75);
   tip.textContent = before ? `${label}\n${value} (${before})` : `${label}\n${value}`;
 }
 
