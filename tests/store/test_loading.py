@@ -15,8 +15,8 @@ from klientela.store import Store, facts, operation
 from klientela.store import tables as t
 from tests.shops import use
 
-LISTED = {index.name for index in t.LATE if index.walk}
-OTHERS = {index.name for index in t.LATE if not index.walk}
+LISTED = {index.name for index in t.LATE if index.walk or index.load}
+OTHERS = {index.name for index in t.LATE if not (index.walk or index.load)}
 
 
 class Heap(Source):

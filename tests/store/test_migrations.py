@@ -135,6 +135,15 @@ def test_an_older_store_lives_on(upgraded: Store, new_store: Callable[[], Store]
     assert exports[0] == exports[1]
 
 
+def test_an_older_list_gets_the_indexes_that_came_since(upgraded: Store) -> None:
+    with upgraded.reading() as db:
+        standing = db.one("SELECT 1 FROM meta WHERE name = 'indexes'") is not None
+        catalogue = "sqlite_master WHERE type = 'index'" if db.sqlite else "pg_indexes"
+        found = {row[0] for row in db.rows(f"SELECT {'name' if db.sqlite else 'indexname'} FROM {catalogue}")}
+    assert standing
+    assert {"orders_placed", "customer_number"} <= found
+
+
 def test_every_member_is_found_before_and_after_the_aliases_are_written(upgraded: Store) -> None:
     for _ in range(2):
         with upgraded.reading() as db:

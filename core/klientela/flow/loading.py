@@ -73,7 +73,7 @@ class Loading:
                 db.run("SET LOCAL lock_timeout = '1s'")
                 db.run("DROP INDEX IF EXISTS customer_hay")
             for index in t.LATE:
-                if index.walk:
+                if index.walk or index.load:
                     db.run(f"DROP INDEX IF EXISTS {index.name}")
             db.run("DELETE FROM meta WHERE name IN ('indexes', 'loading')")
             db.run("INSERT INTO meta (name, value) VALUES ('loading', ?)", (str(self.source),))

@@ -18,8 +18,8 @@ from klientela.store import facts, rows
 from klientela.store.database import Db
 from klientela.store.facts import Loaded, SourceRow
 from klientela.store.locate import customers_of
-from klientela.store.orderlist import EARLIEST, Cursor
-from klientela.store.tables import ENTITIES
+from klientela.store.orderlist import Cursor
+from klientela.store.tables import EARLIEST, ENTITIES
 
 NONE = "none"
 """The key of the letters that belong to no campaign."""

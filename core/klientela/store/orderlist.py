@@ -18,10 +18,8 @@ from klientela.store.database import Db
 from klientela.store.locate import customers_of, locate
 from klientela.store.provenance import rules_in_force
 from klientela.store.purchases import Settled, described, orders_at
-from klientela.store.tables import ENTITIES
+from klientela.store.tables import EARLIEST, ENTITIES
 
-EARLIEST = -(2**62)
-"""Where an order without a date stands: behind all others."""
 _PLACE = f"coalesce(o.placed, {EARLIEST})"
 _NUMBERED = 20  # customers that may share what the list shows as their number
 _LARGEST = 2**63
@@ -89,10 +87,12 @@ def orders(
         where.append("o.test = ?")
         values.append(int(test))
     if after is not None:
-        where.append(f"({_PLACE}, o.id) < (?, ?)")
-        values += after
+        where.append(f"{_PLACE} <= ? AND ({_PLACE}, o.id) < (?, ?)")  # the first part is what an index begins at
+        values += [after.placed, *after]
+    # of some customers the orders are found by their owner and sorted: a sum is no column, so no index offers itself
+    by_place = f"{_PLACE} + 0" if customer is not None else _PLACE
     found = db.rows(
-        f"SELECT {_PLACE}, o.id FROM orders o WHERE {' AND '.join(where)} ORDER BY {_PLACE} DESC, o.id DESC LIMIT ?",
+        f"SELECT {_PLACE}, o.id FROM orders o WHERE {' AND '.join(where)} ORDER BY {by_place} DESC, o.id DESC LIMIT ?",
         (*values, size + 1),
     )
     shown = [number for _, number in found[:size]]
@@ -201,4 +201,4 @@ def _addresses(fact: Order) -> list[dict[str, Any]]:
     return [{name: getattr(place, name) for name in Address.__struct_fields__} for place in places]
 
 
-__all__ = ["EARLIEST", "Cursor", "Listed", "order", "orders", "whose"]
+__all__ = ["Cursor", "Listed", "order", "orders", "whose"]

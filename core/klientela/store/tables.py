@@ -521,6 +521,10 @@ work = _table(
 )
 
 
+EARLIEST = -(2**62)
+"""Where an order without a date stands in the list of orders: behind all others."""
+
+
 class Late(NamedTuple):
     """An index that is built after the first load of an empty store: each costs a random page per row.
 
@@ -531,6 +535,7 @@ class Late(NamedTuple):
     table: str
     columns: str
     walk: bool = True  # an order of the list: whoever walks it needs nothing but the index
+    load: bool = False  # no order of the list, but it makes way for a load as those do
 
     def ddl(self, dialect: str) -> str:
         """The statement for one of the databases; a no-op where the index exists."""
@@ -543,6 +548,11 @@ class Late(NamedTuple):
 # same direction, so that a plain index serves both; `facet` last, so that filters are answered while walking.
 LATE = (
     Late("orders_owner", "orders", "owner, placed", walk=False),
+    # the list of orders, newest first: its filters are answered while walking (store/orderlist.py)
+    Late(
+        "orders_placed", "orders", f"coalesce(placed, {EARLIEST}), id, placed, why, state, test", walk=False, load=True
+    ),
+    Late("customer_number", "customer", "number", walk=False, load=True),  # whom a customer number means (C32)
     Late("customer_pub", "customer", "inactive, pub8, facet"),
     Late("customer_name", "customer", "inactive, s_name, pub8, facet"),
     Late("customer_email", "customer", "inactive, s_email, pub8, facet"),
