@@ -77,6 +77,7 @@ def test_the_side_counts_the_customers(served: Served, town: Store) -> None:
     side = served.client("viewer").get("/orders").text.partition('<aside class="side">')[2].partition("</aside>")[0]
     assert re.search(r'href="/customers"[^>]*>.*?<em>30</em>', side, re.DOTALL)
     assert side.count('aria-current="page"') == 1
+    assert "/merges" not in side, "what a viewer may not see is not offered"
 
 
 def heads(answer: httpx.Response) -> list[str]:

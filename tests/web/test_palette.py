@@ -42,6 +42,8 @@ def test_pages_and_commands_are_those_of_the_role(served: Served, town: Store) -
     served.configure(f'{CONFIG}\n[sources.main]\ntype = "csv"\npath = "x.csv"\n[sources.till]\ntype = "api"\n')
     viewer, operator = (options(served.client(role).get("/find").text) for role in ("viewer", "operator"))
     assert {"Customers", "Orders", "Settings", "Light or dark"} <= set(viewer)
+    assert "Merges" not in viewer
+    assert "Merges" in operator
     assert {"Add customer", "Import customers", "Join two customers"}.isdisjoint(viewer)
     assert {"Add customer", "Import customers", "Join two customers"} <= set(operator)
     assert options(served.client("viewer").get("/find", params={"q": "read"}).text) == []

@@ -50,7 +50,9 @@ _STATUS: tuple[tuple[type[KlientelaError], int], ...] = (
 def application(house: House) -> Starlette:
     """The page of a house. Ways are those of `pages`; whatever else is asked for is a 404 for who is signed in, and the
     sign-in for everybody else."""
-    reception = _Reception(house, environment(at_the_side()))
+    reception = _Reception(
+        house, environment(at_the_side(), {way.path: way.role for way in every_way() if not way.write})
+    )
     routes = [*assets.routes(), *(_route(reception, way) for way in every_way())]
     return Starlette(
         routes=routes,

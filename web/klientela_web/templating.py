@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import md5
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -16,8 +17,9 @@ from klientela_web.ways import Nav
 from klientela_web.words import LANGUAGES
 
 
-def environment(ways: Sequence[Nav] = ()) -> Environment:
-    """Everything is escaped; a name that does not exist is an error, not an empty place. `ways`: those at the side."""
+def environment(ways: Sequence[Nav] = (), takes: Mapping[str, str | None] = MappingProxyType({})) -> Environment:
+    """Everything is escaped; a name that does not exist is an error, not an empty place. `ways`: those at the side;
+    `takes`: the role that looking at each path takes."""
     made = Environment(
         loader=PackageLoader("klientela_web"),
         autoescape=select_autoescape(("html", "svg")),
@@ -27,7 +29,7 @@ def environment(ways: Sequence[Nav] = ()) -> Environment:
     )
     made.globals.update(
         icon=icon, flag=flag, initials=initials, hue=hue, static=assets.address, charts=charts, LANGUAGES=LANGUAGES,
-        said=said, ways=ways, source_types={},
+        said=said, ways=ways, takes=takes, source_types={},
     )  # fmt: skip
     return made
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, cast
 from urllib.parse import quote
 
@@ -39,9 +39,9 @@ class Verb(NamedTuple):
 
 
 PAGES = (
-    ("Rules", "adjustments", "/rules", "viewer"),
-    ("Records that could not be taken", "alert-triangle", "/quarantine", "editor"),
-    ("Settings", "settings", "/settings", "viewer"),
+    ("Rules", "adjustments", "/rules"),
+    ("Records that could not be taken", "alert-triangle", "/quarantine"),
+    ("Settings", "settings", "/settings"),
 )
 """Pages that do not stand at the side."""
 VERBS = (
@@ -72,10 +72,10 @@ def _customers(asking: Asking, text: str) -> Iterator[Found]:
 
 def _pages(asking: Asking, text: str) -> Iterator[Found]:
     ways = cast(Sequence[Nav], asking.templates.globals["ways"])
-    sides = [(nav.name, nav.icon, nav.path, "viewer") for nav in ways]
-    for name, icon, path, role in (*sides, *PAGES):
+    takes = cast(Mapping[str, str], asking.templates.globals["takes"])
+    for name, icon, path in (*((nav.name, nav.icon, nav.path) for nav in ways), *PAGES):
         said = asking.words(name)
-        if asking.may(role) and _meant(text, said):
+        if asking.may(takes[path]) and _meant(text, said):
             yield Found("page", said, icon, href=path)
 
 
