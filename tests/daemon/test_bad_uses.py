@@ -71,6 +71,7 @@ BAD: dict[str, tuple[tuple[str, ...], int, str]] = {
     "undo: too large a number": (("undo", "9" * 30), 1, "there is no decision 9"),
     "undo: a negative number": (("undo", "--", "-1"), 1, "there is no decision -1"),
     "import undo: too large a number": (("import", "undo", "9" * 30), 1, "there is no batch 9"),
+    "import: a folder": (("import", ".", "--into", "manual"), 2, "cannot be read"),
     "undo: what the rules did": (("undo", "1"), 1, "is no operator's decision but what the rules did"),
     "undo: again": (("undo", "{bea}"), 1, "was taken back already"),
     "accept: no such item": (("review", "accept", "2"), 1, "there is no item 2"),

@@ -219,7 +219,7 @@ def _lying(db: Db, file: Tombstones, text: str) -> Line:
     line = next((one for one in reversed(file.erasures()) if one.id == text or key in one.hashes()), None)
     if line is None:
         raise UnknownThing(
-            f"there is no tombstone of {text}",
+            f"there is no tombstone of {' '.join(text.split())}",
             hint="Name the record that was erased as source/entity/external_id, or the id that `erase` told",
         )
     return line

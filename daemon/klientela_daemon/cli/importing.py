@@ -60,7 +60,7 @@ def verb(
     desk.reader(into)  # what it cannot take is said before the store is opened
     with _ready(here) as store:
         if file is not None:
-            fix = file.with_name(f"{file.stem}.rejected{file.suffix}")
+            fix = file.parent / f"{file.stem}.rejected{file.suffix}"
             done = desk.file(store, into, file, dry_run=dry_run, subscribe=subscribe, fix_file=fix, sheet=sheet)
         else:
             done = desk.text(store, into, emails or "", dry_run=dry_run, subscribe=subscribe)
