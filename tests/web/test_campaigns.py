@@ -139,3 +139,13 @@ def test_what_was_scanned_stands_after_a_rebuild(served: Served, posted: Store) 
 @on_sqlite
 def test_axe_finds_nothing(served: Served, posted: Store, browse: Browse, way: dict[str, int], path: str) -> None:
     assert violations(browse(codes(served)[1] if path == "/q/" else path, **way)) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript://shop.example/%0aalert(1)", "data://shop.example/x", "ftp://shop.example", "//shop.example", "https:/x",
+     "https://shop.example\\@elsewhere.example", "https://shop.example/\r\nx", "", "shop.example"],
+)  # fmt: skip
+def test_a_code_leads_to_no_address_but_one_of_the_web(url: str) -> None:
+    assert campaigns._elsewhere(url) is None
+    assert campaigns._elsewhere("https://shop.example/a?b#c") == "https://shop.example/a?b#c"

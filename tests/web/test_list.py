@@ -345,6 +345,8 @@ def test_X06_consents_of_many_are_one_decision(served: Served, town: Store) -> N
     }
     assert "Evidence" in client.post("/customers/bulk", data={"do": "consent", "id": ids}).text
     assert "It would change 3 customers." in client.post("/customers/bulk/do", data={**said, "dry": "1"}).text
+    denied = {"consent": "email:promotion:denied"}
+    assert 'id="count" data-say>No customers' in client.get("/customers", params=denied).text, "nothing is written"
     wrong = client.post("/customers/bulk/do", data={**said, "evidence": " "})
     assert wrong.status_code == 400
     assert client.post("/customers/bulk/do", data=said).status_code == 303
