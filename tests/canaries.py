@@ -50,18 +50,24 @@ def _places(store: Store, files: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
                 yield place, path.read_bytes().lower()
     for path in files:
         yield path.name, path.read_bytes().lower()
+    yield from rows(store)
     with store.reading() as db:
-        for table in t.METADATA.sorted_tables:
-            yield f"table {table.name}", b"\n".join(map(_bytes, db.blobs(f"SELECT * FROM {table.name}"))).lower()
-        unpack = zstandard.ZstdDecompressor().decompress
-        payloads = [unpack(bytes(body)) for (body,) in db.blobs("SELECT body FROM payload")]
-        yield "payloads", b"\n".join(payloads).lower()
         yield "quarantine", _bytes(quarantined(db)).lower()
         yield "audit", _bytes(list(history.lines(db, store.key))).lower()
         for form in ("csv", "json"):
             yield f"export {form}", "".join(export(db, view(), form, key=store.key)).encode().lower()
         everybody = db.rows("SELECT id FROM customer")
         yield "profiles", _bytes([profile(db, n, view(), key=store.key) for (n,) in everybody]).lower()
+
+
+def rows(store: Store) -> Iterator[tuple[str, bytes]]:
+    """Every table as it stands, and what is packed in them."""
+    with store.reading() as db:
+        for table in t.METADATA.sorted_tables:
+            yield f"table {table.name}", b"\n".join(map(_bytes, db.blobs(f"SELECT * FROM {table.name}"))).lower()
+        unpack = zstandard.ZstdDecompressor().decompress
+        payloads = [unpack(bytes(body)) for (body,) in db.blobs("SELECT body FROM payload")]
+        yield "payloads", b"\n".join(payloads).lower()
 
 
 def _bytes(value: Any) -> bytes:

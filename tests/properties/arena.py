@@ -28,8 +28,8 @@ from tests.shops import bring
 Fresh = Callable[[], Store]
 
 
-def decide(store: Store, decision: Decided, *, detail: str | None = None, drain: bool = True) -> None:
-    """Write a decision as the operators' commands do: the row, and both records on the worklist."""
+def decide(store: Store, decision: Decided, *, detail: str | None = None, drain: bool = True) -> int:
+    """Write a decision as the operators' commands do: the row, and both records on the worklist; its number."""
     with store.step("decision", actor="operator") as step:
         a, b = _record(step, decision.a), _record(step, decision.b)
         number = step.new_ids("decision", 1)[0]
@@ -40,6 +40,7 @@ def decide(store: Store, decision: Decided, *, detail: str | None = None, drain:
         _again(step, a, b)
     if drain:
         work.drain(store)
+    return step.seq
 
 
 def withdraw(store: Store, decision: Decided, *, detail: str | None = None, drain: bool = True) -> None:
@@ -58,19 +59,21 @@ def withdraw(store: Store, decision: Decided, *, detail: str | None = None, drai
         work.drain(store)
 
 
-def say(store: Store, word: Worded, *, drain: bool = True) -> None:
-    """Let an operator say something of a record: as the commands do, or left for the worklist."""
+def say(store: Store, word: Worded, *, drain: bool = True) -> int:
+    """Let an operator say something of a record: as the commands do, or left for the worklist; the number of it."""
 
     def words(step: Step) -> list[Word]:
         return [Word(word.kind, _record(step, word.key), word.detail)]
 
     if drain:
-        hands.say(store, word.kind, words, {})
-        return
+        seq = hands.say(store, word.kind, words, {}).seq
+        assert seq is not None
+        return seq
     with store.step("said", actor="operator") as step:
         said = words(step)
         hands.write(step, said)
         _again(step, *hands.renew(step, [one.record for one in said]))
+    return step.seq
 
 
 def unsay(store: Store, word: Worded, *, drain: bool = True) -> None:

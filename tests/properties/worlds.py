@@ -165,6 +165,7 @@ class Turn:
     """Something that happens on the way; what has no effect on the end is thrown in on purpose."""
 
     what: str  # bring | keep | import | take back | decide | for_now | withdraw | say | say_for_now | unsay | rules
+    # erase | redact | release: `size` says which, undrained erases everybody who may be the same
     source: str = ""
     records: tuple[Record, ...] = ()
     size: int = 250
@@ -178,6 +179,8 @@ class Turn:
             return f"{self.what} {self.source} {short(self.records)} by {self.size}"
         if self.what == "take back":
             return f"take back what was imported into {self.source}{'' if self.drain else ' (left undone)'}"
+        if self.what in ("erase", "redact", "release"):
+            return f"{self.what} {self.source} number {self.size}{'' if self.drain else ' and everybody'}"
         said = self.decision or self.word or self.ruleset
         return f"{self.what} {short(said)}{'' if self.drain else ' (left undone)'}"
 
@@ -191,6 +194,17 @@ class Way:
 
     def __repr__(self) -> str:
         return "\n    ".join(["start " + short(self.start), *map(repr, self.turns)])
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """As for a plan."""
+        _print(self, printer)
+
+
+def _print(thing: Any, printer: Any) -> None:
+    for number, line in enumerate(repr(thing).split("\n")):
+        if number:
+            printer.break_()
+        printer.text(line)
 
 
 @dataclass(frozen=True)
@@ -210,10 +224,7 @@ class Plan:
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         """How Hypothesis prints it: field by field it were a thousand lines."""
-        for number, line in enumerate(repr(self).split("\n")):
-            if number:
-                printer.break_()
-            printer.text(line)
+        _print(self, printer)
 
     def said(self) -> list[Said]:
         """The claims as the function takes them."""

@@ -14,6 +14,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from klientela.flow.reach import Reach
+from klientela.flow.restate import told
 from klientela.flow.traces import Finder
 from klientela.model.records import Checkout, Person
 from klientela.rules.pseudonym import hidden, without_person
@@ -321,15 +322,20 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(one)
 
 
-def empty_log(step: Step, finder: Finder) -> None:
-    """Delete the private part of every line that names the person; what it committed to stays, so the chain holds."""
+def empty_log(step: Step, finder: Finder) -> set[str]:
+    """Delete the private part of every line that names the person; what it committed to stays, so the chain holds. The
+    records, as the log writes them, of which these lines said in whose customer they are."""
     db = step.db
-    lines = [
-        (seq, n)
-        for seq, n, body in db.stream("SELECT seq, n, body FROM audit_private")
-        if finder.but_names(body) or finder.says(said := json.loads(body)) or _reasoned(said, finder)
-    ]
+    lines = []
+    lost: set[str] = set()
+    for seq, n, kind, body in db.stream(
+        "SELECT p.seq, p.n, a.kind, p.body FROM audit_private p JOIN audit a ON a.seq = p.seq AND a.n = p.n"
+    ):
+        if finder.but_names(body) or finder.says(said := json.loads(body)) or _reasoned(said, finder):
+            lines.append((seq, n))
+            lost.update(told(kind, json.loads(body)))
     db.delete(t.audit_private, lines, key=("seq", "n"))
+    return lost
 
 
 def _reasoned(said: Any, finder: Finder) -> bool:

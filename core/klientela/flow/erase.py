@@ -22,6 +22,7 @@ from klientela.failpoints import failpoint
 from klientela.flow import emptying, reach
 from klientela.flow.derive import Deriver
 from klientela.flow.reach import Bearer, Others, Reach
+from klientela.flow.restate import companions, restate
 from klientela.flow.traces import Finder, Traces
 from klientela.model.instants import iso
 from klientela.model.records import Redact
@@ -32,7 +33,7 @@ from klientela.store.database import Db, Step, Store
 from klientela.store.facts import SourceRow
 from klientela.store.locate import locate, record_keys
 from klientela.store.rows import records_of
-from klientela.store.tombstones import Graves, Line, Tombstones, of_named, of_record, of_value
+from klientela.store.tombstones import Graves, Line, Tombstones, of_named, of_public, of_record, of_value
 
 _HINT = "`klientela person release` lets later syncs bring the person again"
 
@@ -261,13 +262,9 @@ def _hash_of(db: Db, file: Tombstones, text: str) -> str | None:
     label, _, rest = text.strip().partition("/")
     entity, slash, ext = rest.partition("/")
     if not slash:
-        return _of_public(file.key, text.strip())
+        return of_public(file.key, text.strip()).hex()
     uid = next((row.uid for row in facts.sources(db).values() if label in (row.label, row.uid)), None)
     return None if uid is None else of_record(file.key, uid, entity, ext).hex()
-
-
-def _of_public(key: bytes, public: str) -> str:
-    return of_record(key, "", "id", public.casefold()).hex()
 
 
 def _added(db: Db, bearers: Iterable[Bearer], records: Sequence[str], everybody: bool) -> set[int]:
@@ -291,7 +288,7 @@ def plan_of(db: Db, store: Store, reached: Reach) -> Plan:
     rules = store.ruleset(db)
     traces = reach.traces_of(db, reached, rules.country, store.key)
     others = reach.others(db, reached, traces, rules)
-    if others.loose or others.dormant:
+    while others.loose or others.dormant:  # who is added may carry more than the person did, and share it with others
         entities: dict[int, int] = dict(
             db.rows(f"SELECT id, entity FROM record WHERE id {db.among}", (db.pack(others.loose | others.dormant),))
         )
@@ -300,6 +297,7 @@ def plan_of(db: Db, store: Store, reached: Reach) -> Plan:
         reached.bought |= {number for number in others.loose if entities[number] == facts.CHECKOUT}
         reached.things |= {number for number in others.loose if entities[number] != facts.CHECKOUT}
         traces = reach.traces_of(db, reached, rules.country, store.key)
+        others = reach.others(db, reached, traces, rules)
     return Plan(reached, traces, others, telling_orders(db, reached, traces))
 
 
@@ -353,7 +351,7 @@ def tombstone(step: Step, plan: Plan, *, values: Values, also: Iterable[tuple[So
         (line.orders if number in plan.reach.bought else line.records).append(hashed)
         if number in plan.telling:
             line.hidden.append(hashed)
-    line.records += [_of_public(key, public) for public in plan.traces.publics]
+    line.records += [of_public(key, public).hex() for public in plan.traces.publics]
     for source, name, ext in also:
         (line.orders if name == "order" else line.records).append(of_record(key, source.uid, name, ext).hex())
     if values != "none":
@@ -376,6 +374,7 @@ def carry_through(step: Step, plan: Plan, detail: dict[str, Any]) -> None:
     """Empty everything that is reached, inside a step; `detail` stands in the log, and may name nobody."""
     db = step.db
     cleaning.begin(step)
+    beside = companions(db, plan.reach.persons)
     finder = Finder(plan.traces, plan.others.shared)
     mask = partial(tombstones.mask, _file(step.store).key)
     partners = emptying.empty_batches(step, plan.reach, finder)
@@ -385,10 +384,11 @@ def carry_through(step: Step, plan: Plan, detail: dict[str, Any]) -> None:
     deriver = Deriver(db, step.store.ruleset(db), hushed=True)
     deriver.page(step, persons, orders, carts, set(), things, force=True)
     failpoint("erasure.derived")
-    emptying.empty_log(step, finder)
+    lost = emptying.empty_log(step, finder)
     emptying.empty_desk(step, finder)
     emptying.empty_payloads(step, plan.reach, finder)
     emptying.hide_keys(step, plan.reach)
+    restate(step, lost, beside)
     told = {"people": len(plan.reach.persons), "orders": len(plan.reach.bought), **detail}
     ledger.write(step, [ledger.Line("erased", None, None, None, {"records": [], "detail": told})])
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from klientela.flow.suppress import contacts
 from klientela.flow.traces import Traces
 from klientela.model.records import Checkout, Message, Person
 from klientela.rules.names import compatible, folded
@@ -194,7 +193,9 @@ def others(db: Db, reach: Reach, traces: Traces, ruleset: Ruleset) -> Others:
         person = item.fact
         if not isinstance(person, Person):
             continue
-        shared.update(value for value in contacts(person, traces.country) if value in traces.values)
+        said = Traces(traces.country)
+        said.add(person)  # a phone may stand in an address alone
+        shared |= said.values & traces.values
         hits = {v.rule for v in values(person, sources[item.source].uid, ruleset) if (v.rule, v.folded) in idents}
         if hits:
             name = folded(person.first_name or None, person.last_name or None)

@@ -69,6 +69,8 @@ class Screen:
                 touched = True
                 continue
             touched = touched or taken is not record
+            if isinstance(taken, Person | Message | Letter):
+                self._there.add((_entity(taken), taken.external_id))
             kept.append(taken)
             places.append(place)
         if not touched:
@@ -132,15 +134,17 @@ class Screen:
             fact = self._hidden(fact) if became in self.graves.hidden else fact
         if hashed in self.graves.orders:
             return self._hidden(without_person(fact)) if hashed in self.graves.hidden else without_person(fact)
-        if fact.customer:
-            return without_person(fact) if self._buried("customer", fact.customer) else fact
+        if fact.customer and self._buried("customer", fact.customer):
+            return without_person(fact)
         if isinstance(fact, Order):
             person = guest_person(fact, self.ruleset.of(self.source.uid))
         else:
             person = Person(external_id=ext, email=fact.email) if fact.email else None
-        if person is not None and self._carries(person) and not self._belongs(entity, ext):
-            return without_person(fact)
-        return fact
+        if person is None or not self._carries(person) or self._belongs(entity, ext):
+            return fact
+        if fact.customer and self._stands(fact.customer):
+            return fact
+        return without_person(fact)  # also where it names an account nobody has told of: it may be a new one of theirs
 
     def _hidden(self, fact: Order | Checkout) -> Order | Checkout:
         return hidden(fact, partial(mask, self.key))
@@ -222,6 +226,13 @@ class Screen:
             for ext, row in facts.known(self.step.db, self.source.id, facts.NUMBER_OF[entity], some).items()
             if row.channel is not None
         }
+
+    def _stands(self, customer: str) -> bool:
+        """Whether a customer of this source is there, and was not erased."""
+        if ("customer", customer) in self._there:
+            return True
+        found = facts.known(self.step.db, self.source.id, facts.CUSTOMER, [customer])
+        return any(row.channel is not None for row in found.values())
 
     def _belongs(self, entity: str, ext: str) -> bool:
         """Whether the order or checkout is there, with the person it is of."""

@@ -51,9 +51,11 @@ def _pg_type(column: sa.Column[Any]) -> str:
 class Db:
     """One connection with one dialect. SQL is written with `?`; lists of values go through `pack` and `among`."""
 
-    def __init__(self, connection: Any, dialect: str) -> None:
+    def __init__(self, connection: Any, dialect: str, tombstones: Tombstones | None = None) -> None:
+        """`tombstones`: who was erased from this store, for whoever asks for one of them."""
         self.connection = connection
         self.dialect = dialect
+        self.tombstones = tombstones
         self.sqlite = dialect == "sqlite"
         self.among = "IN (SELECT value FROM json_each(?))" if self.sqlite else "= ANY(?::bigint[])"
         self.among_text = "IN (SELECT value FROM json_each(?))" if self.sqlite else "= ANY(?::text[])"
@@ -260,7 +262,7 @@ class Store:
     def reading(self) -> Iterator[Db]:
         """A consistent snapshot for reading."""
         with self._connection(self.engine.pool) as connection:
-            db = Db(connection, self.dialect)
+            db = Db(connection, self.dialect, self.tombstones)
             # one snapshot for all queries of a reading, also on PostgreSQL, whose default is one for each query
             db.run("BEGIN" if db.sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try:
@@ -273,7 +275,7 @@ class Store:
     def step(self, cause: str, *, actor: str = "daemon", run: int | None = None) -> Iterator[Step]:
         """One write transaction: everything in it is stored, or nothing."""
         with self._turn, self._queue.turn(), self._connection(self._writer) as connection:
-            db = Db(connection, self.dialect)
+            db = Db(connection, self.dialect, self.tombstones)
             self._begin(db)
             failpoint("step.began")
             step = Step(self, db, cause, actor, run)

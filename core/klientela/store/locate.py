@@ -10,6 +10,7 @@ from klientela.errors import UnknownThing
 from klientela.store import facts, ids
 from klientela.store.database import Db
 from klientela.store.tables import ENTITIES
+from klientela.store.tombstones import Graves
 
 _RESOLVED = "COALESCE(n.customer, p.customer, p.id)"
 
@@ -24,7 +25,8 @@ class Found(NamedTuple):
 def locate(db: Db, key: bytes, text: str) -> Found:
     """The customer that an id or a key (`source/entity/external_id`) means; `key` is the instance's.
 
-    UnknownThing when there is none, with a sentence that says which of the two was understood.
+    UnknownThing when there is none, with a sentence that says which of the two was understood, or that it is of somebody
+    who was erased: an id ever shown leads to its customer or says that, and never to anybody else (R23, R56).
     """
     text = text.strip()
     try:
@@ -36,6 +38,9 @@ def locate(db: Db, key: bytes, text: str) -> Found:
         record = _once_a_row(db, key, public)
     customer = _customer(db, record) if record is not None else None
     if record is None or customer is None:
+        graves = _graves(db)
+        if graves is not None and graves.knows(ids.text(public)):
+            raise _erased(text)
         raise UnknownThing(f"no customer has the id {text}", hint="`klientela customers --search NAME` finds people")
     return Found(customer, record)
 
@@ -137,12 +142,28 @@ def _by_key(db: Db, text: str) -> Found:
         "SELECT r.id FROM record r JOIN source s ON s.id = r.source WHERE s.label = ? AND r.entity = ? AND r.ext = ?",
         (label, facts.NUMBER_OF[entity], ext),
     )
+    customer = None if row is None else _customer(db, row[0])
+    if customer is None:
+        graves, uid = _graves(db), _uid(db, label)
+        if graves is not None and uid is not None and graves.holds(uid, entity, ext):
+            raise _erased(text)
     if row is None:
         raise UnknownThing(f"there is no record {text}", hint="`klientela sources` shows the names of the sources")
-    customer = _customer(db, row[0])
     if customer is None:
         raise UnknownThing(f"the record {text} belongs to no customer", hint="It may be an order, or nobody yet (R0d)")
     return Found(customer, row[0])
+
+
+def _graves(db: Db) -> Graves | None:
+    return None if db.tombstones is None else db.tombstones.standing()
+
+
+def _uid(db: Db, label: str) -> str | None:
+    return next((row.uid for row in facts.sources(db).values() if row.label == label), None)
+
+
+def _erased(text: str) -> UnknownThing:
+    return UnknownThing(f"{text} was erased", hint="`klientela person release` lets later syncs bring the person again")
 
 
 __all__ = ["Found", "aliases", "customers_of", "locate", "record_keys"]

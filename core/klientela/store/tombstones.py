@@ -77,6 +77,10 @@ class Graves(msgspec.Struct):
         """Whether claims of a record are dropped."""
         return bool(self.records) and of_record(self.key, uid, entity, ext) in self.records
 
+    def knows(self, public: str) -> bool:
+        """Whether that is the public id of a record that was erased."""
+        return bool(self.records) and of_public(self.key, public) in self.records
+
     def __bool__(self) -> bool:
         return bool(self.records or self.orders or self.values or self.named)
 
@@ -89,6 +93,11 @@ def of_record(key: bytes, uid: str, entity: str, ext: str) -> bytes:
 def mask(key: bytes, text: str) -> str:
     """What stands for an order's id or number that names somebody who was erased; of one that is masked, itself."""
     return text if text.startswith(ERASED) else f"{ERASED}{_hash(key, 'order', text).hex()}"
+
+
+def of_public(key: bytes, public: str) -> bytes:
+    """The hash of a public id."""
+    return of_record(key, "", "id", public.casefold())
 
 
 def of_value(key: bytes, kind: str, value: str) -> bytes:

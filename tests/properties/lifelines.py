@@ -1,0 +1,171 @@
+"""Ways with erasures that random ones seldom take, by name: in each something that came before or comes after must not bring
+the person back, nor take anybody along."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from klientela.kit import Address, Record
+from klientela.rules.ruleset import Ruleset, SourceRules
+from klientela.rules.whole import Decided, Worded
+from tests.properties.journeys import (
+    BACK,
+    BACK_LATER,
+    GUEST,
+    MERGE,
+    ONE,
+    PER_ORDER,
+    TWO,
+    _file,
+    _guest_order,
+    _order,
+    _person,
+    _turn,
+)
+from tests.properties.worlds import DAY, NOON, Turn, Way
+
+EVA = {"email": "eva@example.org", "first_name": "Eva", "last_name": "Lang"}
+BEN = {"email": "ben@example.org", "first_name": "Ben", "last_name": "Roth"}
+PHONE = "+49 171 5550123"
+SECOND = Turn("erase", size=1)
+"""Erase the second customer by the key of its oldest record."""
+FIRST = Turn("erase", size=0)
+EVERYBODY = replace(FIRST, drain=False)
+"""Erase the first one, and all who may be the same."""
+RELEASE = Turn("release", size=0)
+
+
+def _life(start: Ruleset, *turns: list[Record] | Ruleset | Decided | Worded | Turn) -> Way:
+    return Way(start, tuple(map(_turn, turns)))
+
+
+def _beta(*records: Any) -> Turn:
+    return Turn("bring", "beta", records)
+
+
+LIFELINES = {
+    "two that were one are parted, and one goes": _life(
+        MERGE,
+        [_person("2", created_at=NOON)],
+        [_person("1", first_name="M.", created_at=NOON - DAY)],
+        Decided("cannot", ONE, TWO),
+        SECOND,
+        [_person("1", first_name="M.", created_at=NOON - DAY), _person("2", created_at=NOON)],
+    ),
+    "a shop asks for the oldest of a customer": _life(
+        MERGE,
+        [_person("1", created_at=1), _order("1", customer="1")],
+        _beta(_person("1", created_at=2), _person("2", created_at=3)),
+        Turn("redact", "alfa", size=0),
+        [_person("1", created_at=1), _order("1", customer="1")],
+        _beta(_person("3", created_at=1)),
+    ),
+    "a new account of theirs orders before it is told": _life(
+        MERGE,
+        [_person("1", phone=PHONE), _person("2", **EVA)],
+        FIRST,
+        [_order("7", customer="7", email="max@example.org", first_name="Max", last_name="Muster")],
+        [_person("7"), _order("8", customer="7", email="max@example.org", company="ACME")],
+        [_person("2", **EVA), _order("9", customer="2", email="max@example.org", company="ACME")],
+    ),
+    "who is there takes over the address, on one page": _life(
+        MERGE,
+        [_person("1"), _person("2", **EVA)],
+        FIRST,
+        [_person("7", 1, **BEN), _person("7", 2, **{**BEN, "email": "max@example.org"})],
+    ),
+    "an import that was taken back spoke of them and of others": _life(
+        MERGE,
+        [_person("1", phone=PHONE), _person("2", **EVA)],
+        _file(_person("3", phone=PHONE, emails=["eva@example.org"])),
+        BACK,
+        FIRST,
+        [_person("8", **EVA), _person("9", phone=PHONE, email=None)],
+    ),
+    "a decision that named them parted two who are alike": _life(
+        MERGE,
+        [_person("1", **EVA), _person("2"), _person("3")],
+        Decided("cannot", ONE, TWO),
+        FIRST,
+        [_person("4")],
+    ),
+    "they come back when the tombstone is lifted, without what was decided": _life(
+        MERGE,
+        [_person("1"), _person("2", **EVA)],
+        Turn("for_now", decision=Decided("must", ONE, TWO)),
+        Turn("say_for_now", word=Worded("inactive", ONE, {})),
+        FIRST,
+        Turn("unsay", word=Worded("inactive", ONE, {})),
+        Turn("withdraw", decision=Decided("must", ONE, TWO)),
+        RELEASE,
+        [_person("1"), _person("2", **EVA)],
+    ),
+    "two share an address, and one comes back by another key": _life(
+        MERGE,
+        [_person("1"), _person("2", **{**EVA, "email": "max@example.org"})],
+        FIRST,
+        _beta(_person("9"), _person("8", first_name="Udo", last_name="Alt")),
+        [_person("1"), _person("2", 2, **{**EVA, "email": "max@example.org"})],
+    ),
+    "a phone that stands in another's address is shared": _life(
+        MERGE,
+        [_person("1", phone=PHONE), _person("2", addresses=[Address(city="Ulm", phone=PHONE)], **EVA)],
+        FIRST,
+        _beta(_person("9", phone=PHONE, **BEN)),
+    ),
+    "one channel calls an order theirs": _life(
+        MERGE,
+        [_person("1"), _person("2", **EVA)],
+        _file(_order("1", customer="2", company="ACME"), _order("2", customer="2", company="ACME")),
+        [_order("1", None, customer="1", channel="hook", email="max@example.org")],
+        FIRST,
+        [_order("2", None, customer="1", channel="hook", email="max@example.org")],
+        BACK,
+    ),
+    "what they were called before": _life(
+        MERGE,
+        [_person("1", company="ACME", email="m@example.com")],
+        [_person("1", 2, company="ACME"), _person("2", **EVA)],
+        [_person("1", 3, company=None)],
+        FIRST,
+        _beta(_person("7", email="m@example.com", first_name="Moritz")),
+    ),
+    "a file that named them is taken back": _life(
+        MERGE,
+        _file(_person("1", company="ACME"), _person("2", **EVA), _order("3", customer="1")),
+        [_person("1")],
+        FIRST,
+        BACK_LATER,
+        _file(_person("1", 9, **BEN), _person("2", **EVA), _order("3", customer="1")),
+        [_person("1", 9, **BEN)],
+        BACK,
+    ),
+    "words on a guest row while another policy makes it nobody": _life(
+        PER_ORDER,
+        [_person("1"), _guest_order(guest=True), _person("2", **EVA)],
+        Worded("tag", GUEST, {"tag": "vip"}),
+        Ruleset(sources={"alfa": SourceRules()}),
+        FIRST,
+        PER_ORDER,
+        [_person("1"), _guest_order(2, guest=True)],
+    ),
+    "the shop says that somebody new is one of them": _life(
+        MERGE,
+        [_person("1"), _person("2", **EVA)],
+        FIRST,
+        [_person("7", merged_into="1", **BEN), _person("2", 2, merged_into="1", **EVA)],
+    ),
+    "all who may be the same, while work waits": _life(
+        MERGE,
+        [_person("1"), _person("2", first_name=None), _person("3", phone=PHONE, **BEN)],
+        Turn("say", word=Worded("edit", TWO, {"field": "last_name", "value": "Muster"}), drain=False),
+        Turn("decide", decision=Decided("cannot", ONE, TWO), drain=False),
+        EVERYBODY,
+        [_person("1"), _person("2", first_name=None), _person("3", 2, **BEN)],
+        SECOND,
+    ),
+}
+
+
+__all__ = ["LIFELINES"]
