@@ -271,7 +271,9 @@ def expected(world: World, ruleset: Ruleset, store: Store) -> State:
         },
         "crowded": world.crowded,
         "objection": {
-            (address, key) for key, one in world.persons.items() for address in objected(one.fact, ruleset.country)
+            (address, key)
+            for key, fact in [*((key, one.fact) for key, one in world.persons.items()), *world.asleep.items()]
+            for address in objected(fact, ruleset.country)
         },
         "comp": {frozenset(members) for members in world.divided},
         "apart": world.apart,

@@ -32,7 +32,7 @@ def by_way(name: str) -> Check:
 
 MUTANTS = [
     Mutant(
-        "who lost a line of the log is in nobody's customer",
+        "who lost a line of the log is nowhere in it",
         erase, "carry_through",
         "restate(step, lost, beside)", "restate(step, set(), beside)",
         by_way("two that were one are parted, and one goes"),

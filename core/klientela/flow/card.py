@@ -47,6 +47,9 @@ class Card:
         self.members = Members.read(db, customer, self.sources)
         self.shown = origins(self.members.summary, self.members.facts.values(), self.sources)
         self.oldest = self.members.oldest()
+        entities = {number: item.entity for number, item in self.members.facts.items()}
+        # a guest row goes its own way under another policy: what is said of the customer stays with who is told of
+        self.spoken_of = next((one for one in self.oldest if entities[one] != facts.GUEST_ORDER), self.oldest[0])
         self.said: list[Spoken] = spoken(db, self.members.ids)
         self.titles: Mapping[str, str] = {}
 
@@ -110,7 +113,7 @@ class Card:
 
     def pins(self, field: str, value: str) -> list[Word]:
         """What is said of the oldest record where a value is laid over a field: its whole unit, as it is then shown."""
-        record, unit = self.oldest[0], unit_of(field)
+        record, unit = self.spoken_of, unit_of(field)
         if unit == "address":
             return [Word(hand.PIN, record, {"field": "address", "value": self._moved({field: value})})]
         fields = NAME if unit == "name" else (field,)

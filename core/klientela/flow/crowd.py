@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from klientela.errors import Misconfigured, UnknownThing
-from klientela.flow.desk import anchor, found
-from klientela.store import rows
+from klientela.flow.desk import found, members
+from klientela.store import facts
+from klientela.store import rows as listing
 from klientela.store.database import Db, Step
 from klientela.store.filters import NO_FILTERS
 from klientela.store.finder import Finder
@@ -19,7 +20,7 @@ class Whom(NamedTuple):
 
     ids: Sequence[str] = ()
     search: str | None = None
-    view: rows.View | None = None
+    view: listing.View | None = None
     segment: str = "all"
     filters: Mapping[str, Sequence[str]] = NO_FILTERS
 
@@ -53,7 +54,7 @@ def customers(step: Step, whom: Whom, *, inactive: bool = False) -> list[int]:
         )
     assert whom.view is not None  # noqa: S101 - who searches does so in a view
     db = step.db
-    by = rows.lens(db, whom.view)
+    by = listing.lens(db, whom.view)
     asked = wanted_of(by, whom.view, search=whom.search, segment=whom.segment, filters=whom.filters, inactive=inactive)
     if not asked.terms and not asked.picks:
         raise Misconfigured("the search is empty, which would mean everybody", hint="Say whom to look for.")
@@ -68,10 +69,33 @@ def customers(step: Step, whom: Whom, *, inactive: bool = False) -> list[int]:
 
 
 def anchors(db: Db, numbers: Iterable[int]) -> dict[int, int]:
-    """The oldest record of each of some customers."""
+    """The record of each of some customers that words about him are written on: the oldest, but a guest row only where
+    there are no others, for it goes its own way under another policy (docs/decisions/0015)."""
     wanted = list(numbers)
-    known: dict[int, int] = dict(db.rows(f"SELECT id, anchor FROM customer WHERE id {db.among}", (db.pack(wanted),)))
-    return {number: known[number] if number in known else anchor(db, number) for number in wanted}
+    known: dict[int, int] = {}
+    rows: set[int] = set()
+    for number, record, entity in db.rows(
+        f"SELECT c.id, c.anchor, r.entity FROM customer c JOIN record r ON r.id = c.anchor WHERE c.id {db.among}",
+        (db.pack(wanted),),
+    ):
+        known[number] = record
+        if entity == facts.GUEST_ORDER:
+            rows.add(number)
+    return {
+        number: known[number] if number in known and number not in rows else _told_of(db, number) for number in wanted
+    }
+
+
+def _told_of(db: Db, customer: int) -> int:
+    """The oldest record that is no guest row; else the oldest."""
+    found = members(db, customer)
+    guests = {
+        row[0]
+        for row in db.rows(
+            f"SELECT id FROM record WHERE entity = {facts.GUEST_ORDER} AND id {db.among}", (db.pack(found),)
+        )
+    }
+    return next((number for number in found if number not in guests), found[0])
 
 
 __all__ = ["Whom", "anchors", "customers"]

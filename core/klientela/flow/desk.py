@@ -68,7 +68,7 @@ class Desk:
         deriver = Deriver(step.db, self.store.ruleset(step.db))
         for start in range(0, len(named), _TOGETHER):
             some = facts.load(step.db, named[start : start + _TOGETHER])
-            loaded = [item for _, item in sorted(some.items()) if item.fact is not None]
+            loaded = [item for _, item in sorted(some.items())]  # an objection counts though its record is nobody
             deriver.page(step, loaded, [], [], set(), force=True)
         failpoint("decision.derived")
         self.result.customers = _concerned(step, named)

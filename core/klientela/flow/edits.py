@@ -165,7 +165,7 @@ def _tags(person: Person, card: Card) -> tuple[list[Word], list[Refusal]]:
         fresh = sorted(entered.tag(one) for one in given - standing)
     except ValueError as error:
         return [], [("tags", str(error))]
-    return [Word(hand.TAG, card.oldest[0], {"tag": one}) for one in fresh], []
+    return [Word(hand.TAG, card.spoken_of, {"tag": one}) for one in fresh], []
 
 
 def _others(person: Person, card: Card, row: Mapping[str, Any]) -> list[str]:

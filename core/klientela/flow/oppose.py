@@ -1,4 +1,8 @@
-"""Keep by which addresses records object, so that a contact with anybody at that very address can be checked (R46)."""
+"""Keep by which addresses records object, so that a contact with anybody at that very address can be checked (R46).
+
+An objection that an operator wrote down outlives its record: a guest row that another policy made nobody, or a record only an
+import had that was taken back. Nobody lifted it by that (R45), so it still stands at the address it names.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Collection, Iterable
 
 from klientela.flow.values import Case
 from klientela.rules.objections import objected
+from klientela.store import facts
 from klientela.store import tables as t
 from klientela.store.database import Step
 
@@ -15,12 +20,18 @@ def oppose(step: Step, cases: Iterable[Case], fresh: Collection[int], region: st
     db = step.db
     known: list[int] = []
     now: set[tuple[int, int]] = set()
+    nobody: list[int] = []
     for case in cases:
         fact = case.loaded.fact
         if case.loaded.id not in fresh:
             known.append(case.loaded.id)
-        if fact is not None and fact.consents:
+        if fact is None:
+            nobody.append(case.loaded.id)
+        elif fact.consents:
             now.update((key, case.loaded.id) for key in objected(fact, region))
+    if nobody:
+        for number, said in facts.hands(db, nobody).items():
+            now.update((key, number) for key in objected(said, region))
     stood: set[tuple[int, int]] = set()
     if known and db.one("SELECT 1 FROM objection LIMIT 1") is not None:
         stood.update(db.rows(f"SELECT key, record FROM objection WHERE record {db.among}", (db.pack(known),)))

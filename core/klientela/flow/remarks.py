@@ -58,7 +58,7 @@ def remark(
         standing = card.remarks()
         if (standing[-1].detail["text"] if standing else "") == said:
             return []
-        return [Word(REMARK, card.oldest[0], {"text": said})]
+        return [Word(REMARK, card.spoken_of, {"text": said})]
 
     return hands.say(store, "remark", words, {}, actor=actor, dry_run=dry_run)
 
@@ -107,7 +107,7 @@ def picture(store: Store, customer: str, file: File, *, actor: str = "operator",
 
 def _noted(step: Step, customer: str, text: str, kept: Sequence[File], more: Mapping[str, Any]) -> Word:
     """A note, with its files kept."""
-    record = _card(step, customer).oldest[0]
+    record = _card(step, customer).spoken_of
     for file in kept:
         assert file.sha256 is not None and file.content is not None  # noqa: S101, PT018 - see _files
         files.keep(step, file.sha256, file.type, file.content)
@@ -124,7 +124,7 @@ def tag(
 
     def words(step: Step) -> Sequence[Word]:
         cards = _cards(step, whom)
-        return [Word(hand.TAG, card.oldest[0], {"tag": wanted}) for card in cards if wanted not in _tags_of(card)]
+        return [Word(hand.TAG, card.spoken_of, {"tag": wanted}) for card in cards if wanted not in _tags_of(card)]
 
     return hands.say(store, "tag", words, {"tag": wanted}, actor=actor, dry_run=dry_run)
 

@@ -118,10 +118,11 @@ def apply(store: Store, wanted: Ruleset, *, actor: str = "operator") -> int | No
 
 
 def everything(step: Step, reason: str) -> None:
-    """Put every record on the worklist."""
+    """Put every record on the worklist, also those that are nobody and of which operators said something."""
     step.db.run(
         "INSERT INTO work (kind, subject, reason) SELECT CASE WHEN entity = 4 THEN 'order' ELSE 'person' END, id, ? "
-        "FROM record WHERE entity IN (0, 1, 2, 4) AND channel IS NOT NULL ON CONFLICT DO NOTHING",
+        "FROM record WHERE (entity IN (0, 1, 2, 4) AND channel IS NOT NULL) "
+        "OR (entity IN (0, 1, 2, 3) AND channel IS NULL AND body IS NULL AND more = 1) ON CONFLICT DO NOTHING",
         (reason,),
     )
 

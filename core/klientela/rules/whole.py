@@ -183,6 +183,9 @@ class World:
     """Everything that follows."""
 
     persons: dict[RecordKey, PersonState]
+    asleep: dict[
+        RecordKey, Person
+    ]  # what operators say of records that are nobody: only an objection of it counts (R45)
     stubs: set[RecordKey]  # buyers that orders name and nobody has described (R0d)
     orders: dict[RecordKey, OrderState]
     checkouts: dict[RecordKey, Checkout]
@@ -242,6 +245,12 @@ def whole(
     ]
     return World(
         persons=persons,
+        asleep={
+            key: one.fact
+            for key, said in live.items()
+            for one in said
+            if one.channel == OPERATOR and key not in persons and isinstance(one.fact, Person)
+        },
         stubs={key for one in states for key in (one.buyer, *one.others) if key is not None} - facts.keys(),
         orders={one.key: one for one in states},
         checkouts={key: fact for key, fact in facts.items() if isinstance(fact, Checkout)},

@@ -118,6 +118,7 @@ class _Asked:
         if self.purpose == "promotion" and self.channel == "email" and self._relayed():
             raise _No("the e-mail address is a marketplace's, which is never written to for promotion")
         self._not_forgotten(what)
+        self._not_as_a_guest(what)
         self._nobody_else(newest, self.purpose)
         return f"the customer allowed {what}{_since(newest)}"
 
@@ -171,29 +172,50 @@ class _Asked:
             if state == "denied" and not (grant is not None and grant > when):
                 raise _No(f"the customer objected to {what}{_since(when)}, which nobody has lifted")
 
+    def _not_as_a_guest(self, what: str) -> None:
+        """An order of the customer's may have been a guest's row, under other rules, when an operator wrote down an
+        objection of whoever placed it: nobody lifted it by changing the rules (R45)."""
+        grant = self.members.summary.consents[f"{self.channel} {self.purpose}"][1]
+        for person in facts.hands(self.db, self._once_guests()).values():
+            for event in self._answers(person):
+                if event.state == "denied" and not (grant is not None and event.at is not None and grant > event.at):
+                    raise _No(f"the customer objected to {what}{_since(event.at)} as a guest, which nobody has lifted")
+
+    def _once_guests(self) -> set[int]:
+        """The rows that orders of this customer made, and that are nobody today."""
+        rows = self.db.rows(
+            "SELECT g.id FROM orders o JOIN record x ON x.id = o.id JOIN record g ON g.source = x.source "
+            f"AND g.ext = x.ext AND g.entity = ? AND g.body IS NULL WHERE o.owner {self.db.among}",
+            (facts.GUEST_ORDER, self.db.pack(self.members.ids)),
+        )
+        return {row[0] for row in rows}
+
     def _told_by_source(self, person: Person | None) -> bool:
         return any(event.basis not in ("operator", "bulk") for event in self._answers(person))
 
     def _nobody_else(self, since: Instant | None, purpose: str) -> None:
-        """No other customer may have objected since to that very address."""
+        """Nobody else may have objected since to that very address: no other customer, and nobody who is none any more."""
         key = self._key()
-        mine = set(self.members.ids)
+        mine = {*self.members.ids, *self._once_guests()}
         records = [
             row[0] for row in self.db.rows("SELECT record FROM objection WHERE key = ?", (key,)) if row[0] not in mine
         ]
         if not records:
             return
         lifted = self._lifted(records, purpose)
+        asleep = facts.hands(self.db, records)
         for number, item in sorted(facts.load(self.db, records).items()):
-            if number in lifted or item.fact is None:
+            person = item.fact if item.fact is not None else asleep.get(number)
+            if number in lifted or person is None:
                 continue
-            for event in objections(item.fact):
+            for event in objections(person):
                 if (event.channel, event.purpose) != (self.channel, purpose):
                     continue
                 later = event.at is None or since is None or event.at >= since
-                if later and key in keys_of(item.fact, event, self.members.ruleset.country):
+                if later and key in keys_of(person, event, self.members.ruleset.country):
+                    who = "another customer" if item.fact is not None else "somebody"
                     raise _No(
-                        f"another customer objects to {purpose} by {self.channel} at that very "
+                        f"{who} objects to {purpose} by {self.channel} at that very "
                         f"{_NAMES.get(self.channel, 'number')}{_since(event.at)}"
                     )
 

@@ -87,8 +87,9 @@ _HOLDS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "identity",
-        "every objection is of a person who is there",
-        "SELECT count(*) FROM objection o LEFT JOIN person p ON p.id = o.record WHERE p.id IS NULL",
+        "every objection is of a person who is there, or what operators said of a record that is nobody",
+        "SELECT count(*) FROM objection o LEFT JOIN person p ON p.id = o.record WHERE p.id IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.record = o.record AND c.to_seq IS NULL)",
         "{} objections belong to nobody who is there",
     ),
     (
