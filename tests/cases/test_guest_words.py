@@ -66,7 +66,7 @@ def told(store: Store, key: str) -> dict[str, Any]:
 
 
 ALL = {"notes": ["a note"], "remark": "a remark", "tags": ["vip"], "company": "Hand AG", "inactive": True}
-NOTHING = {"notes": [], "remark": None, "tags": [], "company": None, "inactive": False}
+NOTHING: dict[str, Any] = {"notes": [], "remark": None, "tags": [], "company": None, "inactive": False}
 
 
 def ask(store: Store, key: str, channel: str = "email") -> Answer:
@@ -111,7 +111,7 @@ def test_a_denial_of_a_guest_row_that_is_nobody_holds_for_whose_the_order_is(sto
     use(store, sources={"S": "per_order"})
     yes = Consent(channel=channel, purpose="promotion", state="granted", at=at("2021-01-01 12:00"))  # type: ignore[arg-type]
     gerd = {**GERD, "consents": [yes]}
-    phone = {"phone": "+49 351 4712345", "addresses": [HOME]}
+    phone: dict[str, Any] = {"phone": "+49 351 4712345", "addresses": [HOME]}
     bring(store, "S", [guest("7", "Gerd", "Gast", **gerd), order_of("7", **phone)])
     seq = deny(store, ROW, channel)
     other_policy(store, "merge")

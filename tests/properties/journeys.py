@@ -38,12 +38,12 @@ def _turn(what: list[Record] | Ruleset | Decided | Worded | Turn) -> Turn:
     return Turn("decide", decision=what) if isinstance(what, Decided) else what
 
 
-def _person(ext: str, version: int = 1, **says: Any) -> Person:
+def _person(ext: str, version: int | None = 1, **says: Any) -> Person:
     says = {"kind": "guest", "first_name": "Max", "last_name": "Muster", "email": "max@example.org", **says}
     return Person(external_id=ext, version=version, **says)
 
 
-def _order(ext: str, version: int = 1, **says: Any) -> Order:
+def _order(ext: str, version: int | None = 1, **says: Any) -> Order:
     return Order(external_id=ext, version=version, **{"total": 1000, "state": "paid", "currency": "EUR", **says})
 
 

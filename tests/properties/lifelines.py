@@ -25,8 +25,8 @@ from tests.properties.journeys import (
 )
 from tests.properties.worlds import DAY, NOON, Turn, Way
 
-EVA = {"email": "eva@example.org", "first_name": "Eva", "last_name": "Lang"}
-BEN = {"email": "ben@example.org", "first_name": "Ben", "last_name": "Roth"}
+EVA: dict[str, Any] = {"email": "eva@example.org", "first_name": "Eva", "last_name": "Lang"}
+BEN: dict[str, Any] = {"email": "ben@example.org", "first_name": "Ben", "last_name": "Roth"}
 PHONE = "+49 171 5550123"
 SECOND = Turn("erase", size=1)
 """Erase the second customer by the key of its oldest record."""
