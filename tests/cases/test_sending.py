@@ -190,7 +190,7 @@ def test_R46_the_inactive_the_tests_and_who_objected_elsewhere_get_no_promotion(
 def test_who_was_erased_is_nobody(shop: Store, post: Postman) -> None:
     who = Desk(shop).public("1")
     erase(shop, who, reason="asked")
-    refused(UnknownThing, shop, post, "no customer has the id", who)
+    refused(UnknownThing, shop, post, "was erased", who)
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,12 @@ WHOLE = {
     "the customer objects to {}{}": "the customer objects to promotion by sms",
     "the customer objected to {}{}, which nobody has lifted":
         "the customer objected to promotion by email since 2026-05-01, which nobody has lifted",
-    "another customer objects to {} by {} at that very {}{}":
+    "the customer objected to {}{} as a guest, which nobody has lifted":
+        "the customer objected to promotion by email since 2026-05-01 as a guest, which nobody has lifted",
+    "another customer objects to {} by {} at that very {}":
         "another customer objects to promotion by email at that very e-mail address since 2026-05-01",
+    "somebody objects to {} by {} at that very {}":
+        "somebody objects to promotion by email at that very e-mail address since 2026-05-01",
     "line {}.{} does not follow the line before it: a line was changed, removed or moved":
         "line 3.0 does not follow the line before it: a line was changed, removed or moved",
     "line {}.{} was changed: its hash does not fit": "line 3.0 was changed: its hash does not fit",

@@ -213,11 +213,10 @@ class _Asked:
                     continue
                 later = event.at is None or since is None or event.at >= since
                 if later and key in keys_of(person, event, self.members.ruleset.country):
-                    who = "another customer" if item.fact is not None else "somebody"
-                    raise _No(
-                        f"{who} objects to {purpose} by {self.channel} at that very "
-                        f"{_NAMES.get(self.channel, 'number')}{_since(event.at)}"
-                    )
+                    where = f"{_NAMES.get(self.channel, 'number')}{_since(event.at)}"
+                    if item.fact is None:
+                        raise _No(f"somebody objects to {purpose} by {self.channel} at that very {where}")
+                    raise _No(f"another customer objects to {purpose} by {self.channel} at that very {where}")
 
     def _key(self) -> int:
         """That very address."""
