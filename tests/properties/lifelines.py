@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from klientela.kit import Address, Record
+from klientela.kit import Address, Letter, Record, RecordRef, Scan
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.rules.whole import Decided, Worded
 from tests.properties.journeys import (
@@ -149,6 +149,23 @@ LIFELINES = {
         FIRST,
         PER_ORDER,
         [_person("1"), _guest_order(2, guest=True)],
+    ),
+    "an order comes again whose row was erased while nobody spoke of it": _life(
+        PER_ORDER,
+        [_person("1"), _person("2", **EVA)],
+        _file(_guest_order(customer=None, guest=True, email="eva@example.org")),
+        Worded("pin", GUEST, {"field": "phone", "value": PHONE}),
+        [_person("1", 2, phone=PHONE)],
+        BACK,
+        FIRST,
+        [_guest_order(customer=None, guest=True, first_name="Udo", last_name="Alt")],
+    ),
+    "another source tells of a letter to whom a shop asks to erase": _life(
+        MERGE,
+        [_person("1"), _person("2", **EVA)],
+        _beta(Letter(external_id="1", customer=RecordRef("alfa", "customer", "1")), Scan(external_id="1", letter="1")),
+        Turn("redact", "alfa", size=0),
+        _beta(Letter(external_id="1", customer=RecordRef("alfa", "customer", "1")), Scan(external_id="1", letter="1")),
     ),
     "the shop says that somebody new is one of them": _life(
         MERGE,

@@ -211,6 +211,8 @@ class Lived:
                 return fact
         if key in self._belong:
             return fact
+        if key[1] == "order" and self.buried(key[0], "guest_order", key[2]):
+            return nobodys(fact)
         person = (
             guest_person(fact, self.ruleset.of(key[0]))
             if isinstance(fact, Order)

@@ -142,6 +142,18 @@ MUTANTS = [
         by_way("words on a guest row while another policy makes it nobody"),
     ),
     Mutant(
+        "an order brings a row back that was erased while it slept",
+        suppress.Screen, "_bought",
+        'isinstance(fact, Order) and self._buried("guest_order", ext)', "False",
+        by_way("an order comes again whose row was erased while nobody spoke of it"),
+    ),
+    Mutant(
+        "a letter of another source stays with nobody",
+        reach, "of_records",
+        "things = _things(db, persons)", "things = _of_source(db, source, _things(db, persons))",
+        by_way("another source tells of a letter to whom a shop asks to erase"),
+    ),
+    Mutant(
         "whom the shop calls one of them is somebody",
         suppress.Screen, "_is_of_them",
         'record.merged_into and self._buried("customer", record.merged_into)', "False",

@@ -78,7 +78,7 @@ def of_records(db: Db, source: int, records: Iterable[int], orders: Iterable[int
     persons = set(records)
     bought = _of_source(db, source, _orders(db, persons) | set(orders))
     persons |= _rows_once(db, bought)
-    things = _of_source(db, source, _things(db, persons))
+    things = _things(db, persons)  # whoever tells of them: they hang on the record that goes
     return Reach(persons, bought | _of_source(db, source, _carts(db, persons)), things)
 
 
@@ -221,7 +221,9 @@ def _dormant(
     among = ", ".join(map(str, sorted(facts.PERSONS)))
     for number, source, entity, body in db.stream(
         "SELECT r.id, r.source, r.entity, c.body FROM claim c JOIN record r ON r.id = c.record "
-        f"WHERE r.channel IS NULL AND r.body IS NULL AND c.body IS NOT NULL AND r.entity IN ({among})"
+        f"WHERE r.channel IS NULL AND r.body IS NULL AND c.body IS NOT NULL AND r.entity IN ({among}) "
+        f"AND NOT (r.entity = {facts.GUEST_ORDER} AND EXISTS (SELECT 1 FROM record o WHERE o.source = r.source "
+        f"AND o.ext = r.ext AND o.entity = {facts.ORDER} AND o.body IS NOT NULL))"  # a guest row goes with its order
     ):
         if number in reach.persons or number in found:
             continue

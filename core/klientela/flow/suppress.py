@@ -140,7 +140,8 @@ class Screen:
             person = guest_person(fact, self.ruleset.of(self.source.uid))
         else:
             person = Person(external_id=ext, email=fact.email) if fact.email else None
-        if person is None or not self._carries(person) or self._belongs(entity, ext):
+        row = isinstance(fact, Order) and self._buried("guest_order", ext)  # erased while nobody spoke of the order
+        if not (row or (person is not None and self._carries(person))) or self._belongs(entity, ext):
             return fact
         if fact.customer and self._stands(fact.customer):
             return fact
