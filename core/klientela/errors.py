@@ -7,6 +7,7 @@
     ├── SourceError          a source and its run; other sources go on
     │   ├── SourceRefused    the shop said no: credentials, scopes, a frozen plan
     │   ├── SourceBroken     the shop answered nonsense or not at all; trying again later helps
+    │   ├── NotKnown         a shop was asked to write something and gave no answer: it may have done it
     │   └── SourceBusy       a run of this source is in progress already
     ├── SourceChanged        another shop answers under this name, or it is suddenly empty (R60, R61)
     ├── RecordRejected       one record cannot be taken; it goes to the quarantine, its page goes on
@@ -81,6 +82,12 @@ class SourceBroken(SourceError):
     """The shop could not be reached or answered nonsense after all retries."""
 
     kind = "broken"
+
+
+class NotKnown(SourceError):
+    """A shop was asked to write something and its answer did not come: nobody knows whether it did. Never try by itself."""
+
+    kind = "not_known"
 
 
 class SourceBusy(SourceError):

@@ -35,6 +35,8 @@ DOORS = (
     "undo.committed",
     "message.queued",
     "message.handed",
+    "placing.sending",
+    "placing.answered",
 )
 """Where something else is written; their own tests die there."""
 

@@ -25,6 +25,7 @@ from klientela.errors import (
     Misconfigured,
     NotAdmitted,
     NotAllowed,
+    NotKnown,
     RecordRejected,
     SourceBroken,
     SourceBusy,
@@ -60,6 +61,7 @@ from klientela.model.records import (
 )
 from klientela.notices import Delivery, Notice
 from klientela.online import HttpSource, pages, take
+from klientela.placing import Placed, Placing, mark_of, take_mark
 from klientela.proposals import Place, Proposal, Proposals, Somebody
 from klientela.source import (
     Capabilities,
@@ -114,6 +116,7 @@ __all__ = [
     "Misconfigured",
     "NotAdmitted",
     "NotAllowed",
+    "NotKnown",
     "Notice",
     "Number",
     "Order",
@@ -122,6 +125,8 @@ __all__ = [
     "Page",
     "Person",
     "Place",
+    "Placed",
+    "Placing",
     "Position",
     "Proposal",
     "Proposals",
@@ -153,8 +158,10 @@ __all__ = [
     "hookimpl",
     "instant",
     "iso",
+    "mark_of",
     "minor",
     "page",
     "pages",
     "take",
+    "take_mark",
 ]

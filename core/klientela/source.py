@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from klientela.errors import DeliveryRefused, Interrupted, RecordRejected
+from klientela.errors import DeliveryRefused, Interrupted, RecordRejected, SourceRefused
 from klientela.model.instants import MINUTE, Instant
 from klientela.model.records import Record, Redact, Rejected
 from klientela.notices import Delivery, Notice
+from klientela.placing import Placed, Placing
 
 if TYPE_CHECKING:
     from klientela.http import Http
@@ -167,6 +168,7 @@ class Source:
     capabilities: ClassVar[Capabilities] = Capabilities()
     sandbox: ClassVar[str | None] = None  # "module:factory" of its sandbox shop
     webhooks: ClassVar[bool] = False  # it overrides `receive` and `apply`
+    writes: ClassVar[bool] = False  # it overrides `place`, and its Settings have `write_orders`, false unless said
 
     def __init__(
         self, name: str, settings: Any, *, shop: Shop | None = None, stop: threading.Event | None = None
@@ -214,6 +216,17 @@ class Source:
         RecordRejected puts the notice into the quarantine; SourceBroken and SourceRefused keep it for later.
         """
         raise NotImplementedError
+
+    def place(self, order: Placing) -> Placed:
+        """Write an order into the shop. Asked only where the configuration says `write_orders = true`.
+
+        Ask once, with `Http.send`, and never again by yourself: NotKnown says that the shop may have taken it. SourceRefused
+        and SourceBroken say that it surely has not. The order carries `mark_of(order.key)` among its tags, and whoever
+        translates orders gives it back as `Order.placed_as` (`take_mark`).
+        """
+        raise SourceRefused(
+            f"{self.name} takes no orders", hint="The order is kept here; enter it in the shop by hand."
+        )
 
     def close(self) -> None:
         """Let go of connections."""

@@ -1,7 +1,7 @@
 """Which records speak of one order (R29), and the papers that cancel or refund another one (R29b).
 
-A shop that nobody passes on pays nothing for this: keys are kept only of orders that name their origin, and of those of
-a source that another one is mapped to.
+A shop that nobody passes on pays nothing for this: keys are kept only of orders that name their origin, of those that
+were placed here, and of those of a source that another one is mapped to.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import blake2b
 
+from msgspec.structs import replace
+
 from klientela.flow.values import Carried
 from klientela.model.records import Order
 from klientela.rules import carriers as rules
 from klientela.rules.carriers import Carrier, Group
 from klientela.rules.guests import policy_of, strictest
 from klientela.rules.ruleset import Ruleset
-from klientela.store import facts
+from klientela.store import facts, outbox
 from klientela.store import tables as t
 from klientela.store.database import Step
 from klientela.store.facts import Loaded, SourceRow
@@ -41,10 +43,12 @@ class _Carry:
         self.sources = sources
         self.uids = {number: row.uid for number, row in sources.items()}
         self.targets = {uid for one in ruleset.sources.values() for uid in one.same_as.values()}
+        self.answered: dict[tuple[int, str], str] = {}  # orders that shops made of those placed here: their keys here
 
     def concerned(self, orders: list[Loaded], left: list[Loaded]) -> bool:
         """Whether any of this has to do with another record at all. `left`: of these nobody speaks any more."""
-        if any(item.fact.origin or item.fact.cancels or item.fact.credits for item in orders):
+        self.answered.update(outbox.answered(self.db, orders))
+        if self.answered or any(_ties(item.fact) for item in orders):
             return True
         if any(self.uids[source] in self.targets for source in {item.source for item in orders}):
             return True
@@ -66,6 +70,7 @@ class _Carry:
         self._keys(orders, changed)
         reached = self._closure(reached)
         loaded = {**facts.load(self.db, reached - changed.keys()), **changed}
+        self.answered.update(outbox.answered(self.db, loaded.values()))
         known = {number: item for number, item in loaded.items() if item.fact is not None}
         corrected, papers = self._corrected(known)
         groups = [Group((carrier,)) for number, carrier in corrected.items() if number in papers]
@@ -115,7 +120,10 @@ class _Carry:
         return {n: made[n] for n in known}, papers
 
     def _carrier(self, item: Loaded) -> Carrier:
-        return Carrier(self.uids[item.source], item.ext, item.fact)
+        """What the shop answered of an order that was placed here counts as what its own order says (S19)."""
+        key = self.answered.get((item.source, item.ext))
+        fact = item.fact if key is None else replace(item.fact, placed_as=key)
+        return Carrier(self.uids[item.source], item.ext, fact)
 
     # -- keys ------------------------------------------------------------------------
 
@@ -129,7 +137,10 @@ class _Carry:
 
     def _published(self, item: Loaded) -> Iterable[int]:
         order: Order = item.fact
-        if order.cancels or order.credits or not (order.origin or self.uids[item.source] in self.targets):
+        if order.cancels or order.credits:
+            return
+        here = order.placed_as or (item.source, item.ext) in self.answered
+        if not (here or order.origin or self.uids[item.source] in self.targets):
             return
         keys = rules.order_keys(self._carrier(item), self.ruleset)
         for kind, values in (("id", keys.ids), ("name", keys.names)):
@@ -203,6 +214,11 @@ class _Carry:
         gone = sorted({row[0] for row in standing - wanted})
         db.delete(t.carrier, [(number,) for number in gone], key=("record",))
         db.insert(t.carrier, ("record", "head", "flags"), sorted(wanted - standing))
+
+
+def _ties(order: Order) -> bool:
+    """Whether an order says by itself that it has to do with another record."""
+    return bool(order.origin or order.cancels or order.credits or order.placed_as)
 
 
 def _with(item: Loaded, fact: Order) -> Loaded:

@@ -180,7 +180,7 @@ def _ids(db: Db, customers: Iterable[int]) -> set[str]:
 
 
 def _speaks_of_another(order: Order) -> bool:
-    return bool(order.origin or order.credits or order.cancels)
+    return bool(order.origin or order.credits or order.cancels or order.placed_as)
 
 
 def _guests(db: Db, cases: Iterable[Case]) -> set[int]:

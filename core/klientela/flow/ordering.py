@@ -1,5 +1,6 @@
-"""An operator places an order for a customer: it is kept here, as a record of `manual` in a batch of one, and sent to no shop
-(S19, S20)."""
+"""An operator places an order for a customer: it is kept here, as a record of `manual` in a batch of one (S19, S20).
+
+Whether a shop gets it as well is another matter: flow/placing.py."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from klientela.flow import withdraw
 from klientela.flow.decide import merge
 from klientela.flow.importing import Imported, Into, import_records
 from klientela.flow.newcomer import MANUAL
+from klientela.flow.placing import VOUCHER
 from klientela.model.money import digits, minor
 from klientela.model.records import Line, Order, Person
 from klientela.store import facts
@@ -48,7 +50,7 @@ def place(
     code, ext = " ".join(voucher.split())[:LONGEST], uuid4().hex
     order = Order(
         external_id=ext, number=f"L-{ext[:8].upper()}", customer=ext, placed_at=time.time_ns() // 1000, total=total,
-        currency=currency, state="open", lines=made, tags=[f"voucher {code}"] if code else [],
+        currency=currency, state="open", lines=made, tags=[f"{VOUCHER}{code}"] if code else [], placed_as=ext,
     )  # fmt: skip
     kept = import_records(
         store, Into(MANUAL, MANUAL), [Person(external_id=ext, kind="guest"), order], name=BATCH,

@@ -11,6 +11,7 @@ from klientela.errors import Conflict, UnknownThing
 from klientela.failpoints import failpoint
 from klientela.flow import hands, work
 from klientela.flow.derive import Deriver
+from klientela.flow.placing import unless_away
 from klientela.model.words import agree
 from klientela.store import claims, facts, ids
 from klientela.store.database import Db, Step, Store
@@ -97,6 +98,7 @@ def _unless(dry_run: bool) -> None:
 def begin(step: Step, number: int) -> tuple[Batch, list[int]]:
     """Close a batch's claims, take its edits back, and put their records on the worklist; the batch, and the records."""
     batch = _batch(step.db, number)
+    unless_away(step.db, _spoken_of(step.db, batch))
     records = sorted({*claims.withdraw(step, batch.source, batch.channel), *_take_edits_back(step, batch)})
     for some in _chunks(records):
         step.db.run(

@@ -1,7 +1,7 @@
-"""The patient client: one object per source, reads only, and every way it can fail is a sentence.
+"""The patient client: one object per source, and every way it can fail is a sentence.
 
 A call is tried again after timeouts, resets, cut-off bodies, 429 and 5xx, with growing waits or those that
-the shop asks for. POST is tried again like GET: sources only ever read, whatever the verb.
+the shop asks for. POST is tried again like GET: it reads, whatever the verb. What writes is sent by `send`, once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from klientela.errors import Interrupted, SourceBroken
+from klientela.errors import Interrupted, NotKnown, SourceBroken
 from klientela.http import answers, budget
 from klientela.http.answers import Trouble
 from klientela.model.instants import Instant
@@ -56,6 +56,13 @@ class Reply:
         if isinstance(value, Trouble):
             raise value.error(self.where)
         return value
+
+
+def _unanswered(where: str, said: str) -> NotKnown:
+    return NotKnown(
+        f"{where} {said}, so nobody knows whether it was done",
+        hint="Look in the shop before it is asked again.",
+    )
 
 
 class Http:
@@ -170,6 +177,52 @@ class Http:
         """The long form: the reply and its decoded body (None for another status that is in `accept`)."""
         return self._ask(self._request(method, path_or_url, params, headers, json, data), accept, kind)
 
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        accept: Collection[int] = (),
+        kind: Any = Any,
+    ) -> tuple[Reply, Any]:
+        """Ask the shop to write something, once: nothing is tried again, and no redirect is followed.
+
+        SourceRefused and SourceBroken: it surely has not been done (the shop said no, was never reached, or is too busy to
+        look at it). NotKnown: the request was sent and no answer tells what became of it. Else like `ask`.
+        """
+        self._take_turn()
+        request = self._request(method, path, params, headers, json)
+        where = request.extensions["where"]
+        try:
+            answer = self._sent(request)
+        except self._wire.NEVER_SENT as error:
+            raise self._wire.trouble_of(error).error(where) from None
+        except self._wire.FAILURES as error:
+            raise _unanswered(where, self._wire.trouble_of(error).said) from None
+        if not (200 <= answer.status < 300 or answer.status in accept):
+            if answer.status != 408 and 300 <= answer.status < 500:
+                trouble = answers.trouble_of(answer.status, self._wire.wait_of(answer.headers), where)
+                raise trouble.error(where)
+            raise _unanswered(where, f"answered with status {answer.status}")
+        self._set_clock(answer.headers.get("date", ""))
+        if answer.status in accept:
+            return answer, None
+        value = answers.decode(answer.content, answer.headers.get("content-type", ""), kind)
+        if isinstance(value, Trouble):
+            raise _unanswered(where, value.said)
+        return answer, value
+
+    def _sent(self, request: httpx.Request) -> Reply:
+        response = self._transport.handle_request(request)
+        try:
+            content = self._wire.read_body(response, self._max_bytes, self._stop, self._timeout * _WHOLE)
+        finally:
+            response.close()
+        return Reply(response.status_code, response.headers, content, request.extensions["where"])
+
     def lines(self, path_or_url: str, *, offset: int = 0, longest: int = 16 * 2**20) -> Iterator[tuple[bytes, int]]:
         """Read an answer of any length line by line, from byte `offset` on: each line and the place after it.
 
@@ -248,14 +301,9 @@ class Http:
     def _once(self, request: httpx.Request) -> Reply | Trouble:
         """One request on the wire."""
         try:
-            response = self._transport.handle_request(request)
-            try:
-                content = self._wire.read_body(response, self._max_bytes, self._stop, self._timeout * _WHOLE)
-            finally:
-                response.close()
+            return self._sent(request)
         except self._wire.FAILURES as error:
             return self._wire.trouble_of(error)
-        return Reply(response.status_code, response.headers, content, request.extensions["where"])
 
     def _some_lines(self, request: httpx.Request, offset: int, longest: int) -> Iterator[tuple[bytes, int]]:
         """The lines of one answer, as far as it comes."""

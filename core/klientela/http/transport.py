@@ -179,6 +179,9 @@ def _check(size: int, most: int, stop: threading.Event, until: float) -> None:
         raise TooSlow
 
 
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+"""Failures before a request was on its way: the shop has not seen it."""
+
 FAILURES = (httpx.TransportError, TooLarge, TooSlow, Garbled)
 """What a try may end with; anything else is a mistake of ours (or Interrupted)."""
 

@@ -170,6 +170,7 @@ class Order(Struct, kw_only=True, omit_defaults=True, gc=False):
     origin: Origin | None | UnsetType = UNSET
     cancels: str | None | UnsetType = UNSET  # external id of the order this one cancels (R29b)
     credits: str | None | UnsetType = UNSET  # external id of the order this credit note refunds (R29b)
+    placed_as: str | None | UnsetType = UNSET  # the key under which it was placed here for a customer (S19)
 
 
 class Checkout(Struct, kw_only=True, omit_defaults=True, gc=False):

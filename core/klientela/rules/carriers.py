@@ -56,10 +56,12 @@ def shop_of(carrier: Carrier, ruleset: Ruleset) -> str | None:
 
 
 def order_keys(carrier: Carrier, ruleset: Ruleset) -> OrderKeys:
-    """The order keys of a carrier: its own id, and what it says of the order's origin."""
+    """The order keys of a carrier: its own id, the key it was placed under, and what it says of the order's origin."""
     own = ("", carrier.source)
     ids = {("\0".join(own), carrier.external_id)}
     names = set()
+    if carrier.order.placed_as:
+        ids.add((_PLACED, carrier.order.placed_as))
     order, shop = carrier.order, shop_of(carrier, ruleset)
     if order.origin:
         place = "\0".join((order.origin.platform.casefold(), order.origin.shop) if shop is None else ("", shop))
@@ -70,6 +72,15 @@ def order_keys(carrier: Carrier, ruleset: Ruleset) -> OrderKeys:
     elif order.number is not UNSET and order.number:
         names.add(("\0".join(own), _number(order.number)))
     return OrderKeys(frozenset(ids), frozenset(names))
+
+
+_PLACED = "\0".join(("", "", "placed"))
+"""The place of the keys of orders that were placed here: no shop is called like that."""
+
+
+def kept_here(order: Order) -> bool:
+    """Whether this is the order as it was placed here, and not what a shop made of it: it is its own key."""
+    return bool(order.placed_as) and order.placed_as == order.external_id
 
 
 def _number(text: str) -> str:
@@ -122,7 +133,13 @@ def _shops(carriers: Sequence[Carrier]) -> set[str]:
 
 
 def _ranked(carriers: Sequence[Carrier], ruleset: Ruleset) -> tuple[Carrier, ...]:
-    return tuple(sorted(carriers, key=lambda c: (bool(c.order.origin), ruleset.of(c.source).priority, canonical(c))))
+    """The shop's own word first; what was placed here counts until a shop tells of it (S19)."""
+    return tuple(
+        sorted(
+            carriers,
+            key=lambda c: (kept_here(c.order), bool(c.order.origin), ruleset.of(c.source).priority, canonical(c)),
+        )
+    )
 
 
 _OWN = ("customer", "guest", "kind", "origin")

@@ -17,7 +17,7 @@ from klientela.store.facts import Claim, SourceRow
 from klientela.store.locate import record_keys
 from klientela.store.spoken import CANNOT, MUST, NOTE, REMARK, Change, Spoken, changes
 
-_SILENT = frozenset(("external_id", "version", "channel", "entity", "checkout_token"))
+_SILENT = frozenset(("external_id", "version", "channel", "entity", "checkout_token", "placed_as"))
 _FIELD = {
     hand.TAG: "tags",
     hand.CONSENT: "consents",

@@ -11,7 +11,7 @@ from klientela.store.database import Db, Step, Store
 from klientela.store.scratch import copy
 
 _BATCH = 2000
-_WHOLE = (t.ruleset, t.source, t.source_name, t.channel)  # names are those of today
+_WHOLE = (t.ruleset, t.source, t.source_name, t.channel, t.outbox)  # names, and what shops answered, are those of today
 _RECORD = ("id", "source", "entity", "ext", "channel", "version", "reading", "hash", "gone", "seq", "more", "body")
 _CLAIM = ("record", "channel", "from_seq", "to_seq", "version", "reading", "hash", "gone", "body")
 

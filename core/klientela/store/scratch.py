@@ -14,7 +14,7 @@ from klientela.store import tables as t
 from klientela.store.database import Db, Store, make_engine
 from klientela.store.migrations import upgrade
 
-_COPIED = (t.meta, t.ruleset, t.source, t.source_name, t.channel, t.batch, t.txn, t.decision)
+_COPIED = (t.meta, t.ruleset, t.source, t.source_name, t.channel, t.batch, t.txn, t.decision, t.outbox)
 _BATCH = 2000
 
 

@@ -362,6 +362,20 @@ attachment = _table(
     Column("name", Text),
 )
 
+# what was handed to a shop: an order placed here, and the shop's own answer to it (flow/placing.py)
+outbox = _table(
+    "outbox",
+    Column("record", Big, primary_key=True, autoincrement=False),  # the order as it is kept here
+    Column("key", Key, nullable=False),  # its own, under which the shop got it
+    Column("source", Integer, nullable=False),  # the shop
+    Column("state", Key, nullable=False),  # sending | unknown | taken | refused
+    Column("ext", Key),  # the order's external id there, as the shop answered
+    Column("draft", Text),  # or that of a draft, which is no order yet
+    Column("error", Text),  # why it was refused, or why nobody knows
+    Column("at", Big, nullable=False),  # when it was last sent
+    Index("outbox_ext", "source", "ext"),
+)
+
 # E. log
 audit = _table(
     "audit",

@@ -12,7 +12,7 @@ from klientela.errors import StoreError
 if TYPE_CHECKING:
     from klientela.store.database import Store
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest step; a test holds it against the files in versions/."""
 
 
