@@ -41,10 +41,12 @@ class Placing(Struct, frozen=True, kw_only=True):
 
 class Placed(Struct, frozen=True, kw_only=True):
     """What the shop made of it: the `external_id` that the order will have when it comes with a sync, or the id of a
-    `draft`, which is no order before somebody in the shop makes it one. One of the two is there."""
+    `draft`, which is no order before somebody in the shop makes it one. One of the two is there. `remark`: one sentence
+    that people should know of it, without anything about the person."""
 
     external_id: str | None = None
     draft: str | None = None
+    remark: str | None = None
 
 
 def mark_of(key: str) -> str:

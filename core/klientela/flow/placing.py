@@ -11,12 +11,11 @@ carries (rules/carriers.py); from then on its word counts, and the order stands 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from msgspec import UNSET
 
-from klientela.errors import Conflict, KlientelaError, Misconfigured, NotKnown, SourceBroken, SourceError, UnknownThing
+from klientela.errors import Conflict, KlientelaError, Misconfigured, NotKnown, SourceError, UnknownThing
 from klientela.failpoints import failpoint
 from klientela.flow import answers, work
 from klientela.flow.fetch import asking
@@ -258,7 +257,7 @@ def _ask(source: Source, order: Placing) -> tuple[str, Placed, str | None]:
     try:
         placed = source.place(order)
         if isinstance(placed, Placed) and (placed.external_id or placed.draft):
-            return TAKEN, placed, None
+            return TAKEN, placed, placed.remark
         error: KlientelaError = NotKnown(
             f"{source.name} answered without an id, so nobody knows whether it took the order"
         )

@@ -23,7 +23,7 @@ AWAY = (SENDING, UNKNOWN, TAKEN)
 
 class Handed(NamedTuple):
     """An order that was sent to a shop: to which source, since when, under which key, and what came of it. `ext` is the
-    order's external id there, `draft` that of what is no order yet, `error` one sentence."""
+    order's external id there, `draft` that of what is no order yet, `error` one sentence: why not, why nobody knows, what else there is to know."""
 
     record: int
     key: str

@@ -371,7 +371,7 @@ outbox = _table(
     Column("state", Key, nullable=False),  # sending | unknown | taken | refused
     Column("ext", Key),  # the order's external id there, as the shop answered
     Column("draft", Text),  # or that of a draft, which is no order yet
-    Column("error", Text),  # why it was refused, or why nobody knows
+    Column("error", Text),  # why it was refused, why nobody knows, what else is to be known
     Column("at", Big, nullable=False),  # when it was last sent
     Index("outbox_ext", "source", "ext"),
 )

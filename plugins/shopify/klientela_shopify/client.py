@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from klientela.kit import Http, SourceBroken, SourceRefused
+from klientela.kit import Http, NotKnown, SourceBroken, SourceRefused
 from klientela_shopify.settings import ShopifySettings
 
 T = TypeVar("T")
@@ -147,6 +147,50 @@ class Admin:
             else:
                 self._fail(problems, codes)
 
+    def change(self, query: str, variables: Mapping[str, Any], kind: type[T]) -> T:
+        """Ask for a change, once. SourceRefused and SourceBroken: nothing was done; NotKnown: it may have been."""
+        for renewed in (False, True):
+            reply, envelope = self._http.send(
+                "POST",
+                self._path,
+                json={"query": query, "variables": variables},
+                headers={"X-Shopify-Access-Token": self._credential()},
+                accept={401},
+                kind=_Envelope,
+            )
+            if reply.status != 401:
+                break
+            if self._settings.access_token is not None or renewed:
+                raise _not_accepted()
+            self._token = None
+        problems = _problems(envelope.errors)
+        if problems:
+            self._not_changed(envelope, problems)
+        try:
+            return self._data(envelope, kind)
+        except SourceBroken as error:
+            raise NotKnown(f"{error.message}, so nobody knows whether it was done", hint=error.hint) from None
+
+    def _not_changed(self, envelope: _Envelope, problems: Sequence[Problem]) -> NoReturn:
+        """What a failed change means: only codes that come before anything is done, and answers without data, say no."""
+        codes = {problem.code for problem in problems}
+        if "ACCESS_DENIED" in codes:
+            scope = next((found[0] for one in problems if (found := _SCOPE.search(one.message))), "write_draft_orders")
+            raise SourceRefused(
+                f"the app may not write orders: it lacks the scope {scope}",
+                hint=f"Grant the app the scope {scope} and install it again",
+            )
+        if "THROTTLED" in codes:
+            raise SourceBroken("the shop is too busy to take it", hint="Send it again in a minute")
+        if "SHOP_INACTIVE" in codes or "MAX_COST_EXCEEDED" in codes:
+            self._fail(problems, codes)
+        if _given(envelope.data) or "INTERNAL_SERVER_ERROR" in codes:
+            raise NotKnown("the shop reports an internal error, so nobody knows whether it was done")
+        raise SourceBroken(
+            f"the shop answers with an error: {self.words(problems[0].message)}",
+            hint="Check api_version in this source's configuration, or update klientela",
+        )
+
     # -- one request ---------------------------------------------------------------------------------------------
 
     def _send(self, query: str, variables: Mapping[str, Any]) -> _Envelope:
@@ -166,10 +210,7 @@ class Admin:
             if self._settings.access_token is not None or renewed:
                 break
             self._token = None
-        raise SourceRefused(
-            "the shop does not accept our access token",
-            hint="Check access_token, or client_id and client_secret, and whether the app is still installed",
-        )
+        raise _not_accepted()
 
     def _note_version(self, served: str | None) -> None:
         if served is None or served == self.served:
@@ -249,7 +290,7 @@ class Admin:
 
     def _fail(self, problems: Sequence[Problem], codes: set[str]) -> NoReturn:
         """The error that the shop's errors mean."""
-        said = self._words(problems[0].message)
+        said = self.words(problems[0].message)
         if "ACCESS_DENIED" in codes:
             scope = next((found[0] for one in problems if (found := _SCOPE.search(one.message))), None)
             hint = f"grant the app the scope {scope} and install it again" if scope else "grant the app more scopes"
@@ -277,7 +318,7 @@ class Admin:
             hint="Check api_version in this source's configuration, or update klientela",
         )
 
-    def _words(self, message: str) -> str:
+    def words(self, message: str) -> str:
         """The shop's own words, short and without anything that may be secret or about a person."""
         text = " ".join(message.split())
         for secret in (self._secret, self._token):
@@ -285,6 +326,13 @@ class Admin:
                 text = text.replace(secret, "…")
         text = _PRIVATE.sub("…", text)
         return text if len(text) <= 160 else text[:160] + "…"
+
+
+def _not_accepted() -> SourceRefused:
+    return SourceRefused(
+        "the shop does not accept our access token",
+        hint="Check access_token, or client_id and client_secret, and whether the app is still installed",
+    )
 
 
 def _wait(cost: Cost | None) -> float:

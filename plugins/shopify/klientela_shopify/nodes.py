@@ -136,6 +136,39 @@ class Ref(Struct, gc=False):
     id: str
 
 
+class UserProblem(Struct):
+    """UserError: why a change was not made."""
+
+    message: str = ""
+
+
+class DraftNode(Struct):
+    """DraftOrder; `order` is what it became."""
+
+    id: str
+    name: str
+    order: Ref | None = None
+
+
+class Changed(Struct, rename="camel"):
+    """DraftOrderCreatePayload and DraftOrderCompletePayload."""
+
+    draft_order: DraftNode | None = None
+    user_errors: list[UserProblem] = []
+
+
+class DraftAnswer(Struct, rename="camel"):
+    """To DRAFT_CREATE."""
+
+    draft_order_create: Changed | None = None
+
+
+class CompletedAnswer(Struct, rename="camel"):
+    """To DRAFT_COMPLETE."""
+
+    draft_order_complete: Changed | None = None
+
+
 class OrderNode(Struct, rename="camel"):
     """Order."""
 

@@ -1,6 +1,7 @@
 """What the shop is asked, in GraphQL. Valid in 2026-07 and 2026-10; every query is checked against both.
 
-Only fields that need no more than read_customers and read_orders are selected. Money is asked for in the shop's
+Only fields that need no more than read_customers and read_orders are selected; the two changes, which nobody asks for who
+has not set write_orders, need write_draft_orders. Money is asked for in the shop's
 currency alone (R30): each further object of a list costs points.
 """
 
@@ -164,6 +165,18 @@ query BulkLook($id: ID!) {{ bulkOperation(id: $id) {{ {_OPERATION} }} }}
 
 BULK_CANCEL = """
 mutation BulkCancel($id: ID!) { bulkOperationCancel(id: $id) { userErrors { message } } }
+"""
+
+DRAFT_CREATE = """
+mutation DraftCreate($input: DraftOrderInput!) {
+  draftOrderCreate(input: $input) { draftOrder { id name } userErrors { field message } }
+}
+"""
+
+DRAFT_COMPLETE = """
+mutation DraftComplete($id: ID!) {
+  draftOrderComplete(id: $id) { draftOrder { id name order { id } } userErrors { field message } }
+}
 """
 
 # how long a list is, counted no further than needed

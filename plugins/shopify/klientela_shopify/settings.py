@@ -34,6 +34,12 @@ class ShopifySettings(SourceSettings):
         default="auto", description="whether lists that are read whole come by Shopify's bulk operations"
     )
     bulk_from: int = Field(default=5_000, gt=0, description='how long a list must be for that when bulk = "auto"')
+    write_orders: bool = Field(
+        default=False, description="whether orders placed here for a customer are written into the shop, as drafts"
+    )
+    complete_drafts: bool = Field(
+        default=False, description="whether such a draft becomes an order at once, which Shopify holds for paid"
+    )
     webhook_secret: SecretStr | None = Field(
         default=None, description="the app's client secret, with which webhooks are signed; client_secret when left out"
     )

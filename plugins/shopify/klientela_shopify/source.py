@@ -19,6 +19,8 @@ from klientela.kit import (
     Order,
     Page,
     Person,
+    Placed,
+    Placing,
     Position,
     Record,
     Redact,
@@ -28,7 +30,7 @@ from klientela.kit import (
     Stream,
     Window,
 )
-from klientela_shopify import queries, translate, webhooks
+from klientela_shopify import placing, queries, translate, webhooks
 from klientela_shopify.bulk import Bulk, NoBulk
 from klientela_shopify.client import Admin
 from klientela_shopify.nodes import ClockAnswer, ShopAnswer
@@ -52,6 +54,7 @@ class ShopifySource(Source):
     )
     sandbox = "klientela_shopify.sandbox:create"
     webhooks = True
+    writes = True
     depth: ClassVar[int] = DEPTH
 
     settings: ShopifySettings
@@ -68,6 +71,7 @@ class ShopifySource(Source):
         self._admin = Admin(settings, stop=self.stop)
         self._reader = Reader(self._admin, depth=self.depth)
         self._bulk = Bulk(self._admin, settings, pause=lambda wait: self.pause(wait), stop=self.stop)
+        self._granted: set[str] | None = None  # what the app may do, as its last check said
         self._unknown: set[str] = set()  # topics that were remarked upon
 
     def streams(self) -> Sequence[Stream]:
@@ -87,6 +91,7 @@ class ShopifySource(Source):
         """Who the shop is and what it lets us read."""
         answer = self._admin.ask(queries.SHOP, {}, ShopAnswer)
         granted = {scope.handle for scope in answer.current_app_installation.access_scopes}
+        self._granted = granted
         missing = [scope for scope in NEEDED if scope not in granted and scope.replace("read", "write") not in granted]
         if missing:
             raise SourceRefused(
@@ -111,6 +116,17 @@ class ShopifySource(Source):
     def apply(self, notice: Notice) -> Iterable[Record | Redact]:
         """Translate what the shop sent."""
         return webhooks.apply(notice, self.settings.guest_rule, self.recall)
+
+    def place(self, order: Placing) -> Placed:
+        """Write a draft order (`klientela_shopify.placing`)."""
+        if self._granted is None:
+            self.check()
+        if placing.SCOPE not in (self._granted or ()):
+            raise SourceRefused(
+                f"the app may not write orders: it lacks the scope {placing.SCOPE}",
+                hint=f"Grant the app the scope {placing.SCOPE} and install it again",
+            )
+        return placing.place(self._admin, order, complete=self.settings.complete_drafts)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -180,6 +196,10 @@ class ShopifySource(Source):
             notes.append(
                 "Only orders of the last 60 days are visible: the app lacks the scope read_all_orders, so totals of "
                 "customers who ordered before are too low."
+            )
+        if self.settings.write_orders and placing.SCOPE not in granted:
+            notes.append(
+                f"Orders cannot be written into the shop though write_orders is set: the app lacks the scope {placing.SCOPE}."
             )
         if self.settings.guest_rule == "state":
             notes.append(

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from klientela.kit import Address, Checkout, Consent, Instant, Line, Order, Person, instant, minor
+from klientela.kit import Address, Checkout, Consent, Instant, Line, Order, Person, instant, minor, take_mark
 from klientela_shopify.nodes import (
     AddressNode,
     Bag,
@@ -110,6 +110,10 @@ def order_of(node: OrderNode, rule: GuestRule) -> Order:
         tags=node.tags,
         checkout_token=node.checkout_token,
     )
+    if node.tags:
+        key, made.tags = take_mark(node.tags)
+        if key is not None:
+            made.placed_as = key  # absent else: most orders were placed in the shop, and need not say so
     if rule == "never" and buyer is None:
         made.kind = "contact"  # nobody is a guest here: the row of such an order is a plain contact
     return made

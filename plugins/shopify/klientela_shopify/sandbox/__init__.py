@@ -6,6 +6,7 @@
     search.py    the search syntax                            cost.py      costs and the purse
     mischief.py  faults inside well-formed answers            server.py    the endpoints
     bulk.py      operations that read a whole list            news.py      webhooks: their bodies, and the post
+    drafts.py    draft orders, which the interface may write
 
 It is written from the vendor's facts, not from the connector, and needs the extra `klientela[sandbox]` (graphql-core).
 """

@@ -24,6 +24,8 @@ from graphql import (
 )
 
 from klientela.kit import DAY, Instant
+from klientela_shopify.sandbox import drafts
+from klientela_shopify.sandbox.drafts import Draft, Wrong
 from klientela_shopify.sandbox.search import Searchable, Unsupported, compile_query
 from klientela_shopify.sandbox.shop import Shop
 from klientela_shopify.sandbox.things import Thing
@@ -328,6 +330,21 @@ def _cancel_bulk(_root: Any, info: GraphQLResolveInfo[Any], id: str) -> Node:  #
     return visit.bulk.cancel(id)
 
 
+def _change_draft(change: Callable[[Shop, Any], Draft], word: str) -> Callable[..., Node]:
+    def resolve(_root: Any, info: GraphQLResolveInfo[Any], **said: Any) -> Node:
+        visit: Visit = info.context
+        _need(visit, word, "write_draft_orders")
+        shop = visit.shop
+        try:
+            made = change(shop, said["input"] if "input" in said else said["id"])
+        except Wrong as error:
+            return {"draftOrder": None, "userErrors": [error.said]}
+        became = order(shop, shop.orders[made.order]) if made.order is not None else None
+        return {"draftOrder": drafts.view(made, became), "userErrors": []}
+
+    return resolve
+
+
 RESOLVERS: dict[str, Callable[..., Any]] = {
     "shop": _shop,
     "currentAppInstallation": _installation,
@@ -342,4 +359,9 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "abandonedCheckoutsCount": _count("abandonedCheckouts", "read_orders"),
     "bulkOperation": _operation,
 }
-CHANGES: dict[str, Callable[..., Any]] = {"bulkOperationRunQuery": _run_bulk, "bulkOperationCancel": _cancel_bulk}
+CHANGES: dict[str, Callable[..., Any]] = {
+    "bulkOperationRunQuery": _run_bulk,
+    "bulkOperationCancel": _cancel_bulk,
+    "draftOrderCreate": _change_draft(drafts.create, "draftOrderCreate"),
+    "draftOrderComplete": _change_draft(drafts.complete, "draftOrderComplete"),
+}

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from klientela.kit import DAY, SECOND, Instant, instant, iso, minor
 from klientela_shopify.sandbox import news
+from klientela_shopify.sandbox.drafts import Draft
 from klientela_shopify.sandbox.news import Message
 from klientela_shopify.sandbox.things import Address, Checkout, Customer, Line, Order, Refund, Thing, numbered
 
@@ -20,7 +21,7 @@ When = Instant | str
 Money = int | str
 
 START = "2026-11-20T12:00:00Z"
-SCOPES = ("read_customers", "read_orders", "read_all_orders")
+SCOPES = ("read_customers", "read_orders", "read_all_orders", "write_draft_orders")
 
 
 class Clock:
@@ -68,6 +69,8 @@ class Shop:
         self.customers: dict[int, Customer] = {}
         self.orders: dict[int, Order] = {}
         self.checkouts: dict[int, Checkout] = {}
+        self.drafts: dict[int, Draft] = {}
+        self.discounts: dict[str, int] = {}  # codes of vouchers, and what each is worth in minor units
         self.orders_of: dict[int, list[int]] = {}
         self.revision = 0  # grows with every visible change
         self.listening = False  # whether somebody subscribed to the webhooks
@@ -408,6 +411,7 @@ def describe(shop: Shop) -> dict[str, Any]:
                 for one in shop.orders.values()
             },
             "checkouts": {str(one.id): _plain(one) for one in shop.checkouts.values()},
+            "drafts": {str(one.id): {**_plain(one), "total": one.total} for one in shop.drafts.values()},
         }
 
 
