@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import httpx
@@ -11,14 +11,18 @@ import pytest
 from playwright.sync_api import Page
 
 from klientela.flow.rebuild import rebuild
+from klientela.flow.sync import sync
 from klientela.kit import Line, Number, Origin
 from klientela.rules.ruleset import SourceRules
 from klientela.store import Store
 from klientela.store.orderlist import Cursor
+from klientela.testing import serve
+from klientela_shopify.sandbox import Sandbox
+from klientela_shopify.sandbox.drafts import complete
 from tests.cases.seen import Desk, account, at, guest_order, order
 from tests.shops import bring, use
 from tests.web.axe import violations
-from tests.web.conftest import Served
+from tests.web.conftest import CONFIG, Served
 
 Browse = Callable[..., Page]
 on_sqlite = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
@@ -198,3 +202,159 @@ def test_S19_a_bad_order_is_told_and_nothing_is_kept(
 @on_sqlite
 def test_axe_finds_nothing(shop: Store, browse: Browse, way: dict[str, int], path: str) -> None:
     assert violations(browse(path, **way)) == []
+
+
+# -- orders that are written into a shop ------------------------------------------------------------------------------------
+
+SHOPIFY = """
+[sources.main]
+type = "shopify"
+base_url = "{url}"
+access_token = "{token}"
+{more}
+"""
+
+
+@pytest.fixture
+def box() -> Iterator[tuple[Sandbox, str]]:
+    """A pretend Shopify shop with one customer, over real HTTP."""
+    made = Sandbox()
+    made.customer(state="ENABLED", first_name="Anna", last_name="Ahorn", email="anna@example.com")
+    with serve(made.app) as url:
+        yield made, url
+
+
+def connected(served: Served, box: tuple[Sandbox, str], more: str = "write_orders = true") -> str:
+    """The shop is configured and was synced; Anna's key."""
+    served.configure(CONFIG + SHOPIFY.format(url=box[1], token=box[0].token, more=more))
+    synced(served)
+    (number,) = box[0].customers
+    return f"main/customer/{number}"
+
+
+def synced(served: Served) -> None:
+    config = served.house.config
+    source = served.house.plugins.make("main", config.settings.sources["main"], shop=config.shop())
+    try:
+        assert sync(served.store, source).status == "ok"
+    finally:
+        source.close()
+
+
+def placed(served: Served, customer: str, to: str = "main") -> tuple[httpx.Client, httpx.Response]:
+    """An editor's client, and the page it comes to after an order of 2 x 12.50 less 3.00."""
+    client = served.client("operator")
+    data = {"customer": customer, "title": "Tea", "quantity": "2", "price": "12,50", "voucher": "SPRING",
+            "discount": "3.00", "to": to}  # fmt: skip
+    answer = client.post("/orders/new", data=data)
+    assert answer.status_code == 303, answer.text
+    return client, client.get(answer.headers["location"])
+
+
+def test_S19_S20_an_order_is_written_into_the_shop_and_comes_back_as_one(
+    served: Served, store: Store, box: tuple[Sandbox, str]
+) -> None:
+    customer = connected(served, box)
+    form = served.client("editor").get("/orders/new", params={"customer": customer}).text
+    assert '<option value="main" selected>main (Shopify)' in form, "the customer's own shop is meant first"
+    client, page = placed(served, customer)
+    assert "main has taken the order as a draft" in page.text
+    assert 'action="/undo"' not in page.text
+    assert "counts until the draft becomes an order" in page.text
+    complete(box[0], "gid://shopify/DraftOrder/9900001")
+    synced(served)
+    assert numbers(client.get("/orders")) == [str(next(iter(box[0].orders)))], "one order, and the shop's own"
+    page = client.get(str(page.url.path))
+    assert "What the shop says of it counts now" in page.text
+    assert "Counts with €22.00" in page.text
+    assert rebuild(store, check=True).differences == []
+
+
+def test_S19_an_order_that_may_have_arrived_is_looked_for_by_a_person(
+    served: Served, store: Store, box: tuple[Sandbox, str]
+) -> None:
+    customer = connected(served, box)
+    box[0].faults.on("reset", body="draftOrderCreate")
+    client, page = placed(served, customer)
+    key = page.url.path.removeprefix("/orders/")
+    assert "It is not known whether main has taken the order" in page.text
+    assert "klientela-" + key.rpartition("/")[2] in page.text
+    assert 'action="/orders/send"' not in page.text
+    box[0].faults.calm()
+    again = client.get(client.post("/orders/send", data={"key": key, "to": "main"}).headers["location"])
+    assert "Not sent: nobody knows whether main has taken this order" in again.text
+    assert len(box[0].drafts) == 1, "never twice by itself"
+    assert served.client("editor").post("/orders/looked", data={"key": key, "there": "yes"}).status_code == 403
+    page = client.get(client.post("/orders/looked", data={"key": key, "there": "no"}).headers["location"])
+    assert "has not got this order" in page.text
+    page = client.get(client.post("/orders/send", data={"key": key, "to": "main"}).headers["location"])
+    assert "main has taken the order as a draft" in page.text
+    assert len(box[0].drafts) == 2, "somebody looked, and said that it was not there"
+
+
+@pytest.mark.parametrize("more", ["", "write_orders = false"])
+def test_S19_a_source_that_is_only_read_is_never_written_to(
+    served: Served, store: Store, box: tuple[Sandbox, str], more: str
+) -> None:
+    customer = connected(served, box, more)
+    client = served.client("editor")
+    assert '<select name="to"' not in client.get("/orders/new", params={"customer": customer}).text
+    data = {"customer": customer, "title": "Tea", "quantity": "1", "price": "5", "to": "main"}
+    answer = client.post("/orders/new", data=data)
+    assert (answer.status_code, "are not written into" in answer.text) == (400, True)
+    assert Desk(store).rows()[0]["orders"] == 0
+    key = client.post("/orders/new", data={**data, "to": ""}).headers["location"].removeprefix("/orders/")
+    page = client.get(client.post("/orders/send", data={"key": key, "to": "main"}).headers["location"])
+    assert "Not sent: orders are not written into" in page.text
+    assert box[0].drafts == {}
+
+
+def test_S19_what_the_shop_does_not_take_stays_here_and_can_be_taken_back(
+    served: Served, store: Store, box: tuple[Sandbox, str]
+) -> None:
+    customer = connected(served, box)
+    box[0].scopes = tuple(scope for scope in box[0].scopes if scope != "write_draft_orders")
+    client, page = placed(served, customer)
+    assert "main did not take it: the app may not write orders: it lacks the scope write_draft_orders" in page.text
+    undo = re.search(r'name="seq" value="(\d+)"', page.text)
+    assert undo is not None
+    assert client.post("/undo", data={"seq": undo[1]}).status_code == 303
+    assert client.get(page.url.path).status_code == 404
+
+
+def test_S19_a_shop_that_is_not_there_is_told_and_the_order_is_kept(
+    served: Served, store: Store, box: tuple[Sandbox, str]
+) -> None:
+    customer = connected(served, box)
+    box[0].closed = 402
+    _, page = placed(served, customer)
+    assert "was not sent" in page.text
+    assert "frozen" in page.text
+    assert Desk(store).rows()[0]["orders"] == 1
+
+
+def test_S19_the_profile_leads_to_placing_an_order(served: Served, shop: Store) -> None:
+    one = Desk(shop).public("1")
+    assert f'href="/orders/new?customer={one}"' in served.client("editor").get(f"/customers/{one}").text
+    assert "/orders/new" not in served.client("viewer").get(f"/customers/{one}").text
+
+
+@pytest.mark.parametrize("way", [{}, {"dark": True}, {"wide": 390, "high": 844}], ids=["light", "dark", "phone"])
+@on_sqlite
+def test_S19_an_order_is_sent_by_keyboard_and_axe_finds_nothing(
+    served: Served, store: Store, box: tuple[Sandbox, str], browse: Browse, way: dict[str, int]
+) -> None:
+    customer = connected(served, box)
+    box[0].faults.on("reset", body="draftOrderCreate")
+    tab = browse(f"/orders/new?customer={customer}", **way)
+    assert violations(tab) == []
+    tab.get_by_label("Product").first.fill("Tea")
+    tab.get_by_label("Price each (EUR)").first.fill("12.50")
+    tab.keyboard.press("Enter")
+    tab.get_by_text("It is not known whether main has taken the order").wait_for()
+    assert violations(tab) == []
+    tab.get_by_role("button", name="I looked: it is not in the shop").focus()
+    tab.keyboard.press("Enter")
+    tab.get_by_role("button", name="Send", exact=True).wait_for()
+    assert violations(tab) == []
+    assert len(box[0].drafts) == 1

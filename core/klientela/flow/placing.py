@@ -11,7 +11,8 @@ carries (rules/carriers.py); from then on its word counts, and the order stands 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
@@ -21,7 +22,7 @@ from klientela.flow import answers, work
 from klientela.flow.fetch import asking
 from klientela.flow.newcomer import MANUAL
 from klientela.flow.sync import another_shop
-from klientela.model.instants import MINUTE, Instant
+from klientela.model.instants import Instant
 from klientela.model.records import Address, Order
 from klientela.placing import Placed, Placing
 from klientela.plugins import Plugins
@@ -34,11 +35,9 @@ from klientela.store import facts, operation, outbox
 from klientela.store.database import Db, Step, Store
 from klientela.store.facts import SourceRow
 from klientela.store.locate import customers_of
-from klientela.store.outbox import REFUSED, SENDING, TAKEN, UNKNOWN, Handed
+from klientela.store.outbox import REFUSED, SENDING, TAKEN, UNDERWAY, UNKNOWN, Handed
 from klientela.store.provenance import Members
 
-UNDERWAY = 15 * MINUTE
-"""So long somebody may still be waiting for the shop's answer: longer than any call lasts."""
 VOUCHER = "voucher "
 """Before the code of a voucher among the tags of an order that was placed here."""
 _LOOK = "Look in the shop for an order with the tag klientela-{}, then say whether it is there."
@@ -120,6 +119,25 @@ def settle(store: Store, key: str, *, there: bool, actor: str = "operator") -> H
     if found is None:
         raise AssertionError("what was sent is written down")
     return found
+
+
+class Here(NamedTuple):
+    """An order that is kept here: its key, and what was sent of it (None: nothing yet). `sendable`: it may be sent."""
+
+    key: str
+    handed: Handed | None
+    sendable: bool
+
+
+def here(db: Db, order: Mapping[str, Any]) -> Here | None:
+    """What is kept here of an order (store/orderlist.py): itself, or what a shop's own has taken the place of."""
+    key = next((one["key"] for one in order["told_by"] if one["key"].startswith(f"{MANUAL}/order/")), None)
+    if key is None:
+        return None
+    record = record_of(db, key)
+    handed = outbox.handed(db, record)
+    open_ = order["type"] == MANUAL and (handed is None or handed.state == REFUSED)
+    return Here(key, handed, open_ and kept_here(facts.load(db, [record])[record].fact))
 
 
 def unless_away(db: Db, records: list[int]) -> None:
@@ -282,4 +300,4 @@ def _look_again(step: Step, source: int, ext: str | None) -> None:
         )
 
 
-__all__ = ["UNDERWAY", "VOUCHER", "record_of", "send", "settle", "takers", "unless_away"]
+__all__ = ["UNDERWAY", "VOUCHER", "Here", "here", "record_of", "send", "settle", "takers", "unless_away"]

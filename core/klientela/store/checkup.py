@@ -11,7 +11,7 @@ from klientela.model.words import agree
 from klientela.rules.publish import EMAIL, held_back, policy_for
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.values import Value, values, warning
-from klientela.store import cleaning, facts, inbox, ledger, mapping, search
+from klientela.store import cleaning, facts, inbox, ledger, mapping, operation, outbox, search
 from klientela.store.database import Db, Store
 from klientela.store.finding import Finding, Level
 from klientela.store.identity import unpack_keys
@@ -128,6 +128,12 @@ def _orders(db: Db) -> Iterator[Finding]:
                    "every order that another platform passed on is matched with that platform's own, or none was passed on",
                    "{} [order was|orders were] passed on from a shop that is not mapped to one of our sources, or not "
                    "found there; `same_as` maps a shop (R29)")  # fmt: skip
+    unsettled = outbox.unsettled(db, operation.now())
+    if unsettled:
+        said = "of {} [order|orders] sent to a shop nobody knows whether [it|they] arrived; its page says where to look (S19)"
+        yield Finding("outbox", "warning", agree(unsettled, said), unsettled)
+    else:
+        yield Finding("outbox", "ok", "every order that was sent to a shop is known to be there or not")
     loose = "SELECT count(*) FROM paper p JOIN record r ON r.id = p.target WHERE r.channel IS NULL"
     yield _counted(db, "papers", "note", loose, "every credit note and cancellation has its order",
                    "{} [credit note or cancellation speaks|credit notes or cancellations speak] "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from klientela.model.instants import Instant
+from klientela.model.instants import MINUTE, Instant
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
 from klientela.store.facts import ORDER, Loaded
@@ -21,9 +21,14 @@ AWAY = (SENDING, UNKNOWN, TAKEN)
 """The states in which the shop has the order, or may have it."""
 
 
+UNDERWAY = 15 * MINUTE
+"""So long somebody may still be waiting for the shop's answer: longer than any call lasts."""
+
+
 class Handed(NamedTuple):
     """An order that was sent to a shop: to which source, since when, under which key, and what came of it. `ext` is the
-    order's external id there, `draft` that of what is no order yet, `error` one sentence: why not, why nobody knows, what else there is to know."""
+    order's external id there, `draft` that of what is no order yet, `error` one sentence: why not, why nobody knows, or
+    what else there is to know of it."""
 
     record: int
     key: str
@@ -48,16 +53,12 @@ def handed(db: Db, record: int) -> Handed | None:
     return None if row is None else Handed(*row)
 
 
-def unsettled(db: Db) -> list[Handed]:
-    """The orders of which nobody knows whether the shop took them, the oldest first."""
-    return [
-        Handed(*row)
-        for row in db.rows(
-            f"SELECT {_COLUMNS} FROM outbox o JOIN source s ON s.id = o.source WHERE o.state IN (?, ?) "
-            "ORDER BY o.at, o.record",
-            (SENDING, UNKNOWN),
-        )
-    ]
+def unsettled(db: Db, now: Instant) -> int:
+    """Of how many orders nobody knows whether the shop took them."""
+    row = db.one(
+        "SELECT count(*) FROM outbox WHERE state = ? OR (state = ? AND at < ?)", (UNKNOWN, SENDING, now - UNDERWAY)
+    )
+    return int(row[0]) if row else 0
 
 
 def away(db: Db, records: Iterable[int]) -> list[Handed]:
@@ -104,6 +105,6 @@ def settle(
 
 
 __all__ = [
-    "AWAY", "REFUSED", "SENDING", "TAKEN", "UNKNOWN", "Handed", "answered", "away", "begin", "handed", "settle",
+    "AWAY", "REFUSED", "SENDING", "TAKEN", "UNDERWAY", "UNKNOWN", "Handed", "answered", "away", "begin", "handed", "settle",
     "unsettled",
 ]  # fmt: skip

@@ -198,5 +198,5 @@ def test_a_draft_that_cannot_be_completed_is_still_there(box: Sandbox, connect: 
 
 
 def test_nothing_is_written_unless_somebody_says_so() -> None:
-    made = ShopifySettings(type="shopify", shop="x", access_token="t")
+    made = ShopifySettings.model_validate({"type": "shopify", "shop": "x", "access_token": "t"})
     assert (made.write_orders, made.complete_drafts) == (False, False)

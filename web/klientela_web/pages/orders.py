@@ -6,19 +6,18 @@ from typing import Any, get_args
 
 from starlette.responses import Response
 
-from klientela.errors import KlientelaError, Misconfigured
-from klientela.flow.newcomer import MANUAL
-from klientela.flow.ordering import place
+from klientela.errors import KlientelaError
+from klientela.flow.placing import here, takers
+from klientela.model.instants import iso
 from klientela.model.records import OrderState
 from klientela.settings.views import PRESETS, View
 from klientela.store import facts, orderlist, rows
 from klientela.store.database import Db
 from klientela.store.orderlist import Cursor, Listed
 from klientela_web.asking import Asking
-from klientela_web.ways import Nav, get, post
+from klientela_web.ways import Nav, get
 
 _SIZE = 50
-_LINES = 6  # of an empty form
 STATES: tuple[str, ...] = get_args(OrderState)
 REASONS = ("test", "cancelled", "refunded", "offer", "deleted", "void", "credit note")
 """Why an order does not count (rules/totals.py)."""
@@ -57,55 +56,10 @@ def one(asking: Asking) -> Response:
     with asking.store.reading() as db:
         found = orderlist.order(db, asking.path["key"], lens(db), key=asking.store.key)
         types = source_types(db)
-    return asking.show("order.html", order=found, source_types=types, kept_here=found["type"] == MANUAL)
-
-
-# -- placing one ---------------------------------------------------------------------------------------------------------
-
-
-def ask(asking: Asking) -> Response:
-    """The empty form of an order for a customer (S19)."""
-    return _form(asking, asking.text("customer").strip())
-
-
-def write(asking: Asking) -> Response:
-    """Keep the order here (S19, S20). No shop is told of it, and it says so."""
-    customer = asking.field("customer").strip()
-    lines = list(zip(*(asking.fields(name) for name in ("title", "quantity", "price")), strict=False))
-    try:
-        made, key = place(
-            asking.store,
-            customer,
-            lines,
-            asking.house.config.settings.shop.currency,
-            voucher=asking.field("voucher"),
-            discount=asking.field("discount"),
-            actor=asking.actor,
-        )
-    except KlientelaError as error:
-        return _form(asking, customer, asking.told(error), 400)
-    return asking.go(f"/orders/{key}", asking.words("The order is kept here; no shop was told of it."), undo=made.seq)
-
-
-def _form(asking: Asking, customer: str, wrong: str | None = None, status: int = 200) -> Response:
-    with asking.store.reading() as db:
-        by = lens(db)
-        if not customer:
-            raise Misconfigured("nobody is named to order", hint="The row of a customer has a way to place an order.")
-        found = orderlist.whose(db, asking.store.key, customer)
-        row = next(iter(rows.rows(db, found[:1], by)), None)
-    if row is None:
-        raise Misconfigured("this customer stands in no list, so nothing can be ordered")
-    typed = list(zip(*(asking.fields(name) for name in ("title", "quantity", "price")), strict=False))
-    return asking.show(
-        "new_order.html",
-        status=status,
-        row=row,
-        lines=[*typed, *[("", "1", "")] * (_LINES - len(typed))],
-        field=asking.field,
-        currency=asking.house.config.settings.shop.currency,
-        wrong=wrong,
-    )
+        kept = here(db, found)
+    shops = takers(asking.house.config.settings, asking.house.plugins)
+    sent_at = iso(kept.handed.at) if kept is not None and kept.handed is not None else None
+    return asking.show("order.html", order=found, source_types=types, placed=kept, sent_at=sent_at, shops=shops)
 
 
 def lens(db: Db) -> rows.Lens:
@@ -121,8 +75,6 @@ def source_types(db: Db) -> dict[str, Any]:
 NAV = (Nav("/orders", "Orders", "receipt"),)
 WAYS = (
     get("/orders", "viewer", show),
-    get("/orders/new", "editor", ask),
-    post("/orders/new", "editor", write),
     get("/orders/{key:path}", "viewer", one),
 )
 
