@@ -329,7 +329,10 @@ def test_tokens_for_client_credentials(form: str) -> None:
             return web.post("/admin/oauth/access_token", **{form: {**given, **changes}})  # type: ignore[arg-type]
 
         made = token().json()
-        assert (made["expires_in"], made["scope"]) == (86399, "read_customers,read_orders,read_all_orders,write_draft_orders")
+        assert (made["expires_in"], made["scope"]) == (
+            86399,
+            "read_customers,read_orders,read_all_orders,write_draft_orders",
+        )
         key = {"X-Shopify-Access-Token": made["access_token"]}
         question = {"query": "{ shop { id } }"}
         assert web.post("/admin/api/2026-07/graphql.json", json=question, headers=key).status_code == 200

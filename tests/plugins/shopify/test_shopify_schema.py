@@ -47,7 +47,7 @@ _NOT_IN_THE_CUT = (
     "'abandonedCheckoutsCount'",
     "'draftOrderCreate'",
     "'draftOrderComplete'",
-    "\"DraftOrderInput\"",
+    '"DraftOrderInput"',
     "'DraftOrderInput'",
 )
 _FORBIDDEN = ("unsubscribeUrl", "marketingUnsubscribeUrl", "openTrackingUrl")  # these need write scopes

@@ -87,7 +87,7 @@ def looked(asking: Asking) -> Response:
 
 def _may_be_written(asking: Asking, source: str) -> None:
     if source not in takers(asking.house.config.settings, asking.house.plugins):
-        raise Misconfigured(f"orders are not written into {source[:60]!r}", hint="write_orders = true allows it.")
+        raise Misconfigured(f"orders are not written into {source[:60]!r}", hint="Set write_orders = true for it.")
 
 
 def _send(asking: Asking, key: str, to: str, *, looked: bool = False) -> Handed:
