@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from klientela.flow.card import unit_of
 from klientela.model.instants import instant
+from klientela_web.asking import Asking
 from klientela_web.words import Words
 
 Found = Mapping[str, Any]
@@ -15,6 +16,9 @@ CONTACT = ("first_name", "last_name", "company", "phone", "birthday", "crm_id")
 PLACE = ("street", "house_number", "line2", "zip", "city", "region", "country")
 """The fields of the form, in its two groups."""
 
+OF_KINDS = ("billing", "shipping")
+"""The kinds of addresses that are edited beside the main one (C21)."""
+
 KINDS = ("billing", "shipping", "letter", None)
 """The three kinds of addresses, and those of which nobody said what they are for."""
 
@@ -22,7 +26,7 @@ KINDS = ("billing", "shipping", "letter", None)
 DATA = (
     *(f"field {one}" for one in (*CONTACT, *PLACE, "name", "address", "addresses", "email", "emails", "phones", "numbers",
       "kind", "created_at", "email_verified", "locale", "note", "remark", "tags", "modules", "consents", "merged_into",
-      "pinned", "inactive", "gone", "records", "number", "customer", "guest", "placed_at", "currency", "total",
+      "pinned", "inactive", "billing", "shipping", "gone", "records", "number", "customer", "guest", "placed_at", "currency", "total",
       "refunded", "current_total", "state", "test", "lines", "origin", "cancels", "credits", "customer_number",
       "joined")),
     *(f"address {one}" for one in ("billing", "shipping", "letter", "other")),
@@ -61,6 +65,12 @@ def badges(found: Found, types: Mapping[str, str], titles: Mapping[str, str]) ->
         Badge(source_title(label, types.get(label, ""), titles), types.get(label, ""), all_gone)
         for label, all_gone in sorted(gone.items())
     ]
+
+
+def touched(asking: Asking, prefix: str) -> bool:
+    """Whether somebody typed another value into one of the fields of that prefix."""
+    names = (f"{prefix}{part}" for part in PLACE)
+    return any(name in asking.form and asking.field(name) != asking.field(f"was {name}") for name in names)
 
 
 def picture(found: Found) -> str | None:
@@ -222,6 +232,6 @@ def since(found: Found, version: int, fields: Collection[str], words: Words) -> 
 
 
 __all__ = [
-    "CONTACT", "DATA", "KINDS", "PLACE", "Badge", "activity", "badges", "origin", "picture", "plain", "purchases", "since",
-    "source_title",
+    "CONTACT", "DATA", "KINDS", "OF_KINDS", "PLACE", "Badge", "activity", "badges", "origin", "picture", "plain", "purchases", "since",
+    "source_title", "touched",
 ]  # fmt: skip

@@ -13,15 +13,16 @@ from klientela.flow import history
 from klientela.flow.hands import Word
 from klientela.model.records import Address
 from klientela.rules import geo, hand, keys, rights
-from klientela.rules.entered import PLACE
+from klientela.rules.entered import OF_KINDS, PLACE
 from klientela.rules.rights import CALLED, Holder, Refused
 from klientela.store import changes, facts
 from klientela.store.database import Db
 from klientela.store.locate import record_keys
-from klientela.store.provenance import Members, Origin, origins
+from klientela.store.provenance import Members, Origin, of_kinds, origins
 from klientela.store.spoken import REMARK, Spoken, spoken
 
 NAME = ("first_name", "last_name")
+_OF_ADDRESSES = frozenset(("address", *hand.KINDS_OF_ADDRESSES))
 _MOVES = ("joined", "merged", "split", "left")
 
 
@@ -29,6 +30,8 @@ def unit_of(field: str) -> str:
     """The unit a field is chosen with (R25); a claim's lists belong to their single values."""
     if field in PLACE or field == "addresses":
         return "address"
+    if field in OF_KINDS:
+        return OF_KINDS[field][0]
     if field == "phones":
         return "phone"
     return hand.UNIT_OF.get(field, field)
@@ -45,7 +48,10 @@ class Card:
         self.customer = customer
         self.sources = facts.sources(db)
         self.members = Members.read(db, customer, self.sources)
-        self.shown = origins(self.members.summary, self.members.facts.values(), self.sources)
+        self.shown = {
+            **origins(self.members.summary, self.members.facts.values(), self.sources),
+            **of_kinds(self.members),
+        }
         self.oldest = self.members.oldest()
         entities = {number: item.entity for number, item in self.members.facts.items()}
         # a guest row goes its own way under another policy: what is said of the customer stays with who is told of
@@ -59,11 +65,14 @@ class Card:
         """What is shown of a field; None where it is empty."""
         if field in PLACE:
             return getattr(self.place(), field)
+        if field in OF_KINDS:
+            kind, part = OF_KINDS[field]
+            return getattr(self.place(kind), part)
         return self.shown[field].value if field in self.shown else None
 
-    def place(self) -> Address:
-        """The address that is shown; an empty one where there is none."""
-        found = self.shown.get("address")
+    def place(self, unit: str = "address") -> Address:
+        """The address that is shown, the main one or that of a kind; an empty one where there is none."""
+        found = self.shown.get(unit)
         return found.value if found is not None else Address()
 
     def holder(self, field: str) -> Holder | None:
@@ -93,29 +102,33 @@ class Card:
         """
         words: list[Word] = []
         refused: list[Refused] = []
-        parts: dict[str, str | None] = {}
+        parts: dict[str, dict[str, str | None]] = {}
         for field, value in wanted.items():
             shown = self.value(field)
-            if value == shown or (field == "country" and value is not None and value == geo.country(shown)):
+            if value == shown or (field.endswith("country") and value is not None and value == geo.country(shown)):
                 continue
             found = rights.edit(field, self.holder(field), self.spare(), self.titles)
             if isinstance(found, Refused):
                 refused.append(found)
             elif field in PLACE:
-                parts[field] = value
+                parts.setdefault("address", {})[field] = value
+            elif field in OF_KINDS:
+                kind, part = OF_KINDS[field]
+                parts.setdefault(kind, {})[part] = value
             else:
                 words.append(Word(hand.EDIT, found.record, {"field": field, "value": value}))
-        if parts:
-            holder = self.holder("address") or self.spare()
+        for unit, changed in parts.items():
+            holder = self.holder(unit) or self.spare()
             assert holder is not None  # noqa: S101 - its right to be changed was found above
-            words.append(Word(hand.EDIT, holder.record, {"field": "address", "value": self._moved(parts)}))
+            words.append(Word(hand.EDIT, holder.record, {"field": unit, "value": self._moved(unit, changed)}))
         return words, refused
 
     def pins(self, field: str, value: str) -> list[Word]:
         """What is said of the oldest record where a value is laid over a field: its whole unit, as it is then shown."""
         record, unit = self.spoken_of, unit_of(field)
-        if unit == "address":
-            return [Word(hand.PIN, record, {"field": "address", "value": self._moved({field: value})})]
+        if unit in ("address", *hand.KINDS_OF_ADDRESSES):
+            part = OF_KINDS[field][1] if field in OF_KINDS else field
+            return [Word(hand.PIN, record, {"field": unit, "value": self._moved(unit, {part: value})})]
         fields = NAME if unit == "name" else (field,)
         return [
             Word(hand.PIN, record, {"field": one, "value": value if one == field else self.value(one)})
@@ -131,10 +144,10 @@ class Card:
             if word.kind == hand.PIN and word.holds and hand.UNIT_OF[word.detail["field"]] == unit
         ]
 
-    def _moved(self, parts: Mapping[str, str | None]) -> dict[str, Any] | None:
+    def _moved(self, unit: str, parts: Mapping[str, str | None]) -> dict[str, Any] | None:
         """The address that is shown, with some parts changed; None where nothing of it is left."""
         new = dict(parts)
-        shown = self.place()
+        shown = self.place(unit)
         if shown.house_number and new.get("street") and "house_number" not in new:
             new["street"], new["house_number"] = keys.split_house(new["street"] or "")
         made = replace(shown, **new)
@@ -154,7 +167,8 @@ class Card:
         mine = set(record_keys(self.db, self.members.ids).values())
         mine |= {key.replace("/guest_order/", "/order/", 1) for key in mine}  # a guest's row is what its order says
         for line in reversed(changes.history(self.db, self.members.ids, self.sources, self.said).lines):
-            if line["seq"] > since and unit_of(line["field"]) in units and line["record"] in mine:
+            same = unit_of(line["field"]) in units or (line["field"] == "addresses" and units & _OF_ADDRESSES)
+            if line["seq"] > since and same and line["record"] in mine:
                 name = CALLED.get(line["field"], line["field"])
                 raise _meanwhile(f"the {name} was changed meanwhile by {line['actor']}", line["seq"])
         holders = {holder.record for field in fields if (holder := self.holder(field)) is not None}

@@ -37,7 +37,7 @@ def rights_of(
     None also where no record of the customer may be edited at all."""
     card = Card(db, key, customer)
     spare, found = card.spare(), {}
-    for field in entered.LONGEST:
+    for field in (*entered.LONGEST, *entered.OF_KINDS):
         holder, pinned = card.holder(field), bool(card.pinned(field))
         refused = isinstance(rights.edit(field, holder, spare, titles), Refused)
         locked = holder is not None and not holder.editable and not holder.pinned
@@ -170,9 +170,9 @@ def _entered(fields: Mapping[str, str]) -> dict[str, str | None]:
 def _known(field: str) -> None:
     if field == "email":
         raise _refusal([rights.no_email()])
-    if field not in entered.LONGEST:
-        near = difflib.get_close_matches(field.lower(), list(entered.LONGEST), 1)
-        known = f"An operator may set {', '.join(entered.LONGEST)}."
+    if field not in entered.LONGEST and field not in entered.OF_KINDS:
+        near = difflib.get_close_matches(field.lower(), [*entered.LONGEST, *entered.OF_KINDS], 1)
+        known = f"An operator may set {', '.join(entered.LONGEST)}, and the parts of billing_… and shipping_… addresses."
         raise Misconfigured(
             f"there is no field {field!r} that an operator sets", hint=f"Did you mean {near[0]}?" if near else known
         )

@@ -415,6 +415,8 @@ def _for_operators(person: Person) -> str | None:
     """Why a source cannot say this: only operators can."""
     if person.pinned is not UNSET or person.inactive is not UNSET:
         return "pinned and inactive are said by operators, not by sources"
+    if person.billing is not UNSET or person.shipping is not UNSET:
+        return "billing and shipping are said by operators; sources say addresses, each with its kind"
     if person.consents and any(event.basis in ("operator", "bulk") for event in person.consents):
         return "consents on the word of an operator are written down by operators, not by sources"
     return None

@@ -113,6 +113,8 @@ class Person(Struct, kw_only=True, omit_defaults=True, gc=False):
     # only operators say these (rules/hand.py); staging refuses them from a source
     pinned: list[str] | UnsetType = UNSET  # units whose value here wins over every other record's (R27, R38)
     inactive: bool | UnsetType = UNSET  # R42
+    billing: Address | None | UnsetType = UNSET  # instead of the first address of that kind; None: there is none
+    shipping: Address | None | UnsetType = UNSET
 
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

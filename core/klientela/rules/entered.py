@@ -13,6 +13,9 @@ from klientela.rules.text import clean
 PLACE = ("street", "house_number", "line2", "zip", "city", "region", "country")
 """The parts of an address, which is changed as a whole (R25)."""
 
+OF_KINDS = {f"{kind}_{part}": (kind, part) for kind in ("billing", "shipping") for part in PLACE}
+"""The parts of the billing and the delivery address by the names people set them with: the kind, and the part (C21)."""
+
 LONGEST = {
     "first_name": 200, "last_name": 200, "company": 200, "phone": 50, "birthday": 10, "crm_id": 200,
     "street": 200, "house_number": 20, "line2": 200, "zip": 20, "city": 200, "region": 200, "country": 100,
@@ -32,6 +35,7 @@ def value(field: str, text: str) -> str | None:
     ValueError with a sentence where it is none.
     """
     name = CALLED.get(field, field)
+    field = OF_KINDS.get(field, ("", field))[1]
     known = clean(text)
     if not known:
         return None
@@ -105,4 +109,4 @@ def _birthday(text: str) -> None:
         raise ValueError(f"{text!r} is no date; a birthday is written as 1980-12-31")
 
 
-__all__ = ["LONGEST", "LONGEST_TAG", "LONGEST_TEXT", "PLACE", "email", "tag", "value", "words"]
+__all__ = ["LONGEST", "LONGEST_TAG", "LONGEST_TEXT", "OF_KINDS", "PLACE", "email", "tag", "value", "words"]

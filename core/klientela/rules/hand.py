@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,8 +24,13 @@ UNIT_OF = {
     "crm_id": "crm_id",
     "locale": "locale",
     "address": "address",
+    "billing": "billing",
+    "shipping": "shipping",
 }
 """The fields an operator may set, and the unit each is chosen with (R25). An e-mail is never among them (R37)."""
+
+KINDS_OF_ADDRESSES = ("billing", "shipping")
+"""The kinds of addresses that are set beside the main one (C21)."""
 
 
 class Say(NamedTuple):
@@ -60,6 +65,9 @@ def fold(external_id: str, entity: str, says: Iterable[Say]) -> Person | None:
     if "address" in values:
         place = values.pop("address")
         values["addresses"] = [msgspec.convert(place, Address)] if place else []
+    for kind in KINDS_OF_ADDRESSES:
+        if values.get(kind):
+            values[kind] = replace(msgspec.convert(values[kind], Address), kind=kind)
     if tags:
         values["tags"] = sorted(tags)
     if consents:
@@ -73,20 +81,36 @@ def fold(external_id: str, entity: str, says: Iterable[Say]) -> Person | None:
     return msgspec.convert({"external_id": external_id, "entity": entity, **values}, Person, from_attributes=True)
 
 
+_PLACES = ("address", *KINDS_OF_ADDRESSES)
+
+
+def _of_kind(kind: str, said: Address | None, places: Sequence[Address]) -> list[Address]:
+    """The addresses with that one in the place of the first of its kind, or behind them; None: with none of the kind."""
+    if said is None:
+        return [one for one in places if one.kind != kind]
+    first = next((number for number, one in enumerate(places) if one.kind == kind), len(places))
+    return [*places[:first], said, *places[first + 1 :]]
+
+
 def lay_over(person: Person, hand: Person) -> Person:
     """A record as its sources and the operators together tell it.
 
-    A scalar of the operators replaces the sources', their address the first one whole (R25); tags and consent events
-    are added, for neither takes the other's word back.
+    A scalar of the operators replaces the sources', their address the first one whole (R25), one of a kind the first of
+    that kind; tags and consent events are added, for neither takes the other's word back.
     """
     values: dict[str, Any] = {}
-    for name in (*(field for field in UNIT_OF if field != "address"), "pinned", "inactive"):
+    for name in (*(field for field in UNIT_OF if UNIT_OF[field] not in _PLACES), "pinned", "inactive"):
         said = getattr(hand, name)
         if said is not UNSET:
             values[name] = said
     if hand.addresses is not UNSET:
         further = person.addresses[1:] if person.addresses is not UNSET and person.addresses else []
         values["addresses"] = [*hand.addresses, *further]
+    for kind in KINDS_OF_ADDRESSES:
+        said = getattr(hand, kind)
+        if said is not UNSET:
+            told = values.get("addresses", person.addresses)
+            values["addresses"] = _of_kind(kind, said, told if told is not UNSET and told else [])
     for name in ("tags", "consents"):
         said = getattr(hand, name)
         if said is not UNSET:

@@ -325,6 +325,9 @@ def _claimed(words: Sequence[Worded]) -> list[Said]:
         mine = [word for word in words if word.key == key]
         fields = {word.detail["field"]: word for word in mine if word.kind in ("edit", "pin")}
         says: dict[str, Any] = {name: word.detail["value"] for name, word in fields.items() if name != "address"}
+        for kind in ("billing", "shipping"):
+            if says.get(kind):
+                says[kind] = convert({**says[kind], "kind": kind}, Address)
         if "address" in fields:
             place = fields["address"].detail["value"]
             says["addresses"] = [convert(place, Address)] if place else []
@@ -355,8 +358,24 @@ def corrected(fact: Any, claims: Iterable[Said]) -> Any:
                 word = [*(stood or ()), *word]
             elif name == "addresses":
                 word = [*word, *(stood or ())[1:]]
+            elif name in ("billing", "shipping"):
+                fact = replace(fact, addresses=_placed_by_kind(fact, name, word))
+                continue
             fact = replace(fact, **{name: word})
     return fact
+
+
+def _placed_by_kind(fact: Any, kind: str, word: Address | None) -> list[Address]:
+    """What operators say is somebody's address of a kind stands where the first of that kind stood, or last; where they
+    say there is none, there is none."""
+    stood = list(fact.addresses or ()) if fact.addresses is not UNSET else []
+    same = [place for place in stood if place.kind == kind]
+    if word is None:
+        return [place for place in stood if place not in same]
+    if not same:
+        return [*stood, word]
+    stood[stood.index(same[0])] = word
+    return stood
 
 
 # -- orders ------------------------------------------------------------------------------------------------------------

@@ -246,6 +246,9 @@ class _Past:
         if field == "address":
             places = fact.addresses if fact.addresses is not UNSET else None
             return _plain(places[0]) if places else None
+        if field in hand.KINDS_OF_ADDRESSES:
+            places = fact.addresses if fact.addresses is not UNSET and fact.addresses else []
+            return _plain(next((one for one in places if one.kind == field), None))
         return _plain(getattr(fact, field))
 
 

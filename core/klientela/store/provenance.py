@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from klientela.errors import UnknownThing
@@ -14,7 +15,7 @@ from klientela.model.instants import iso
 from klientela.model.records import Address, Person
 from klientela.rules import hand, precedence
 from klientela.rules.precedence import Member, Summary, merge, summary
-from klientela.rules.publish import is_account, is_guest
+from klientela.rules.publish import NEVER, is_account, is_guest
 from klientela.rules.ruleset import Ruleset
 from klientela.store import facts, rows
 from klientela.store.database import Db
@@ -104,6 +105,25 @@ def origins(made: Summary, items: Iterable[Loaded], sources: Mapping[int, Source
         if own is not None and value is not None:
             found[field] = origin(value, own[0], 1)
     return found
+
+
+def of_kinds(members: Members) -> dict[str, Origin]:
+    """The billing and the delivery address, each from the record whose word counts most among those that have one (C21):
+    a pin first, then the source by priority, the newest, the oldest record (R27)."""
+    found: dict[str, tuple[Any, Origin]] = {}
+    for item in members.facts.values():
+        person: Person = item.fact
+        rules = members.ruleset.of(members.sources[item.source].uid)
+        pinned = person.pinned if person.pinned is not UNSET else []
+        age = -item.version if item.version is not None else NEVER
+        for place in person.addresses if person.addresses is not UNSET and person.addresses else ():
+            kind = place.kind
+            if kind not in hand.KINDS_OF_ADDRESSES:
+                continue
+            rank = (kind not in pinned, rules.priority, age, *_canon(item, members.sources))
+            if kind not in found or rank < found[kind][0]:  # of one record the first of its kind
+                found[kind] = (rank, Origin(place, item, kind in pinned, True))
+    return {kind: one for kind, (_, one) in found.items()}
 
 
 def provenance(
@@ -248,4 +268,4 @@ def _together(parts: Iterable[Summary]) -> Summary | None:
     return made
 
 
-__all__ = ["Members", "Origin", "line", "origins", "provenance", "rules_in_force"]
+__all__ = ["Members", "Origin", "line", "of_kinds", "origins", "provenance", "rules_in_force"]
