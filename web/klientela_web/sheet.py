@@ -26,7 +26,8 @@ KINDS = ("billing", "shipping", "letter", None)
 DATA = (
     *(f"field {one}" for one in (*CONTACT, *PLACE, "name", "address", "addresses", "email", "emails", "phones", "numbers",
       "kind", "created_at", "email_verified", "locale", "note", "remark", "tags", "modules", "consents", "merged_into",
-      "pinned", "inactive", "billing", "shipping", "gone", "records", "number", "customer", "guest", "placed_at", "currency", "total",
+      "pinned", "inactive", "billing", "shipping",
+      "gone", "records", "number", "customer", "guest", "placed_at", "currency", "total",
       "refunded", "current_total", "state", "test", "lines", "origin", "cancels", "credits", "customer_number",
       "joined")),
     *(f"address {one}" for one in ("billing", "shipping", "letter", "other")),
@@ -232,6 +233,6 @@ def since(found: Found, version: int, fields: Collection[str], words: Words) -> 
 
 
 __all__ = [
-    "CONTACT", "DATA", "KINDS", "OF_KINDS", "PLACE", "Badge", "activity", "badges", "origin", "picture", "plain", "purchases", "since",
-    "source_title", "touched",
+    "CONTACT", "DATA", "KINDS", "OF_KINDS", "PLACE", "Badge", "activity", "badges", "origin", "picture", "plain",
+    "purchases", "since", "source_title", "touched",
 ]  # fmt: skip
