@@ -488,12 +488,19 @@ def test_R38_what_may_be_done_is_what_is_done(store: Store, mixed: Desk, overlay
 def places(desk: Desk, ext: str = "1") -> dict[str | None, str]:
     """The streets that are shown, by kind; the main one under None."""
     found = desk.profile(ext)["addresses"]
-    return {None if one["primary"] else one["kind"]: f"{one['street']} {one['house_number'] or ''}".strip() for one in found}
+    return {
+        None if one["primary"] else one["kind"]: f"{one['street']} {one['house_number'] or ''}".strip() for one in found
+    }
 
 
 def test_C21_each_kind_of_address_is_edited_for_itself(store: Store, mixed: Desk) -> None:
     before = mixed.everything()
-    fields = {"billing_street": "Am Ring 3", "billing_city": "Ulm", "shipping_street": "Tor 1", "shipping_country": "Polen"}
+    fields = {
+        "billing_street": "Am Ring 3",
+        "billing_city": "Ulm",
+        "shipping_street": "Tor 1",
+        "shipping_country": "Polen",
+    }
     made = correct.edit(store, "S/customer/1", fields)
     assert places(mixed) == {None: "Lindenstr. 5", "billing": "Am Ring 3", "shipping": "Tor 1"}
     (billing,) = [one for one in mixed.profile("1")["addresses"] if one["kind"] == "billing"]
@@ -508,7 +515,9 @@ def test_C21_each_kind_of_address_is_edited_for_itself(store: Store, mixed: Desk
     fields_said = [line["field"] for line in mixed.profile("1")["history"] if line["actor"] == "operator"]
     assert fields_said == ["billing", "address", "billing", "shipping"]
     with store.reading() as db:
-        seqs = [row[0] for row in db.rows("SELECT DISTINCT from_seq FROM decision WHERE to_seq IS NULL ORDER BY 1 DESC")]
+        seqs = [
+            row[0] for row in db.rows("SELECT DISTINCT from_seq FROM decision WHERE to_seq IS NULL ORDER BY 1 DESC")
+        ]
     assert made.seq in seqs
     for seq in seqs:
         decide.undo(store, seq)
@@ -531,7 +540,9 @@ def test_C21_the_first_of_its_kind_is_replaced_and_the_others_stay(store: Store)
     def shown() -> list[tuple[str, str, str | None]]:
         with store.reading() as db:
             number = locate(db, store.key, "L/customer/7").customer
-            return [(o["street"], o["city"], o["kind"]) for o in profile(db, number, view(), key=store.key)["addresses"]]
+            return [
+                (o["street"], o["city"], o["kind"]) for o in profile(db, number, view(), key=store.key)["addresses"]
+            ]
 
     assert shown() == [
         ("Lindenstr.", "Berlin", None), ("Drei 3", "A", "shipping"), ("Zwei 2", "B", "shipping"), ("Brief 3", "C", "letter")
@@ -546,7 +557,9 @@ def test_C21_what_a_shop_delivers_is_locked_and_can_be_covered_under_the_policy(
     shop = Address(street="Werk 1", city="Kiel", kind="billing")
     bring(store, "S", [account("1", "Anna", "Ahorn", email="anna@x.de", created_at=1, version=6, addresses=[shop])])
     before = tables(store)
-    with pytest.raises(Conflict, match=r"the city of the billing address comes from Shopify \(S\), so it changes there"):
+    with pytest.raises(
+        Conflict, match=r"the city of the billing address comes from Shopify \(S\), so it changes there"
+    ):
         correct.edit(store, "S/customer/1", {"billing_city": "Ulm", "shipping_city": "Ulm"}, titles=TITLES)
     with pytest.raises(Conflict, match="the city of the billing address comes from"):
         correct.pin(store, "S/customer/1", "billing_city", "Ulm")
