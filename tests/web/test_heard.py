@@ -23,6 +23,8 @@ PLACE = re.compile(r"\{(\w+)(!r|:\w+)?\}")
 WHOLE = {
     "that contradicts decision {}: {} and {} {} one person":
         "that contradicts decision 7: a/customer/1 and b/customer/2 are not one person",
+    "{} {}, so nobody knows whether it was done":
+        "https://x.example/api did not answer in time, so nobody knows whether it was done",
     "{} {} (status {})": "https://x.example/api is locked by its vendor (status 423)",
     "the customer allowed {}{}": "the customer allowed promotion by email since 2026-05-01",
     "the customer objects to {}{}": "the customer objects to promotion by sms",
@@ -67,11 +69,13 @@ NEVER = {
     "{} webhooks wait for another attempt: {}.",
     "{} were read page by page, for the bulk operation was of no use: {}.",
     "and {} more files",
+    "look for an order in its shop", "what was sent is written down",
+    "Orders cannot be written into the shop though write_orders is set: the app lacks the scope {}.",  # `check`
     "an emptied record says something", "every month has a first day",  # a fault of ours, which is no sentence for people
     "a release needs a reason", "there is no tombstone of {}",  # `person release`
     "Name the record that was erased as source/entity/external_id, or the id that `erase` told",
     "the store did not know of it any more", "asked at the shop",  # reasons that a command writes down
-    "import into {}", "runs of dead processes",  # names of steps
+    "import into {}", "runs of dead processes", "send an order to {}", "answer of {} to an order",  # names of steps
     "inbox again {}", "inbox begun {}", "pasted list, line {}", "unable to open",
     "another klientela daemon already runs on this store", "{} is no database klientela knows",  # opening a store
     "Stop it first, or use `klientela sync` beside it", "there is no store at {}", "the store has no ruleset yet",

@@ -172,7 +172,7 @@ def _known(field: str) -> None:
         raise _refusal([rights.no_email()])
     if field not in entered.LONGEST and field not in entered.OF_KINDS:
         near = difflib.get_close_matches(field.lower(), [*entered.LONGEST, *entered.OF_KINDS], 1)
-        known = f"An operator may set {', '.join(entered.LONGEST)}, and the parts of billing_… and shipping_… addresses."
+        known = f"An operator may set {', '.join((*entered.LONGEST, 'billing_…', 'shipping_…'))}."
         raise Misconfigured(
             f"there is no field {field!r} that an operator sets", hint=f"Did you mean {near[0]}?" if near else known
         )

@@ -40,7 +40,6 @@ from klientela.store.provenance import Members
 
 VOUCHER = "voucher "
 """Before the code of a voucher among the tags of an order that was placed here."""
-_LOOK = "Look in the shop for an order with the tag klientela-{}, then say whether it is there."
 
 
 class _Sheet(NamedTuple):
@@ -198,7 +197,7 @@ def _ready(handed: Handed | None, looked: bool, now: Instant) -> None:
     if not looked:
         raise Conflict(
             f"nobody knows whether {handed.source} has taken this order, so it is not sent again",
-            hint=_LOOK.format(handed.key),
+            hint=f"Look in the shop for an order with the tag klientela-{handed.key}, then say whether it is there.",
         )
 
 

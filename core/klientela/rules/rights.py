@@ -20,10 +20,11 @@ CALLED = {
     "zip": "ZIP",
 }
 """How people call the fields whose name in the store is not a word."""
-for _kind, _word in (("billing", "billing"), ("shipping", "delivery")):
-    CALLED[_kind] = f"{_word} address"
-    for _part in ("street", "house_number", "line2", "zip", "city", "region", "country"):
-        CALLED[f"{_kind}_{_part}"] = f"{CALLED.get(_part, _part)} of the {_word} address"
+for _part in ("street", "house_number", "line2", "zip", "city", "region", "country"):
+    _name = CALLED.get(_part, _part)
+    CALLED[f"billing_{_part}"] = f"{_name} of the billing address"
+    CALLED[f"shipping_{_part}"] = f"{_name} of the delivery address"
+CALLED.update(billing="billing address", shipping="delivery address")
 
 
 class Holder(NamedTuple):

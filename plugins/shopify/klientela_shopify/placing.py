@@ -27,7 +27,7 @@ def place(admin: Admin, order: Placing, *, complete: bool) -> Placed:
         raise NotKnown("the shop answered without a draft order, so nobody knows whether it took the order")
     name, number_ = made.draft_order.name, number(made.draft_order.id)
     if not complete:
-        return Placed(draft=number_, remark=f"It is a draft order there ({name}) until somebody completes it.")
+        return Placed(draft=number_, remark=_open(name))
     return _completed(admin, made.draft_order.id, number_, name)
 
 
@@ -40,8 +40,12 @@ def _completed(admin: Admin, gid: str, draft_number: str, name: str) -> Placed:
         return Placed(draft=draft_number, remark=f"It is a draft order there ({name}): {error.message}.")
     order = done.draft_order.order if done is not None and done.draft_order is not None else None
     if order is None:
-        return Placed(draft=draft_number, remark=f"It is a draft order there ({name}) until somebody completes it.")
+        return Placed(draft=draft_number, remark=_open(name))
     return Placed(external_id=number(order.id))
+
+
+def _open(name: str) -> str:
+    return f"It is a draft order there ({name}) until somebody completes it."
 
 
 def draft(order: Placing) -> dict[str, Any]:

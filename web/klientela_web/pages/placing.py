@@ -41,14 +41,14 @@ def write(asking: Asking) -> Response:
             actor=asking.actor,
         )
     except KlientelaError as error:
-        return _form(asking, customer, error.message, 400)
+        return _form(asking, customer, asking.told(error), 400)
     w = asking.words
     if not to:
         return asking.go(f"/orders/{key}", w("The order is kept here; no shop was told of it."), undo=made.seq)
     try:
         handed = _send(asking, key, to)
     except KlientelaError as error:  # before the shop was asked for anything
-        said = w("The order is kept here and was not sent: %(why)s.", why=error.message)
+        said = w("The order is kept here and was not sent: %(why)s.", why=asking.told(error))
         return asking.go(f"/orders/{key}", said, undo=made.seq)
     return asking.go(f"/orders/{key}", _said(asking, handed), undo=made.seq if handed.state == REFUSED else None)
 
@@ -62,7 +62,7 @@ def again(asking: Asking) -> Response:
         _may_be_written(asking, to)
         handed = _send(asking, key, to, looked=asking.field("looked") == "yes")
     except KlientelaError as error:
-        return asking.go(f"/orders/{key}", asking.words("Not sent: %(why)s.", why=error.message))
+        return asking.go(f"/orders/{key}", asking.words("Not sent: %(why)s.", why=asking.told(error)))
     return asking.go(f"/orders/{key}", _said(asking, handed))
 
 
@@ -75,7 +75,7 @@ def looked(asking: Asking) -> Response:
     try:
         settle(asking.store, key, there=there, actor=asking.actor)
     except KlientelaError as error:
-        return asking.go(f"/orders/{key}", f"{error.message[:1].upper()}{error.message[1:]}.")
+        return asking.go(f"/orders/{key}", asking.words("Not noted: %(why)s.", why=asking.told(error)))
     w = asking.words
     said = (
         w("It is noted that the shop has the order.")
@@ -104,7 +104,11 @@ def _said(asking: Asking, handed: Handed) -> str:
             return w("%(source)s has taken the order as a draft.", source=handed.source)
         return w("%(source)s has taken the order; it comes with the next sync.", source=handed.source)
     if handed.state == REFUSED:
-        return w("The order is kept here; %(source)s did not take it: %(why)s.", source=handed.source, why=handed.error)
+        return w(
+            "The order is kept here; %(source)s did not take it: %(why)s.",
+            source=handed.source,
+            why=asking.words.heard(handed.error or ""),
+        )
     return w("It is not known whether %(source)s has taken the order.", source=handed.source)
 
 
