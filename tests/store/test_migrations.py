@@ -135,7 +135,9 @@ def test_an_older_store_lives_on(upgraded: Store, new_store: Callable[[], Store]
     assert exports[0] == exports[1]
 
 
-def test_an_older_list_gets_the_indexes_that_came_since(upgraded: Store) -> None:
+def test_an_older_list_gets_the_indexes_that_came_since(upgraded: Store, request: pytest.FixtureRequest) -> None:
+    if request.node.callspec.params["old_url"] >= "0012":
+        pytest.skip("a store of that version had them with all others; what is frozen are its rows")
     with upgraded.reading() as db:
         standing = db.one("SELECT 1 FROM meta WHERE name = 'indexes'") is not None
         catalogue = "sqlite_master WHERE type = 'index'" if db.sqlite else "pg_indexes"
