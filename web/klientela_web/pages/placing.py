@@ -55,7 +55,7 @@ def write(asking: Asking) -> Response:
 
 def again(asking: Asking) -> Response:
     """Send an order that is kept here: for the first time, or once more by who has looked into the shop."""
-    key, to = asking.field("key"), asking.field("to")
+    key, to = asking.field("key") or "-", asking.field("to")
     with asking.store.reading() as db:
         record_of(db, key)
     try:
@@ -68,7 +68,7 @@ def again(asking: Asking) -> Response:
 
 def looked(asking: Asking) -> Response:
     """What somebody found who looked into the shop."""
-    key = asking.field("key")
+    key = asking.field("key") or "-"
     there = asking.field("there") == "yes"
     with asking.store.reading() as db:
         record_of(db, key)
