@@ -17,8 +17,8 @@ from klientela.errors import KlientelaError
 from klientela.flow import decide as deciding
 from klientela.flow import erase, reach, work
 from klientela.flow import rules as ruling
+from klientela.flow import sync as syncing
 from klientela.flow.rebuild import rebuild
-from klientela.flow.sync import sync
 from klientela.kit import Page, Record, Redact
 from klientela.rules.names import compatible, folded
 from klientela.rules.whole import Decided, RecordKey, Worded, World
@@ -106,7 +106,9 @@ class Life:
 
     def _bring(self, source: str, records: Sequence[Record], size: int = 250) -> None:
         records = [marked(source, one) for one in records]
-        report = sync(self.store, Tells(source, records, size=size))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(syncing, "MOST", 1)  # a page is a step: what is said and unsaid within one is no history
+            report = syncing.sync(self.store, Tells(source, records, size=size))
         assert report.status == "ok", report.error
         self.seen["suppressed"] += report.suppressed
         self.lived.hear(source, records, size)
