@@ -167,6 +167,22 @@ LIFELINES = {
         Turn("redact", "alfa", size=0),
         _beta(Letter(external_id="1", customer=RecordRef("alfa", "customer", "1")), Scan(external_id="1", letter="1")),
     ),
+    "somebody was merged into one who sleeps": _life(
+        MERGE,
+        [_person("1", merged_into="2", **EVA), _person("3", phone=PHONE)],
+        _file(_person("2", phone=PHONE)),
+        Decided("cannot", ONE, TWO),
+        BACK,
+        SECOND,
+    ),
+    "what one channel called theirs made a guest's row": _life(
+        PER_ORDER,
+        [_person("1"), _person("2", **EVA)],
+        [_order("1", 2, customer=None, guest=True)],
+        [_order("1", None, channel="hook", customer="1", first_name="Udo", last_name="Alt", guest=True)],
+        FIRST,
+        [_order("1", None, channel="hook", customer="1", first_name="Udo", last_name="Alt", guest=True)],
+    ),
     "the shop says that somebody new is one of them": _life(
         MERGE,
         [_person("1"), _person("2", **EVA)],

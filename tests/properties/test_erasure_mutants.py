@@ -83,7 +83,7 @@ MUTANTS = [
     Mutant(
         "whom a decision named beside them is not looked at",
         erase, "carry_through",
-        "if item.fact is not None]", "if item.fact is None]",
+        "persons += [item", "_ = [item",
         by_way("a decision that named them parted two who are alike"),
     ),
     Mutant(
@@ -152,6 +152,18 @@ MUTANTS = [
         reach, "of_records",
         "things = _things(db, persons)", "things = _of_source(db, source, _things(db, persons))",
         by_way("another source tells of a letter to whom a shop asks to erase"),
+    ),
+    Mutant(
+        "who was merged into one who goes is tied to his number",
+        emptying, "merged_into",
+        " - reach.gone", " & reach.gone",
+        by_way("somebody was merged into one who sleeps"),
+    ),
+    Mutant(
+        "another's row that goes with them leaves in silence",
+        erase, "carry_through",
+        "hushed=frozenset(plan.reach.gone)", "hushed=frozenset(range(10**5))",
+        by_way("what one channel called theirs made a guest's row"),
     ),
     Mutant(
         "whom the shop calls one of them is somebody",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from klientela.flow.values import Case, Change, Written
@@ -15,10 +15,11 @@ from klientela.store.ledger import Line
 from klientela.store.tables import ENTITIES
 
 
-def audit(step: Step, page: Written, cases: dict[int, Case], *, hushed: bool = False) -> tuple[int, int]:
+def audit(step: Step, page: Written, cases: dict[int, Case], *, hushed: Set[int] = frozenset()) -> tuple[int, int]:
     """Write the lines of one page; how many customers were merged and how many were split.
 
-    `hushed`: not who left, for an erasure tells that somebody did, not who (R56).
+    `hushed`: records of whom it is not said that they left, nor by which id a customer went, for an erasure tells that
+    somebody did, not who (R56).
     """
     lines = _Lines(page, cases, hushed)
     lines.write()
@@ -27,7 +28,7 @@ def audit(step: Step, page: Written, cases: dict[int, Case], *, hushed: bool = F
 
 
 class _Lines:
-    def __init__(self, page: Written, cases: dict[int, Case], hushed: bool) -> None:
+    def __init__(self, page: Written, cases: dict[int, Case], hushed: Set[int]) -> None:
         self.page = page
         self.hushed = hushed
         self.out = page.out
@@ -47,13 +48,12 @@ class _Lines:
         )
         for change in changes:
             self._one(change)
-        if not self.hushed:
-            self._left()
+        self._left()
         self._apart()
 
     def _left(self) -> None:
         """Records that are nobody any more."""
-        for record in sorted(self.out.left, key=lambda r: self.cases[r].canon):
+        for record in sorted(set(self.out.left) - self.hushed, key=lambda r: self.cases[r].canon):
             old = self.page.old_public.get(self.out.before[record])
             self._line("left", None, old, None, [self.cases[record].canon])
 

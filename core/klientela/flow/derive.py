@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from operator import add
 from typing import NamedTuple
 
@@ -41,9 +41,9 @@ class Derived(NamedTuple):
 
 class Deriver:
     """Derives pages under one ruleset; keeps its caches for a run. `quiet`: without audit lines, for a rebuild, which
-    decides nothing; `hushed`: without a line of who leaves, for an erasure."""
+    decides nothing; `hushed`: records of whom no line says that they leave, for an erasure."""
 
-    def __init__(self, db: Db, ruleset: Ruleset, *, quiet: bool = False, hushed: bool = False) -> None:
+    def __init__(self, db: Db, ruleset: Ruleset, *, quiet: bool = False, hushed: Set[int] = frozenset()) -> None:
         self.ruleset = ruleset
         self.quiet = quiet
         self.hushed = hushed

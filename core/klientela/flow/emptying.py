@@ -172,6 +172,12 @@ def leaving(db: Db, reach: Reach) -> tuple[list[Loaded], list[Loaded], list[Load
     return found["persons"], found["orders"], found["carts"], found["things"]
 
 
+def merged_into(db: Db, reach: Reach) -> set[int]:
+    """Records of others of which a source says that they were merged into one that goes."""
+    rows = db.rows(f"SELECT a FROM link WHERE reason = 'upstream' AND b {db.among}", (db.pack(reach.gone),))
+    return {row[0] for row in rows} - reach.gone
+
+
 def hide_keys(step: Step, reach: Reach) -> None:
     """Give the emptied records a key that says nothing, and forget the public ids they went by."""
     db = step.db
@@ -358,5 +364,6 @@ __all__ = [
     "empty_payloads",
     "hide_keys",
     "leaving",
+    "merged_into",
     "telling",
 ]

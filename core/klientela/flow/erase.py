@@ -374,20 +374,23 @@ def carry_through(step: Step, plan: Plan, detail: dict[str, Any]) -> None:
     """Empty everything that is reached, inside a step; `detail` stands in the log, and may name nobody."""
     db = step.db
     cleaning.begin(step)
-    beside = companions(db, plan.reach.persons)
+    beside, tied = companions(db, plan.reach.persons), emptying.merged_into(db, plan.reach)
     finder = Finder(plan.traces, plan.others.shared)
     mask = partial(tombstones.mask, _file(step.store).key)
     partners = emptying.empty_batches(step, plan.reach, finder)
     partners |= emptying.empty_facts(step, plan.reach, plan.telling, mask)
     persons, orders, carts, things = emptying.leaving(db, plan.reach)
     persons += [item for _, item in sorted(facts.load(db, partners).items()) if item.fact is not None]
-    deriver = Deriver(db, step.store.ruleset(db), hushed=True)
+    deriver = Deriver(db, step.store.ruleset(db), hushed=frozenset(plan.reach.gone))
     deriver.page(step, persons, orders, carts, set(), things, force=True)
     failpoint("erasure.derived")
     lost = emptying.empty_log(step, finder)
     emptying.empty_desk(step, finder)
     emptying.empty_payloads(step, plan.reach, finder)
     emptying.hide_keys(step, plan.reach)
+    # of whom a source says that he was merged into one of them: by that key it means nobody we know of now
+    again = [item for _, item in sorted(facts.load(db, tied).items()) if item.fact is not None]
+    deriver.page(step, again, [], [], set(), force=True)
     restate(step, lost, beside)
     told = {"people": len(plan.reach.persons), "orders": len(plan.reach.bought), **detail}
     ledger.write(step, [ledger.Line("erased", None, None, None, {"records": [], "detail": told})])
