@@ -191,6 +191,15 @@ def state(tab: Page) -> dict[str, Any]:
     }
 
 
+def settled(tab: Page, wanted: dict[str, Any]) -> dict[str, Any]:
+    """The state once it is the wanted one, or what it is after five seconds: parts of the page arrive one by one."""
+    for _ in range(100):
+        if state(tab) == wanted:
+            break
+        tab.wait_for_timeout(50)
+    return state(tab)
+
+
 def test_back_and_forward_restore_every_state_of_the_list(village: Store, browse: Browse) -> None:
     tab = browse("/customers?view=autoletter")
     tab.locator("#q").fill("name")
@@ -223,16 +232,11 @@ def test_back_and_forward_restore_every_state_of_the_list(village: Store, browse
     for before in reversed(seen):
         tab.go_back()
         expect(tab).to_have_url(before["url"])
-        expect(tab.locator("#count")).to_have_text(re.compile(re.escape(before["count"]).replace("\\\n", r"\s*")))
-        expect(tab.locator("table.list .nm a")).to_have_text(before["names"])
-        expect(tab.locator(".chip.on")).to_have_text(before["chips"])
-        expect(tab.locator("#from")).to_have_value(before["days"][0])
-        assert state(tab) == before
+        assert settled(tab, before) == before
     for after in seen[1:3]:
         tab.go_forward()
         expect(tab).to_have_url(after["url"])
-        expect(tab.locator("table.list .nm a")).to_have_text(after["names"])
-        assert state(tab) == after
+        assert settled(tab, after) == after
 
 
 # -- without script ----------------------------------------------------------------------------------------------------------
