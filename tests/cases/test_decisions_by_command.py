@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +16,10 @@ HEAD = "external_id,first_name,last_name,email,phone,street,zip,country,created_
 
 
 @pytest.fixture
-def run(
-    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Run]:
+def run(command: Run, store_url: str) -> Run:
     """Run a verb with --json in a house with two lists; what it printed. `code`: expected."""
-    for name in [name for name in os.environ if name.startswith("KLIENTELA")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    root = logging.getLogger()
-    before = root.handlers[:], root.level, sys.excepthook, threading.excepthook
-
-    def run(*args: str, code: int = 0) -> Any:
-        assert main([*args, "--json"]) == code, capsys.readouterr()
-        said = capsys.readouterr()
-        return json.loads(said.out or said.err)
-
     configure(store_url)
-    yield run
-    root.handlers[:], root.level, sys.excepthook, threading.excepthook = before
-    logging.captureWarnings(False)
+    return command
 
 
 def configure(store_url: str, *, guests: str = "merge", rules: str = '"email", "number", "phone", "address"') -> None:
