@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from klientela.store import Store, users
-from klientela.store.users import ROLES
 from klientela_daemon.page import door, first_steps
 from klientela_web.pages import every_way
 from klientela_web.pages.signin import TRIES
@@ -20,15 +19,6 @@ WAYS = [way for way in every_way() if way.role is not None]
 
 def _path(way: Way) -> str:
     return re.sub(r"\{[^}]*\}", "1", way.path)
-
-
-def _asked(client: httpx.Client, way: Way) -> httpx.Response:
-    headers = {"accept": "text/html"}
-    return (
-        client.get(_path(way), headers=headers)
-        if way.method == "GET"
-        else client.post(_path(way), headers=headers, data={"x": "1"})
-    )
 
 
 def sign_in(client: httpx.Client, name: str, password: str) -> httpx.Response:
@@ -114,29 +104,17 @@ def test_the_first_start_says_how_to_make_a_user(store: Store) -> None:
     assert first_steps(store, "http://127.0.0.1:8000") is None
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.method} {way.path}")
-def test_every_way_asks_who_it_is_and_denies_by_default(served: Served, way: Way) -> None:
-    assert way.role in ROLES
-    answer = _asked(served.client(), way)
-    assert answer.status_code in (303, 401), "nobody"
-    if answer.status_code == 303:
-        assert answer.headers["location"].startswith("/sign-in")
-    if way.role != ROLES[0]:
-        below = ROLES[ROLES.index(way.role) - 1]
-        assert _asked(served.client(below), way).status_code == 403, below
-    allowed = _asked(served.client(way.role), way)
-    assert allowed.status_code not in (401, 403), way.role
-    assert allowed.status_code < 500
-
-
-@pytest.mark.parametrize("way", [way for way in WAYS if way.write], ids=lambda way: f"{way.method} {way.path}")
-def test_a_form_without_our_token_or_from_another_site_does_nothing(served: Served, way: Way) -> None:
+def test_a_form_without_our_token_or_from_another_site_does_nothing(served: Served) -> None:
     client = served.client("admin")
     right = client.headers["x-form"]
     wrong = right[:-1] + ("y" if right[-1] == "x" else "x")
-    for headers in ({"x-form": ""}, {"x-form": wrong}, {"x-form": right, "sec-fetch-site": "cross-site"},
-                    {"x-form": right, "origin": "https://elsewhere.example"}):  # fmt: skip
-        assert client.post(_path(way), headers=headers, data={"x": "1"}).status_code == 403, headers
+    ways = [way for way in WAYS if way.write]
+    assert len(ways) > 20
+    for way in ways:
+        for headers in ({"x-form": ""}, {"x-form": wrong}, {"x-form": right, "sec-fetch-site": "cross-site"},
+                        {"x-form": right, "origin": "https://elsewhere.example"}):  # fmt: skip
+            status = client.post(_path(way), headers=headers, data={"x": "1"}).status_code
+            assert status == 403, f"{way.method} {way.path} {headers}"
 
 
 def test_every_answer_has_a_strict_policy_and_is_kept_by_nobody(served: Served) -> None:
