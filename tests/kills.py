@@ -279,6 +279,7 @@ class Victim:
         if self.cursor_first:
             flow._Run._commit = _cursor_first(flow._Run._commit)  # type: ignore[method-assign]
         work.BATCH = 40
+        flow.MOST = 4  # pages a step: the world is small, and there is to be much between its first and last commit
         with self.open() as store:
             rules.adopt(store, RULES)
             for act in ACTS[begin:]:
