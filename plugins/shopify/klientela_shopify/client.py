@@ -10,7 +10,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -149,20 +149,7 @@ class Admin:
 
     def change(self, query: str, variables: Mapping[str, Any], kind: type[T]) -> T:
         """Ask for a change, once. SourceRefused and SourceBroken: nothing was done; NotKnown: it may have been."""
-        for renewed in (False, True):
-            reply, envelope = self._http.send(
-                "POST",
-                self._path,
-                json={"query": query, "variables": variables},
-                headers={"X-Shopify-Access-Token": self._credential()},
-                accept={401},
-                kind=_Envelope,
-            )
-            if reply.status != 401:
-                break
-            if self._settings.access_token is not None or renewed:
-                raise _not_accepted()
-            self._token = None
+        envelope = self._send(query, variables, self._http.send)
         problems = _problems(envelope.errors)
         if problems:
             self._not_changed(envelope, problems)
@@ -193,10 +180,10 @@ class Admin:
 
     # -- one request ---------------------------------------------------------------------------------------------
 
-    def _send(self, query: str, variables: Mapping[str, Any]) -> _Envelope:
-        """One answer with status 200. A refused token is renewed once, where it can be."""
+    def _send(self, query: str, variables: Mapping[str, Any], way: Callable[..., Any] | None = None) -> _Envelope:
+        """One answer with status 200. A refused token is renewed once, where it can be; `way`: asked or sent."""
         for renewed in (False, True):
-            reply, envelope = self._http.ask(
+            reply, envelope = (way or self._http.ask)(
                 "POST",
                 self._path,
                 json={"query": query, "variables": variables},
