@@ -25,7 +25,7 @@ from klientela.flow.sync import sync
 from klientela.kit import Address, Consent, Gone, Letter, RecordRef, Redact, Rejected, Scan
 from klientela.notices import Notice
 from klientela.rules.ruleset import Ruleset, SourceRules
-from klientela.store import Store, ledger, open_store
+from klientela.store import Store, facts, ledger, open_store
 from klientela.store.backup import backup, restore
 from tests.cases.seen import Desk, account, at, contact, guest_order, order
 from tests.shops import Shop, bring, use
@@ -492,6 +492,32 @@ def test_R56_words_on_what_an_import_brought_that_was_taken_back_go_too(store: S
     erase(store, "S/customer/1", reason="asked", everybody=True)
     assert "canary" not in _words(store)
     assert "g@x.de" not in _words(store)
+    whole(store)
+
+
+def test_R56_an_order_that_only_a_withdrawn_import_had_goes_with_the_person_it_speaks_of(store: Store) -> None:
+    bring(store, "S", [account("1", "Gerd", "Gast", email="g@x.de")])
+    bought = [
+        guest_order("o1", "g@x.de", first_name="Gerd", last_name="Gast"),
+        guest_order("o2", "g@x.de", first_name="Hanna", last_name="Haus"),  # another of the same household
+        guest_order("o3", "g@x.de", customer="gone", first_name="Gerd", last_name="Gast"),
+    ]
+    batch = import_records(store, Into("L", "csv"), bought, name="list.csv", digest="0").batch
+    assert batch is not None
+    withdraw.undo(store, batch)
+    told = erase(store, "S/customer/1", reason="asked", dry_run=True)
+    assert (told.records, told.orders) == (2, 2), "the account, the row of o1, and both orders"
+    erase(store, "S/customer/1", reason="asked")
+    with store.reading() as db:
+        left = str(db.rows("SELECT r.ext, c.body FROM claim c JOIN record r ON r.id = c.record ORDER BY r.ext"))
+    assert "Gerd" not in left
+    assert "Hanna" in left
+    import_records(store, Into("L", "csv"), bought, name="again.csv", digest="1")
+    with store.reading() as db:
+        back = str(db.rows(f"SELECT ext, body FROM record WHERE entity = {facts.ORDER} ORDER BY ext"))
+    assert "o1" in back
+    assert "Gerd" not in back
+    assert "g@x.de" not in back
     whole(store)
 
 

@@ -292,10 +292,10 @@ def plan_of(db: Db, store: Store, reached: Reach) -> Plan:
         entities: dict[int, int] = dict(
             db.rows(f"SELECT id, entity FROM record WHERE id {db.among}", (db.pack(others.loose | others.dormant),))
         )
-        wider = reach.of_customers(db, (), reached.persons | others.dormant)
-        reached = Reach(wider.persons, wider.bought | reached.bought, wider.things | reached.things)
-        reached.bought |= {number for number in others.loose if entities[number] == facts.CHECKOUT}
-        reached.things |= {number for number in others.loose if entities[number] != facts.CHECKOUT}
+        people = {number for number in others.dormant if entities[number] in facts.PERSONS}
+        carts = {number for number in others.loose if entities[number] == facts.CHECKOUT}
+        wider = reach.of_customers(db, (), reached.persons | people, reached.bought | others.dormant - people | carts)
+        reached = Reach(wider.persons, wider.bought, wider.things | reached.things | others.loose - carts)
         traces = reach.traces_of(db, reached, rules.country, store.key)
         others = reach.others(db, reached, traces, rules)
     return Plan(reached, traces, others, telling_orders(db, reached, traces))

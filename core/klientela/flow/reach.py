@@ -8,9 +8,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from klientela.flow.traces import Traces
-from klientela.model.records import Checkout, Message, Person
+from klientela.model.records import Checkout, Message, Order, Person
+from klientela.rules.guests import guest_person
 from klientela.rules.names import compatible, folded
-from klientela.rules.ruleset import Ruleset
+from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.rules.values import values
 from klientela.store import facts, ids
 from klientela.store import tables as t
@@ -50,10 +51,10 @@ class Bearer(NamedTuple):
     fits: bool
 
 
-def of_customers(db: Db, customers: Iterable[int], beside: Iterable[int] = ()) -> Reach:
+def of_customers(db: Db, customers: Iterable[int], beside: Iterable[int] = (), bought: Iterable[int] = ()) -> Reach:
     """Everything that belongs to some customers: all their records, the guest rows of their buyers' orders, carriers.
-    `beside`: person records that are in no customer, to be reached as well."""
-    reach = Reach(set(beside))
+    `beside`, `bought`: person records that are in no customer, and orders that are nobody's, to be reached as well."""
+    reach = Reach(set(beside), set(bought))
     ahead = set(customers)
     reach.bought |= _orders(db, reach.persons)
     ahead |= _rows_of(db, reach.bought, reach.persons)
@@ -215,20 +216,21 @@ def _dormant(
     idents: set[tuple[str, str]],
     names: set[str],
 ) -> set[int]:
-    """An import that was taken back leaves closed claims; they hang on no customer. What operators said of such a record
-    may still stand."""
+    """Persons and orders of which an import told that was taken back: it leaves closed claims, and they hang on no
+    customer. What operators said of such a record may still stand."""
     found: set[int] = set()
-    among = ", ".join(map(str, sorted(facts.PERSONS)))
+    among = ", ".join(map(str, sorted({*facts.PERSONS, facts.ORDER})))
     for number, source, entity, body in db.stream(
         "SELECT r.id, r.source, r.entity, c.body FROM claim c JOIN record r ON r.id = c.record "
         f"WHERE r.channel IS NULL AND r.body IS NULL AND c.body IS NOT NULL AND r.entity IN ({among}) "
         f"AND NOT (r.entity = {facts.GUEST_ORDER} AND EXISTS (SELECT 1 FROM record o WHERE o.source = r.source "
         f"AND o.ext = r.ext AND o.entity = {facts.ORDER} AND o.body IS NOT NULL))"  # a guest row goes with its order
     ):
-        if number in reach.persons or number in found:
+        if number in reach.persons or number in reach.bought or number in found:
             continue
-        person = facts.decode(entity, body)
-        if any((v.rule, v.folded) in idents for v in values(person, sources[source].uid, ruleset)):
+        fact = facts.decode(entity, body)
+        person = guest_person(fact, SourceRules()) if isinstance(fact, Order) else fact
+        if person is not None and any((v.rule, v.folded) in idents for v in values(person, sources[source].uid, ruleset)):
             name = folded(person.first_name or None, person.last_name or None)
             if not name or not names or any(compatible(name, mine) for mine in names):
                 found.add(number)
