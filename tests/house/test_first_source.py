@@ -70,11 +70,11 @@ def passes_elsewhere(python: Path, folder: Path, elsewhere: Path) -> None:
     """The tests pass where only the installed package can be meant, and all of them are run."""
     shutil.copytree(folder / "tests", elsewhere / "tests")
     out = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "tests", cwd=elsewhere)
-    assert "skipped" not in out
+    assert "3 skipped" in out  # it only reads
     assert "failed" not in out
     passed = re.search(r"(\d+) passed", out)
     assert passed is not None
-    assert int(passed[1]) > len(conformance.CHECKS)
+    assert int(passed[1]) > len(conformance.CHECKS) - 3
     place = run(python, "-c", "import klientela_kiosk as one; print(one.__file__)", cwd=elsewhere)
     assert str(folder) not in place
 
@@ -100,7 +100,8 @@ def test_a_new_plugin_is_installed_and_passes_its_conformance(tmp_path: Path, ch
     assert {line["rule"] for line in kind["quality"] if line["met"]} == {
         "capabilities", "docs", "conformance", "sandbox", "sweep",
     }  # fmt: skip
-    assert kind["conformance"]["passed"] == len(conformance.CHECKS)
+    assert kind["conformance"]["passed"] == len(conformance.CHECKS) - 3
+    assert set(kind["conformance"]["not_applicable"].values()) == {"it only reads"}
 
 
 @pytest.mark.slow

@@ -47,6 +47,7 @@ class CornerShop:
                 Route("/shop", self.shop),
                 Route("/customers", self.listed),
                 Route("/orders", self.listed),
+                Route("/orders", self.placed, methods=["POST"]),
                 Route("/ids", self.ids),
             ]
         )
@@ -78,6 +79,19 @@ class CornerShop:
         if "emptied" in self.troubles:
             shown, more = [], None
         return self._answer(request, {"items": [self._said(row) for row in shown], "next": more})
+
+    async def placed(self, request: Request) -> Response:
+        """An order for a customer."""
+        body = await request.json()
+        buyer = self.customers.get(body.get("customer") or "")
+        if buyer is None:
+            return JSONResponse({"error": "whose order is this?"}, 422)
+        total = sum(line["quantity"] * line["price"] for line in body["lines"]) - body["discount"]
+        said = {"total": total, "customer": {"id": buyer.id, "email": buyer.said["email"]}, "tags": body["tags"]}
+        row = Row(f"o{100 + len(self.orders)}", self.clock, said)
+        self.orders[row.id] = row
+        self.clock += SECOND
+        return self._answer(request, {"id": row.id})
 
     async def ids(self, request: Request) -> Response:
         """A page of all ids, in their order."""
@@ -117,6 +131,15 @@ class CornerSubject(conformance.HttpSubject):
         """A connection to the shop."""
         settings = self.kind.Settings.model_validate({"type": "corner", "base_url": self.url, "token": TOKEN})
         return self.kind("main", settings, stop=stop)
+
+    def writer(self, stop: threading.Event) -> Source:
+        """The same, which may write."""
+        given = {"type": "corner", "base_url": self.url, "token": TOKEN, "write_orders": True}
+        return self.kind("main", self.kind.Settings.model_validate(given), stop=stop)
+
+    def written(self) -> int:
+        """Orders with tags came from us."""
+        return sum("tags" in row.said for row in self.shop.orders.values())
 
     def put(self, key: str, when: Instant, **fields: str | None) -> str:
         """A customer."""

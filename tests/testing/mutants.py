@@ -1,5 +1,7 @@
 """Broken connectors, one or more for each check of the conformance suite: the corner shop's, each with one mistake.
 
+Those for the checks about orders are made from the one that writes (corner_writes.py); the others only read.
+
 Every one of them is a mistake that somebody has made: it works on the day it is written, and loses customers later.
 """
 
@@ -22,8 +24,11 @@ from klientela.kit import (
     Checked,
     Gone,
     Http,
+    NotKnown,
     Page,
     Person,
+    Placed,
+    Placing,
     Position,
     Record,
     RecordRejected,
@@ -37,6 +42,7 @@ from klientela.kit import (
 from tests.testing import corner
 from tests.testing.corner import Corner, CornerSettings
 from tests.testing.corner_shop import CornerSubject
+from tests.testing.corner_writes import WritingCorner, WritingSettings
 
 Translate = Callable[[Any], Any]
 Row = dict[str, Any]
@@ -429,3 +435,63 @@ class TakesAnyKey(Corner):
     """Lets typing errors pass."""
 
     Settings = _AnyKey
+
+
+# orders ---------------------------------------------------------------------------------------------------------------
+
+
+@fails("order_placed")
+class AnswersItsNumber(WritingCorner):
+    """Answers the number that people call the order by, and not the id it has in the lists."""
+
+    def place(self, order: Placing) -> Placed:
+        return Placed(external_id=f"#{super().place(order).external_id}")
+
+
+@fails("order_placed")
+class ForgetsTheDiscount(WritingCorner):
+    """Writes the lines, and nothing of what was taken off."""
+
+    def place(self, order: Placing) -> Placed:
+        return super().place(msgspec.structs.replace(order, discount=0))
+
+
+@fails("order_lost")
+class AsksAgain(WritingCorner):
+    """Tries again where no answer comes, as if it only read."""
+
+    def place(self, order: Placing) -> Placed:
+        try:
+            return super().place(order)
+        except NotKnown:
+            return super().place(order)
+
+
+@fails("order_lost")
+class ForgetsTheMark(WritingCorner):
+    """Relies on the answer: an order whose answer was lost comes back as a stranger's second one."""
+
+    def streams(self) -> Sequence[Stream]:
+        return Corner.streams(self)
+
+
+@fails("order_refused")
+class NothingIsSure(WritingCorner):
+    """Says of everything that went wrong that nobody knows."""
+
+    def place(self, order: Placing) -> Placed:
+        try:
+            return super().place(order)
+        except SourceRefused as error:
+            raise NotKnown(error.message, hint=error.hint) from error
+
+
+class _Eager(WritingSettings):
+    write_orders: bool = True
+
+
+@fails("order_refused")
+class WritesUnasked(WritingCorner):
+    """Writes unless somebody forbids it."""
+
+    Settings = _Eager

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from klientela.testing import conformance, quality
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
 
 
-def test_the_source_in_the_documentation_is_the_one_that_is_tested() -> None:
-    source = (ROOT / "tests" / "testing" / "corner.py").read_text(encoding="utf-8").strip()
+@pytest.mark.parametrize("file", ["corner.py", "corner_writes.py"])
+def test_the_source_in_the_documentation_is_the_one_that_is_tested(file: str) -> None:
+    source = (ROOT / "tests" / "testing" / file).read_text(encoding="utf-8").strip()
     assert f"```python\n{source}\n```" in PAGE
 
 

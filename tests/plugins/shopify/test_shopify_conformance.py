@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import pytest
 
 from klientela.kit import MINUTE, SECOND, Instant, Source
-from klientela.testing import conformance
+from klientela.testing import Seen, conformance
 from klientela.testing.conformance import Trouble
 from klientela_shopify import bulk
 from klientela_shopify.reading import Listing
 from klientela_shopify.sandbox import TOKEN, Sandbox
+from klientela_shopify.sandbox.drafts import complete
 from klientela_shopify.settings import ShopifySettings
 from klientela_shopify.source import ShopifySource
 
@@ -48,9 +49,23 @@ class ShopifySubject(conformance.HttpSubject):
         self.box.mischief.bend = self._bend  # type: ignore[method-assign]
         super().__init__(self.box.faults)
 
-    def source(self, stop: threading.Event) -> Source:
-        given = {"type": "shopify", "base_url": self.url, "access_token": TOKEN, "bulk": self.bulk}
+    def source(self, stop: threading.Event, **more: Any) -> Source:
+        given = {"type": "shopify", "base_url": self.url, "access_token": TOKEN, "bulk": self.bulk, **more}
         return SmallPages("main", ShopifySettings.model_validate(given), stop=stop)
+
+    def writer(self, stop: threading.Event) -> Source:
+        return self.source(stop, write_orders=True)
+
+    def writes(self, seen: Seen) -> bool:
+        return b"draftOrderCreate" in seen.body
+
+    def written(self) -> int:
+        return len(self.box.drafts)
+
+    def accept(self) -> None:
+        for one in self.box.drafts.values():
+            if one.order is None:
+                complete(self.box, f"gid://shopify/DraftOrder/{one.id}")
 
     def put(self, key: str, when: Instant, **fields: str | None) -> str:
         ahead = when + SECOND - self.box.clock.now()

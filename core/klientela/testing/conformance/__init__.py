@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from klientela.store import Store
-from klientela.testing.conformance import answers, pages, record, shops, windows
+from klientela.testing.conformance import answers, orders, pages, record, shops, windows
 from klientela.testing.conformance.bench import Bench
 from klientela.testing.conformance.pretending import PretendSubject
 from klientela.testing.conformance.subject import (
@@ -31,7 +31,7 @@ from klientela.testing.conformance.subject import (
 )
 
 CHECKS: dict[str, Callable[[Bench], None]] = {
-    check.__name__: check for check in (*windows.CHECKS, *pages.CHECKS, *answers.CHECKS, *shops.CHECKS)
+    check.__name__: check for check in (*windows.CHECKS, *pages.CHECKS, *answers.CHECKS, *shops.CHECKS, *orders.CHECKS)
 }
 """The checks by name; the docstring of each is its promise."""
 

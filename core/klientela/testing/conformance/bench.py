@@ -105,6 +105,12 @@ class Bench:
         self._stack.callback(made.close)
         return made
 
+    def writer(self) -> Source:
+        """The same, allowed to write orders."""
+        made = self.subject.writer(threading.Event())
+        self._stack.callback(made.close)
+        return made
+
     # -- the shop --------------------------------------------------------------------------
 
     def put(self, key: str, when: Instant, **fields: str | None) -> None:

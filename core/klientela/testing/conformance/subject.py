@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from klientela.http import budget
 from klientela.model.instants import MINUTE, Instant
 from klientela.source import Source
-from klientela.testing.faults import Faults
+from klientela.testing.faults import Faults, Seen
 from klientela.testing.serving import serve
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FIELDS = ("first_name", "last_name", "email", "phone")
 """The fields of a person that the checks set and compare."""
 
-Wire = Literal["html", "cut", "half", "down", "busy", "busy_until", "busy_long"]
+Wire = Literal["html", "cut", "half", "down", "busy", "busy_until", "busy_long", "lost", "unsure", "denied"]
 Trouble = Literal[
     Wire,
     "repeat",
@@ -49,6 +49,10 @@ of the wire (`HttpSubject` does them)
     busy           the next answer is 429 with Retry-After: 30
     busy_until     the same with Retry-After as a date, 30 seconds ahead
     busy_long      nothing but 429 with Retry-After: 60
+of the wire, but only for the request that writes an order (`HttpSubject.writes` tells which one that is)
+    lost           the shop takes the order, and its answer never arrives
+    unsure         the answer is status 500, and no order is there
+    denied         the answer is status 400, and no order is there
 of the shop
     repeat         each page begins with the records of the page before it
     loop           a list says that there is more, and the next page is the same page again
@@ -117,6 +121,17 @@ class Subject(ABC):
         """
         return None
 
+    def writer(self, stop: threading.Event) -> Source:
+        """For a source that writes: the same as `source`, with `write_orders = true`."""
+        raise Failure("the subject makes no source that may write orders: write its `writer`")
+
+    def written(self) -> int:
+        """For a source that writes: how many orders were placed in the shop through it, drafts among them."""
+        raise Failure("the subject cannot tell how many orders were placed: write its `written`")
+
+    def accept(self) -> None:  # noqa: B027 - most shops take an order as an order
+        """For a source that writes drafts: somebody in the shop makes them orders."""
+
     def close(self) -> None:  # noqa: B027 - nor anything to let go of
         """Let go of servers and files."""
 
@@ -150,8 +165,14 @@ class HttpSubject(Subject):
             self.faults.always("429", wait=2 * BUSY)
         elif kind in _FAULTS:
             self.faults.always(_FAULTS[kind])
+        elif kind in _WRITING:
+            self.faults.on(_WRITING[kind], when=self.writes)
         else:
             super().trouble(kind, key)
+
+    def writes(self, seen: Seen) -> bool:
+        """Whether a request writes an order. Default: every POST does."""
+        return seen.method == "POST"
 
     def calm(self) -> None:
         self.faults.calm()
@@ -175,6 +196,7 @@ BUSY = 30.0
 """Seconds a busy shop asks for."""
 
 _FAULTS: Mapping[Trouble, str] = {"html": "html", "cut": "truncated", "half": "truncated-json", "down": "500"}
+_WRITING: Mapping[Trouble, str] = {"lost": "reset", "unsure": "500", "denied": "400"}
 WIRE: frozenset[str] = frozenset(get_args(Wire))
 
 
