@@ -38,6 +38,7 @@ from klientela.hookspecs import ASGIApp, hookimpl
 from klientela.http import Http, Reply
 from klientela.model.instants import DAY, HOUR, MINUTE, SECOND, Instant, instant, iso
 from klientela.model.money import decimal, minor
+from klientela.model.numbers import whole
 from klientela.model.records import (
     Address,
     Booking,
@@ -164,4 +165,5 @@ __all__ = [
     "pages",
     "take",
     "take_mark",
+    "whole",
 ]

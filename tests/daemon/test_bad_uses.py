@@ -48,6 +48,7 @@ def town(run: Any, here: Path) -> dict[str, str]:
     return found
 
 
+NUMBERS = ("1.0", "1_0", "1e1", "+1", " 1", "١")  # what a program may take for numbers, and people do not write
 REASON = ("--reason", "x")
 BAD: dict[str, tuple[tuple[str, ...], int, str]] = {
     "merge: unknown id": (("merge", ANNA, NOBODY, *REASON), 1, "no customer has the id"),
@@ -68,6 +69,10 @@ BAD: dict[str, tuple[tuple[str, ...], int, str]] = {
     "split: without reason": (("split", CLEO, "--record", DORA), 2, "--reason"),
     "undo: unknown": (("undo", "4711"), 1, "there is no decision 4711"),
     "undo: no number": (("undo", "soon"), 2, "SEQ must be a whole number"),
+    **{f"undo: {word!r}": (("undo", word), 2, "SEQ must be a whole number") for word in NUMBERS},
+    **{f"import undo: {word!r}": (("import", "undo", word), 2, "BATCH must be a whole number") for word in NUMBERS},
+    "customers: a page between pages": (("customers", "--page", "1_0"), 2, "--page must be a whole number from 1"),
+    "edit: a version in other digits": (("edit", ANNA, "city=Ulm", "--as-of", "١"), 2, "must be a whole number"),
     "undo: too large a number": (("undo", "9" * 30), 1, "there is no decision 9"),
     "undo: a negative number": (("undo", "--", "-1"), 1, "there is no decision -1"),
     "import undo: too large a number": (("import", "undo", "9" * 30), 1, "there is no batch 9"),

@@ -63,7 +63,7 @@ def test_the_installed_command_answers() -> None:
         (("check", "--jsn"), "klientela check has no option --jsn\nDid you mean --json?"),
         (("sandbox",), "NAME is missing\n"),
         (("import", "x.csv"), "--into is missing\n"),
-        (("sandbox", "shopify", "--port", "many"), "--port must be a whole number\n"),
+        (("sandbox", "shopify", "--port", "many"), "--port must be a whole number from 0 to 65535\n"),
         (("customer", "a", "b"), "klientela customer does not know what to do with b\n"),
         (("run", "--log-level", "loud"), "--log-level cannot be 'loud'; it is one of debug, info, warning, error\n"),
         (("config", "shcema"), "klientela config has no command 'shcema'\nDid you mean schema?"),

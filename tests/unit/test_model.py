@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klientela.kit import decimal, instant, iso, minor
+from klientela.kit import decimal, instant, iso, minor, whole
 from klientela.model.instants import day, from_datetime
 from klientela.model.words import agree
 
@@ -67,6 +67,16 @@ def test_money_goes_round(amount: int, currency: str) -> None:
 @pytest.mark.parametrize(("count", "said"), [(0, "0 rows lie"), (1, "1 row lies"), (2, "2 rows lie")])
 def test_sentences_agree_with_their_number(count: int, said: str) -> None:
     assert agree(count, "{} [row lies|rows lie]") == said
+
+
+@pytest.mark.parametrize("text", ["", "-", "1.0", "1_0", "1e1", "+1", " 1", "1 ", "1\n", "0x1", "١", "²", "9" * 19])
+def test_what_only_a_program_takes_for_a_whole_number_is_none(text: str) -> None:
+    assert whole(text) is None
+
+
+def test_a_whole_number_is_digits_and_perhaps_a_minus() -> None:
+    assert [whole(text) for text in ("0", "42", "-7", "007", "9" * 18)] == [0, 42, -7, 7, 10**18 - 1]
+    assert whole("9" * 30, longest=99) == int("9" * 30)
 
 
 @pytest.mark.parametrize(

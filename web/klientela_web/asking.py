@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from klientela.errors import KlientelaError, Misconfigured
+from klientela.model.numbers import whole
 from klientela.settings import View
 from klientela.settings.problems import near
 from klientela.store import Store
@@ -81,9 +82,9 @@ class Asking:
         return [plain(value) for value in self.request.query_params.getlist(name)]
 
     def number(self, name: str, default: int) -> int:
-        """A whole number of the query; the default for anything else."""
-        text = self.text(name)
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
+        """A whole number of the query; the default for anything else, and for one below zero."""
+        found = whole(self.text(name), longest=9)
+        return default if found is None or found < 0 else found
 
     def field(self, name: str, default: str = "") -> str:
         """A field of the form."""

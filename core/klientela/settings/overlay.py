@@ -17,6 +17,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from klientela.errors import Misconfigured
+from klientela.model.numbers import whole
 from klientela.settings.places import Path as KeyPath
 from klientela.source import SourceSettings
 
@@ -120,7 +121,10 @@ def _apply(done: Overlaid, root: type[BaseModel], settings_of: SettingsOf, entry
         last = last[: -len("_FILE")]
         read = lambda: _secret(Path(entry.read()))  # noqa: E731
     key, shape = _child(table, shape, last)
-    table[key] = _value(read(), shape)
+    text = read()
+    if shape is int and whole(text) is None:
+        raise Misconfigured(f"{entry.label} must be a whole number", hint="Write digits alone, such as 8000.")
+    table[key] = _value(text, shape)
     done.origin[(*path, key)] = entry.label
 
 

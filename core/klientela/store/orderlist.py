@@ -11,6 +11,7 @@ from msgspec import UNSET
 from klientela.errors import UnknownThing
 from klientela.model.instants import iso
 from klientela.model.money import decimal
+from klientela.model.numbers import whole
 from klientela.model.records import Address, Order
 from klientela.rules.totals import OTHER_CARRIER
 from klientela.store import facts, rows
@@ -39,11 +40,8 @@ class Cursor(NamedTuple):
     def read(cls, text: str) -> Cursor | None:
         """Out of an address; None for anything that is no cursor."""
         placed, _, record = text.partition(".")
-        digits = (placed.removeprefix("-"), record)
-        if not all(one.isascii() and one.isdigit() and len(one) < 20 for one in digits):
-            return None
-        made = cls(int(placed), int(record))
-        return made if abs(made.placed) < _LARGEST and made.record < _LARGEST else None
+        when, which = whole(placed, longest=19), whole(record)
+        return None if when is None or which is None or abs(when) >= _LARGEST or which < 0 else cls(when, which)
 
 
 @dataclass(slots=True)

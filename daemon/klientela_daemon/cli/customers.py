@@ -24,6 +24,7 @@ from klientela_daemon.cli.options import (
     Segment,
     Sort,
     ViewName,
+    number,
 )
 from klientela_daemon.opening import opened
 
@@ -36,8 +37,10 @@ def verb(
     inactive: Inactive = False,
     segment: Segment = "all",
     filters: Filters = None,
-    page: Annotated[int, typer.Option("--page", metavar="N", min=1, help="Which page.")] = 1,
-    size: Annotated[int | None, typer.Option("--size", metavar="N", min=1, max=1000, help="Rows of a page.")] = None,
+    page: Annotated[int, typer.Option("--page", metavar="N", parser=number(1), help="Which page.")] = 1,
+    size: Annotated[
+        int | None, typer.Option("--size", metavar="N", parser=number(1, 1000), help="Rows of a page.")
+    ] = None,
     as_of: AsOf = None,
     config: Config = None,
     as_json: Json = False,

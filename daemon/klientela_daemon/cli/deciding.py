@@ -16,7 +16,7 @@ from klientela.store import Store
 from klientela.store.housekeeping import settle
 from klientela_daemon import logs, render
 from klientela_daemon.cli.common import house
-from klientela_daemon.cli.options import Config, Json
+from klientela_daemon.cli.options import Config, Json, number
 from klientela_daemon.lists import filters_named, view_named
 from klientela_daemon.opening import opened
 
@@ -76,7 +76,10 @@ def split(
 
 
 def undo(
-    seq: Annotated[int, typer.Argument(metavar="SEQ", help="The number of the decision; `klientela audit` shows it.")],
+    seq: Annotated[
+        int,
+        typer.Argument(metavar="SEQ", parser=number(), help="The number of the decision; `klientela audit` shows it."),
+    ],
     dry_run: DryRun = False,
     yes: Yes = False,
     config: Config = None,

@@ -17,6 +17,7 @@ from klientela.store.database import Store
 from klientela.store.overview import listing
 from klientela_daemon import failures, lists, logs, render
 from klientela_daemon.cli import sync, why
+from klientela_daemon.cli.options import number
 from klientela_daemon.demo import house as demo
 from klientela_daemon.demo import till
 from klientela_daemon.house import House, read
@@ -32,9 +33,11 @@ def verb(
         Path | None, typer.Option("--dir", metavar="DIR", help="Where everything goes; default a new temporary folder.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Where the daemon listens.")
+        int | None, typer.Option("--port", metavar="N", parser=number(0, 65535), help="Where the daemon listens.")
     ] = None,
-    customers: Annotated[int, typer.Option("--customers", metavar="N", min=1, help="How many the shop has.")] = 200,
+    customers: Annotated[
+        int, typer.Option("--customers", metavar="N", parser=number(1), help="How many the shop has.")
+    ] = 200,
 ) -> int:
     """Start pretend shops, write a configuration and a CSV file, sync them for real, show what happened, go on."""
     found = plugins.find()

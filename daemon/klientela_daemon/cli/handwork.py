@@ -14,7 +14,7 @@ from klientela.flow.crowd import Whom
 from klientela.kit import File
 from klientela.rules.entered import LONGEST
 from klientela_daemon.cli.deciding import DryRun, act, whom_of
-from klientela_daemon.cli.options import Config, Filters, Json, Search, Segment, ViewName
+from klientela_daemon.cli.options import Config, Filters, Json, Search, Segment, ViewName, number
 from klientela_daemon.house import read
 
 Customer = Annotated[str, typer.Argument(metavar="ID", help="A customer's id, or a record's key.")]
@@ -25,7 +25,12 @@ Words = Annotated[
 ]
 Version = Annotated[
     int | None,
-    typer.Option("--as-of", metavar="N", help="The profile's `version` you looked at; refused if it changed since."),
+    typer.Option(
+        "--as-of",
+        metavar="N",
+        parser=number(),
+        help="The profile's `version` you looked at; refused if it changed since.",
+    ),
 ]
 
 

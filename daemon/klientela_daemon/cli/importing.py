@@ -22,7 +22,7 @@ from klientela.store.batches import batches
 from klientela_daemon import failures, logs, render
 from klientela_daemon.cli.common import house
 from klientela_daemon.cli.deciding import DryRun, Yes
-from klientela_daemon.cli.options import Config, Json
+from klientela_daemon.cli.options import Config, Json, number
 from klientela_daemon.house import House
 from klientela_daemon.opening import opened, settle
 
@@ -179,7 +179,9 @@ def show(config: Config = None, as_json: Json = False) -> int:
 
 @app.command("undo")
 def undo(
-    batch: Annotated[int, typer.Argument(metavar="BATCH", help="Its number; `klientela import list` shows it.")],
+    batch: Annotated[
+        int, typer.Argument(metavar="BATCH", parser=number(), help="Its number; `klientela import list` shows it.")
+    ],
     dry_run: DryRun = False,
     yes: Yes = False,
     config: Config = None,

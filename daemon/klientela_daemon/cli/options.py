@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from klientela.model.numbers import whole
 from klientela.store.filters import FACETS, SEGMENTS
+
+_LONGEST = 99  # digits; a number that no decision can have is one that there is none of
+
+
+def number(least: int | None = None, most: int | None = None) -> Callable[[str | int], int]:
+    """What reads a whole number on the command line, from `least` to `most`; to be an option's `parser`."""
+    limits = {
+        (False, False): "",
+        (True, False): f" from {least}",
+        (True, True): f" from {least} to {most}",
+    }[least is not None, most is not None]
+
+    def read(given: str | int) -> int:
+        found = given if isinstance(given, int) else whole(given, longest=_LONGEST)
+        if found is None or (least is not None and found < least) or (most is not None and found > most):
+            raise typer.BadParameter(f"must be a whole number{limits}")
+        return found
+
+    return read
+
 
 Config = Annotated[
     Path | None,

@@ -22,7 +22,7 @@ from klientela.store import Store
 from klientela_daemon import logs, render
 from klientela_daemon.cli.common import house, whoever
 from klientela_daemon.cli.deciding import DryRun, Yes
-from klientela_daemon.cli.options import Config, Json
+from klientela_daemon.cli.options import Config, Json, number
 from klientela_daemon.house import House
 from klientela_daemon.lists import view_named
 from klientela_daemon.opening import opened
@@ -166,7 +166,7 @@ def requests_verb(config: Config = None, as_json: Json = False) -> int:
 
 @app.command("answer")
 def answer_verb(
-    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Of `klientela person requests`.")],
+    number: Annotated[int, typer.Argument(metavar="NUMBER", parser=number(), help="Of `klientela person requests`.")],
     reason: Reason,
     yes: Yes = False,
     config: Config = None,

@@ -11,6 +11,7 @@ from klientela.errors import Misconfigured
 from klientela.flow import decide, work
 from klientela.flow.desk import Decided
 from klientela.flow.review import is_key, review
+from klientela.model.numbers import whole
 from klientela.store import Store
 from klientela_daemon import render
 from klientela_daemon.cli.common import house, tell_left
@@ -109,8 +110,9 @@ def _same_item(
 ) -> Callable[[Store, bool], Decided]:
     """What was shown before the question is what is written after it, wherever it stands by then."""
     item: int | str
-    if text.isascii() and text.isdigit():
-        item = int(text)
+    numbered = whole(text, longest=99)
+    if numbered is not None:
+        item = numbered
     elif is_key(text):
         item = text
     else:

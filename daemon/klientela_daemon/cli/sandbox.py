@@ -11,15 +11,21 @@ from klientela.errors import Misconfigured
 from klientela.plugins import find
 from klientela.testing import run
 from klientela_daemon import render
-from klientela_daemon.cli.options import Config
+from klientela_daemon.cli.options import Config, number
 from klientela_daemon.sandboxes import application
 
 
 def verb(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The source type, for example shopify.")],
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any free port.")] = 9001,
-    customers: Annotated[int, typer.Option("--customers", min=0, help="How many people the shop starts with.")] = 200,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same shop.")] = 1,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", parser=number(0, 65535), help="0 takes any free port.")
+    ] = 9001,
+    customers: Annotated[
+        int, typer.Option("--customers", metavar="N", parser=number(0), help="How many people the shop starts with.")
+    ] = 200,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", parser=number(), help="The same seed gives the same shop.")
+    ] = 1,
     fault: Annotated[
         list[str] | None, typer.Option("--fault", metavar="KIND[:RATE]", help="Inject a fault; may be repeated.")
     ] = None,

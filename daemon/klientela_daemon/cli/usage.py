@@ -19,10 +19,7 @@ _SENTENCES: tuple[tuple[re.Pattern[str], Callable[[_Found, str], str]], ...] = t
             r"got unexpected extra arguments?(?:\(s\))? \((?P<rest>.*)\)$",
             lambda f, verb: f"{verb} does not know what to do with {f['rest']}",
         ),
-        (
-            r"invalid value for (?P<name>\S+): .*valid integer",
-            lambda f, verb: f"{_bare(f['name'])} must be a whole number",
-        ),
+        (r"invalid value for (?P<name>\S+): (?P<rest>must be .+)$", lambda f, verb: f"{_bare(f['name'])} {f['rest']}"),
         (
             r"invalid value for (?P<name>\S+): .*valid number",
             lambda f, verb: f"{_bare(f['name'])} must be a number",

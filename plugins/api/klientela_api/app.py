@@ -10,11 +10,12 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Query
 from fastapi import Path as InPath
+from pydantic import BeforeValidator
 from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from klientela.kit import Asked, Caller, Door, NotAdmitted
+from klientela.kit import Asked, Caller, Door, NotAdmitted, whole
 from klientela_api import replies
 from klientela_api.intake import Limits, answer, body_of, hand_over, items_of, ticket_of
 from klientela_api.replies import HEADERS, Refused
@@ -28,6 +29,19 @@ _DESCRIPTION = """Push customers, orders and what belongs to them; read who the 
 
 An answer means that everything accepted in it is stored. Send the same request again, with the same
 `Idempotency-Key`, whenever you got none."""
+
+
+def _numbered(given: object) -> object:
+    """A number as people write one; pydantic alone would also take `1.0` and `1_0`."""
+    if not isinstance(given, str):
+        return given
+    found = whole(given)
+    if found is None:
+        raise ValueError("must be a whole number")
+    return found
+
+
+_WHOLE = BeforeValidator(_numbered)
 
 
 def application(door: Door, limits: Limits | None = None) -> FastAPI:
@@ -106,8 +120,8 @@ class _Desk:
                 description="FACET=VALUE; again for another value or facet: country, status, tag, consent …",
             ),
         ] = None,
-        page: Annotated[int, Query(ge=1, le=10_000_000)] = 1,
-        size: Annotated[int | None, Query(ge=1, le=1_000)] = None,
+        page: Annotated[int, _WHOLE, Query(ge=1, le=10_000_000)] = 1,
+        size: Annotated[int | None, _WHOLE, Query(ge=1, le=1_000)] = None,
     ) -> Response:
         """One page of the list: the rows of `klientela customers --json`."""
         caller = await self._admit(request, "read:customers")

@@ -97,7 +97,8 @@ async def _parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"][1:])
-    return problem(422, "request", f"{name}: {first['msg'].lower()}", "/api/openapi.json describes what there is.")
+    said = first["msg"].lower().removeprefix("value error, ")
+    return problem(422, "request", f"{name}: {said}", "/api/openapi.json describes what there is.")
 
 
 async def _fault(request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ from klientela.errors import KlientelaError, Misconfigured, NotAllowed
 from klientela.flow import consenting, decide, inactive, newcomer, ordering, remarks, withdraw
 from klientela.flow.crowd import Whom
 from klientela.flow.desk import Decided
+from klientela.model.numbers import whole
 from klientela.store import batches
 from klientela_web.asking import Asking
 from klientela_web.pages.signin import inside
@@ -116,17 +117,17 @@ def do(asking: Asking) -> Response:
 
 def undo(asking: Asking) -> Response:
     """Take a decision or a batch back by its number; that may be taken back too, but for a batch."""
-    number = asking.field("seq")
-    if not (number.isascii() and number.isdigit()):
+    number = whole(asking.field("seq"))
+    if number is None:
         raise Misconfigured("there is nothing to take back")
     with asking.store.reading() as db:
-        identity = decide.of_identity(db, int(number))
-        batch = batches.written_by(db, int(number))
+        identity = decide.of_identity(db, number)
+        batch = batches.written_by(db, number)
     if identity and (asking.person is None or not asking.person.may("operator")):
         raise NotAllowed("taking back who is one person takes an operator")
     again: int | None = None
     if batch is None:
-        again = decide.undo(asking.store, int(number), actor=asking.actor).seq
+        again = decide.undo(asking.store, number, actor=asking.actor).seq
     else:
         _withdraw(asking, *batch)
     return asking.go(inside(asking.field("to")), asking.words("It was taken back."), undo=again)

@@ -13,6 +13,7 @@ from klientela.flow import consenting, correct, inactive, remarks
 from klientela.flow.crowd import Whom
 from klientela.flow.desk import Decided
 from klientela.flow.enclosed import LARGEST
+from klientela.model.numbers import whole
 from klientela.model.records import File
 from klientela_web.asking import Asking
 from klientela_web.pages.profile import again
@@ -21,8 +22,7 @@ from klientela_web.ways import post
 
 
 def _version(asking: Asking) -> int | None:
-    text = asking.field("version")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+    return whole(asking.field("version"))
 
 
 def _changed(asking: Asking) -> dict[str, str]:

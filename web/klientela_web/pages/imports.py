@@ -18,6 +18,7 @@ from klientela.flow import sheets, withdraw
 from klientela.flow.importing import CHANGED, JOINED, NEW, Imported
 from klientela.flow.intake import Desk
 from klientela.model.cells import safe
+from klientela.model.numbers import whole
 from klientela.store.batches import batches
 from klientela_web.asking import Asking
 from klientela_web.shelf import Kept, Shelf
@@ -73,9 +74,10 @@ def undo(asking: Asking) -> Response:
 
 def _number(asking: Asking) -> int:
     text = asking.path["batch"]
-    if not (text.isascii() and text.isdigit()):
+    found = whole(text)
+    if found is None:
         raise UnknownThing(f"there is no batch {text}")
-    return int(text)
+    return found
 
 
 def sample(asking: Asking) -> Response:

@@ -14,6 +14,7 @@ from klientela.flow.diff import diff
 from klientela.flow.review import review
 from klientela.flow.why_not import explain
 from klientela.model.instants import from_datetime
+from klientela.model.numbers import whole
 from klientela.settings.views import PRESETS, View
 from klientela.store import facts, rows
 from klientela.store.database import Db
@@ -159,10 +160,9 @@ def audit(asking: Asking) -> Response:
 
 def _before(text: str) -> tuple[int, int] | None:
     """A line of the log by its change and its place in that, as the link to older ones names it."""
-    parts = text.split(".")
-    if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 18 for part in parts):
-        return None
-    return int(parts[0]), int(parts[1])
+    first, _, second = text.partition(".")
+    seq, n = whole(first), whole(second)
+    return None if seq is None or n is None else (seq, n)
 
 
 def _since(asking: Asking) -> int | None:

@@ -15,6 +15,7 @@ from klientela.flow.enclosed import LARGEST
 from klientela.flow.newcomer import MANUAL
 from klientela.flow.remarks import MOST_FILES
 from klientela.flow.sending import state_of
+from klientela.model.numbers import whole
 from klientela.settings import View
 from klientela.store import facts, operation, rows
 from klientela.store.contact import may_contact
@@ -64,13 +65,13 @@ def again(asking: Asking, form: str, error: KlientelaError, fields: Sequence[str
     if isinstance(error, UnknownThing):
         raise error
     meanwhile: list[dict[str, Any]] = []
-    version = asking.field("version")
-    if fields and isinstance(error, Conflict) and version.isascii() and version.isdigit():
+    version = whole(asking.field("version"))
+    if fields and isinstance(error, Conflict) and version is not None:
         _, view = asking.view()
         with asking.store.reading() as db:
             number = locate(db, asking.store.key, asking.path["id"]).customer
             found = profile(db, number, view, key=asking.store.key)
-        meanwhile = sheet.since(found, int(version), fields, asking.words)
+        meanwhile = sheet.since(found, version, fields, asking.words)
     status = 409 if isinstance(error, Conflict) else 400
     return page(asking, Wrong(form, asking.told(error), error.hint, meanwhile), status)
 
