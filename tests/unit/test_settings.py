@@ -292,7 +292,7 @@ def test_names_with_dashes_are_reached(write: Any) -> None:
 @pytest.mark.parametrize("text", ["7.0", "1_0", "+7", "٧", " 7"])
 def test_a_number_of_the_environment_is_written_in_digits(write: Any, text: str) -> None:
     error = refused(write, GOOD, KLIENTELA__SOURCES__MAIN__PRIORITY=text)
-    assert "KLIENTELA__SOURCES__MAIN__PRIORITY must be a whole number" in error.message
+    assert "sources.main.priority must be a whole number in the environment variable" in error.message
 
 
 def test_a_source_can_come_from_the_environment_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from klientela.flow.hands import Word
 from klientela.model.records import Consent, ConsentChannel, ConsentPurpose, Person
 from klientela.rules.hand import CONSENT
 from klientela.rules.objections import mark_of, untimed
+from klientela.rules.text import visible
 from klientela.store import facts
 from klientela.store.database import Db, Step, Store
 from klientela.store.rows import members_of
@@ -45,7 +46,7 @@ def consent(
     `objections` still stand. Misconfigured without evidence.
     """
     _check(channel, purpose, state)
-    if not evidence.strip():
+    if not visible(evidence):
         raise Misconfigured(
             "a consent needs evidence", hint="Say with --evidence TEXT how the customer answered; it is kept with it."
         )

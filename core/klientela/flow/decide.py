@@ -17,6 +17,7 @@ from klientela.flow.inactive import marked, reviving
 from klientela.flow.proposing import Proposer
 from klientela.flow.review import PROPOSED, review
 from klientela.rules import hand
+from klientela.rules.text import visible
 from klientela.store import tables as t
 from klientela.store.database import Db, Step, Store
 from klientela.store.locate import customers_of, locate, record_keys
@@ -259,7 +260,7 @@ def _decide(
     dry_run: bool,
     marks: _Marks | None = None,
 ) -> Decided:
-    if not reason.strip():
+    if not visible(reason):
         raise Misconfigured("a decision needs a reason", hint="Give one with --reason TEXT; it is kept in the log.")
     with Desk(store, word, actor, dry_run) as desk:
         made = pairs(desk.step)

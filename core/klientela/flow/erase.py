@@ -28,6 +28,7 @@ from klientela.model.instants import iso
 from klientela.model.records import Redact
 from klientela.rules.keys import mailbox_blocked
 from klientela.rules.ruleset import Ruleset
+from klientela.rules.text import visible
 from klientela.store import cleaning, facts, ids, ledger, tombstones
 from klientela.store.database import Db, Step, Store
 from klientela.store.facts import SourceRow
@@ -113,7 +114,7 @@ def erase(
     reason, or with one that names the person.
     """
     file = _file(store)
-    if not reason.strip():
+    if not visible(reason):
         raise Misconfigured("an erasure needs a reason", hint="Give one with --reason TEXT; it is kept in the log.")
     if dry_run:
         with store.reading() as db:
@@ -201,7 +202,7 @@ def release(store: Store, text: str, *, reason: str, actor: str = "operator", dr
     `{"seq", "customers": [], "tombstone"}`, without `seq` in a dry run. UnknownThing where there is none.
     """
     file = _file(store)
-    if not reason.strip():
+    if not visible(reason):
         raise Misconfigured("a release needs a reason", hint="Give one with --reason TEXT; it is kept in the log.")
     if dry_run:
         with store.reading() as db:

@@ -18,6 +18,7 @@ from klientela.flow.newcomer import MANUAL
 from klientela.flow.placing import VOUCHER
 from klientela.model.money import digits, minor
 from klientela.model.records import Line, Order, Person
+from klientela.rules.text import visible
 from klientela.store import facts
 from klientela.store.database import Store
 from klientela.store.locate import locate, record_keys
@@ -67,7 +68,7 @@ def place(
 
 def _line(title: str, quantity: str, price: str, currency: str) -> Line:
     name = " ".join(title.split())
-    if not 0 < len(name) <= LONGEST:
+    if not visible(name) or len(name) > LONGEST:
         raise Misconfigured("every line needs a product of at most 200 letters", hint="Nothing was written.")
     count = quantity.strip() or "1"
     if not (count.isascii() and count.isdigit() and int(count[:6]) > 0 and len(count) < 6):

@@ -230,7 +230,9 @@ def _dormant(
             continue
         fact = facts.decode(entity, body)
         person = guest_person(fact, SourceRules()) if isinstance(fact, Order) else fact
-        if person is not None and any((v.rule, v.folded) in idents for v in values(person, sources[source].uid, ruleset)):
+        if person is not None and any(
+            (v.rule, v.folded) in idents for v in values(person, sources[source].uid, ruleset)
+        ):
             name = folded(person.first_name or None, person.last_name or None)
             if not name or not names or any(compatible(name, mine) for mine in names):
                 found.add(number)

@@ -12,6 +12,7 @@ from klientela.flow.fetch import asking
 from klientela.model.instants import iso
 from klientela.model.records import Redact
 from klientela.notices import Notice
+from klientela.rules.text import visible
 from klientela.source import Source
 from klientela.store import cleaning, facts, inbox, ledger
 from klientela.store.database import Store
@@ -70,7 +71,7 @@ def answer(
     `{"seq", "customers": [], "request", "erased"}`. UnknownThing for another number, Conflict where nobody can read the
     request any more.
     """
-    if not reason.strip():
+    if not visible(reason):
         raise Misconfigured("an answer needs a reason", hint="Give one with --reason TEXT; it is kept in the log.")
     one = next((one for one in requests(store, sources) if one.entry.id == number), None)
     if one is None:

@@ -31,6 +31,7 @@ from klientela.mail.letter import plain_domain
 from klientela.model.instants import Instant, instant, iso
 from klientela.model.records import Message, RecordRef
 from klientela.rules import entered
+from klientela.rules.text import visible
 from klientela.settings.model import Mail, sendable
 from klientela.source import Page
 from klientela.store import facts, ids
@@ -214,7 +215,7 @@ def _checked(mail: Mail, subject: str, text: str, purpose: str, order: str | Non
     title = subject.strip(" ")
     if any(unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") for one in title):
         raise Misconfigured("the subject is one line without control characters", hint="Nothing was sent.")
-    if not 0 < len(title) <= LONGEST_SUBJECT:
+    if not visible(title) or len(title) > LONGEST_SUBJECT:
         raise Misconfigured(f"a message needs a subject of at most {LONGEST_SUBJECT} letters", hint="Nothing was sent.")
     try:
         words = entered.words("message", text)

@@ -8,7 +8,7 @@ from datetime import date
 
 from klientela.rules import geo
 from klientela.rules.rights import CALLED
-from klientela.rules.text import clean
+from klientela.rules.text import clean, visible
 
 PLACE = ("street", "house_number", "line2", "zip", "city", "region", "country")
 """The parts of an address, which is changed as a whole (R25)."""
@@ -37,7 +37,7 @@ def value(field: str, text: str) -> str | None:
     name = CALLED.get(field, field)
     field = OF_KINDS.get(field, ("", field))[1]
     known = clean(text)
-    if not known:
+    if not visible(known):
         return None
     if len(known) > LONGEST[field]:
         raise ValueError(f"the {name} is longer than {LONGEST[field]} characters")
@@ -55,7 +55,7 @@ def value(field: str, text: str) -> str | None:
 def email(text: str) -> str:
     """The e-mail of a new customer, as it was typed. ValueError with a sentence where it is none."""
     known = text.strip()
-    if len(known) > 320 or not _EMAIL.fullmatch(known):
+    if len(known) > 320 or not _EMAIL.fullmatch(known) or any(map(_hidden, re.split("[@.]", known))):
         raise ValueError(f"{known!r} is no e-mail address")
     return known
 
@@ -63,7 +63,7 @@ def email(text: str) -> str:
 def tag(text: str) -> str:
     """A tag. ValueError with a sentence where it is none; a comma would part it in two."""
     known = clean(text)
-    if not known:
+    if not visible(known):
         raise ValueError("a tag needs at least one character")
     if len(known) > LONGEST_TAG:
         raise ValueError(f"the tag is longer than {LONGEST_TAG} characters")
@@ -73,13 +73,17 @@ def tag(text: str) -> str:
 
 
 def words(what: str, text: str) -> str:
-    """A remark or a note: lines of text. ValueError with a sentence where it is none."""
+    """A remark or a note: lines of text; empty where nothing of it can be seen. ValueError with a sentence where it is none."""
     known = unicodedata.normalize("NFC", text).replace("\r\n", "\n").strip()
     if len(known) > LONGEST_TEXT:
         raise ValueError(f"the {what} is longer than {LONGEST_TEXT} characters")
     if _controls(known.replace("\n", "").replace("\t", "")):
         raise ValueError(f"the {what} holds a character that cannot be printed")
-    return known
+    return known if visible(known) else ""
+
+
+def _hidden(part: str) -> bool:
+    return bool(part) and not visible(part)
 
 
 def _controls(text: str) -> bool:

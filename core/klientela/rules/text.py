@@ -27,6 +27,7 @@ _GERMAN_SHORT = str.maketrans(
     {"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
 )
 _ZERO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+_SHAPELESS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  # fillers, which count as letters or signs
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 
@@ -45,6 +46,11 @@ def clean(text: str) -> str:
     if text.isascii():
         return text.strip()
     return unicodedata.normalize("NFKC", text).translate(_ZERO_WIDTH).strip()
+
+
+def visible(text: str) -> bool:
+    """Whether anything of a text can be seen: what is asked for is not given by blanks and characters without a shape."""
+    return any(unicodedata.category(one)[0] in "LNPS" and one not in _SHAPELESS for one in text)
 
 
 @lru_cache(maxsize=8192)

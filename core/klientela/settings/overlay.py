@@ -123,7 +123,8 @@ def _apply(done: Overlaid, root: type[BaseModel], settings_of: SettingsOf, entry
     key, shape = _child(table, shape, last)
     text = read()
     if shape is int and whole(text) is None:
-        raise Misconfigured(f"{entry.label} must be a whole number", hint="Write digits alone, such as 8000.")
+        wrong = f"{_dotted((*path, key))} must be a whole number in {entry.label}"
+        raise Misconfigured(wrong, hint="Write digits alone, such as 8000.")
     table[key] = _value(text, shape)
     done.origin[(*path, key)] = entry.label
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from klientela.errors import Conflict, Misconfigured, NotAdmitted, UnknownThing
 from klientela.model.instants import DAY, HOUR, MINUTE, Instant, iso
+from klientela.rules.text import visible
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
 
@@ -40,7 +41,7 @@ class Person(NamedTuple):
 def add(step: Step, name: str, password: str, role: str) -> int:
     """A new person. Conflict for a name that is taken, Misconfigured for a role or password that will not do."""
     name = name.strip()
-    if not name or len(name) > 100:
+    if not visible(name) or len(name) > 100:
         raise Misconfigured("a user needs a name of at most 100 letters")
     _check_role(role)
     if step.db.one("SELECT 1 FROM account WHERE name = ?", (name,)) is not None:
