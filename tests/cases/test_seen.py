@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from klientela.errors import Conflict
+from klientela.errors import Conflict, Misconfigured
+from klientela.flow import newcomer
 from klientela.flow.sync import sync
 from klientela.kit import Address, Checkout, Gone, Line, Number, Order, Person, Record
 from klientela.store import Store
@@ -276,6 +277,17 @@ def test_T73_a_renamed_source_keeps_its_policy_and_history(store: Store) -> None
     assert len(desk.rows()) == len(before) + 1, "its guest policy is still its own"
     with pytest.raises(Conflict):
         rename(store, "CSV", "SH")
+
+
+def test_the_source_of_what_is_added_by_hand_keeps_its_name_for_itself(store: Store) -> None:
+    use(store)
+    bring(store, "SH", [account("1", "Max", "Muster")])
+    added = newcomer.add(store, {"first_name": "Hanna"})
+    for old, new in (("manual", "by hand"), ("SH", "manual")):
+        with pytest.raises(Misconfigured, match="you add by hand"):
+            rename(store, old, new)
+    assert sorted(row["sources"] for row in Desk(store).rows()) == [["SH"], ["manual"]]
+    assert newcomer.add(store, {"first_name": "Hans"}).imported.source == added.imported.source == "manual"
 
 
 @pytest.mark.parametrize("left", [0, 4999])

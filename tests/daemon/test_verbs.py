@@ -474,6 +474,7 @@ def test_sources_and_their_names(run: Any, house: Path) -> None:
     assert (one["source"], one["uid"]) == ("newsletter", "list")
     assert run("sources", "rename", "newsletter", "a/b")[0] == 2
     assert run("sources", "rename", "nobody", "x")[0] == 1
+    assert run("sources", "rename", "newsletter", "manual")[0] == 2
     configure("")
     (one,) = document(run, "sources")["sources"]
     assert (one["source"], one["state"], one["connected"]) == ("newsletter", "disconnected", False)
