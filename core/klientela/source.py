@@ -70,13 +70,15 @@ class Page:
     """Some records and where the reading stands after them.
 
     `position` is what `read` gets when it must go on after this page. `raws` are the records' payloads as they came,
-    one for each record, where the plugin has them. A page without records whose position says something is stored at
+    one for each record, where the plugin has them; `lines` the lines of a file that the records begin at (1 is the first),
+    where they stand in one. A page without records whose position says something is stored at
     once: what the shop was told to prepare is found again by a run that follows on one that was cut short.
     """
 
     records: Sequence[Record]
     position: Position = None
     raws: Sequence[bytes] | None = None
+    lines: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

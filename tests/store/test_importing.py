@@ -347,16 +347,24 @@ def test_an_edit_is_refused_field_by_field_with_the_reason(
     text = f"klientela_id,first_name,{column}\n{anna},Anna,{value}\n"
     (one,) = load(store, write(tmp_path, text)).rejected
     assert said in one.reason
-    assert one.key == anna
+    assert (one.key, one.line) == (anna, 2)
     assert emails(store) == ["Anna@x.example"]
 
 
 def test_an_unknown_klientela_id_is_rejected(store: Store, tmp_path: Path, anna: str) -> None:
     text = f"klientela_id,email\n{anna[:-4]}0000,a@x.example\nnonsense,b@x.example\n"
     made = load(store, write(tmp_path, text))
-    assert [(one.column, one.reason) for one in made.rejected] == [
-        ("klientela_id", "no customer has this klientela_id")
-    ] * 2
+    assert [(one.line, one.column, one.reason) for one in made.rejected] == [
+        (line, "klientela_id", "no customer has this klientela_id") for line in (2, 3)
+    ]
+
+
+def test_what_staging_refuses_names_its_line_too(store: Store, tmp_path: Path) -> None:
+    use(store)
+    text = "email,order_id,total\na@x.example,1,5.00\nb@x.example,2,99999999999999.00\n"
+    made = load(store, write(tmp_path, text))
+    assert [(one.line, one.key) for one in made.rejected] == [(3, "2")]
+    assert emails(store) == ["a@x.example"]
 
 
 def test_a_configured_csv_source_reads_its_own_way(store: Store, tmp_path: Path) -> None:

@@ -35,11 +35,16 @@ def page(source: Source, stream: Stream, came: Any) -> Page:
         raws = list(raws)
         if not all(type(raw) is bytes for raw in raws):
             raise _garbage(source, stream, "yielded payloads (raws) that are no bytes")
+    lines = came.lines
+    if lines is not None:
+        lines = list(lines)
+        if not all(type(line) is int for line in lines):
+            raise _garbage(source, stream, "yielded lines of a file that are no whole numbers")
     try:
         json.dumps(came.position)
     except (TypeError, ValueError, RecursionError):
         raise _garbage(source, stream, "yielded a page whose position is no JSON") from None
-    return Page(records, came.position, raws)
+    return Page(records, came.position, raws, lines)
 
 
 def _nameable(record: Any) -> bool:

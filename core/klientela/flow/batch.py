@@ -107,28 +107,36 @@ class Batch:
         result = self.result
         records: list[Record] = []
         raws: list[bytes] = []
+        lines: list[int | None] = []
         for place, record in enumerate(page.records):
             raw = page.raws[place] if page.raws is not None and place < len(page.raws) else b""
+            line = page.lines[place] if page.lines is not None and place < len(page.lines) else None
             if isinstance(record, Rejected):
                 result.rejected.append(record)
             elif isinstance(record, Person) and record.channel == "edit":
-                self._edit(record, raw)
+                self._edit(record, raw, line)
             else:
                 records.append(record if self.subscribe else without_grants(record))
                 raws.append(raw)
+                lines.append(line)
         result.counts["read"] += len(page.records)
         self._say_edits()
         if records:
-            self._take(Page(records, raws=raws))
+            self._take(Page(records, raws=raws), lines)
 
-    def _take(self, page: Page) -> None:
+    def _take(self, page: Page, lines: Sequence[int | None]) -> None:
         stage = self.stage or self._open()
         before = self._standing(page)
         news = stage.page(self.step, page, 1)
         for name in ("new", "changed", "unchanged"):
             self.result.counts[name] += getattr(news, name)
         self.result.counts["suppressed"] += len(news.suppressed)
-        self.result.rejected += self._refused(stage.stream)
+        told = {
+            str(getattr(record, "external_id", None)): line
+            for record, line in zip(page.records, lines, strict=True)
+            if line is not None
+        }
+        self.result.rejected += self._refused(stage.stream, told)
         self.deriver.page(self.step, news.persons, news.orders, news.checkouts, news.fresh, news.things)
         self._note(news, before)
         if self.tags:
@@ -152,7 +160,7 @@ class Batch:
         """Which input it was, under the instance's key: a bare hash of one address would give it away (R56)."""
         return hmac.digest(self.step.store.key, f"batch\0{self.digest}".encode(), "sha256").hex()
 
-    def _refused(self, stream: str) -> list[Rejected]:
+    def _refused(self, stream: str, lines: Mapping[str, int]) -> list[Rejected]:
         """What staging would not take: an import tells it at once and keeps nothing in the quarantine."""
         db = self.db
         found = db.rows(
@@ -161,11 +169,11 @@ class Batch:
         )
         if found:
             db.run("DELETE FROM quarantine WHERE source = ? AND stream = ?", (self.source.id, stream))
-        return [Rejected(reason=r, key=k, payload=p, line=line, column=c) for r, k, p, line, c in found]
+        return [Rejected(reason=r, key=k, payload=p, line=line or lines.get(k), column=c) for r, k, p, line, c in found]
 
     # -- edits (R51) -------------------------------------------------------------------------------------------------
 
-    def _edit(self, person: Person, raw: bytes) -> None:
+    def _edit(self, person: Person, raw: bytes, line: int | None) -> None:
         """A row with a klientela_id: equal values change nothing, others are edits or refused with a reason each."""
         made = edit_of(self.db, self.step.store.key, person, self.titles)
         if made.customer in self.said:  # an earlier row of this page was about the same customer
@@ -173,7 +181,9 @@ class Batch:
             made = edit_of(self.db, self.step.store.key, person, self.titles)
         payload = raw.decode("utf-8", "replace")
         for column, reason in made.refused:
-            self.result.rejected.append(Rejected(reason=reason, key=person.external_id, payload=payload, column=column))
+            self.result.rejected.append(
+                Rejected(reason=reason, key=person.external_id, payload=payload, line=line, column=column)
+            )
         if made.words and made.customer is not None:
             self.said[made.customer] = made.words
             self.result.counts["changed"] += 1

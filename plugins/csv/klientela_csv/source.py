@@ -298,11 +298,12 @@ class CsvSource(Source):
 class _Growing:
     """A page being filled."""
 
-    __slots__ = ("raws", "records", "rows")
+    __slots__ = ("lines", "raws", "records", "rows")
 
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.raws: list[bytes] = []
+        self.lines: list[int] = []
         self.rows = 0
 
     def add(self, unit: Unit, taken: list[Record]) -> None:
@@ -311,9 +312,10 @@ class _Growing:
             self.records += taken
             self.raws.append(unit.text.encode("utf-8", "replace"))
             self.raws += [b""] * (len(taken) - 1)
+            self.lines += [unit.line] * len(taken)
 
     def close(self, position: Position) -> Page:
-        return Page(self.records, position, self.raws)
+        return Page(self.records, position, self.raws, self.lines)
 
 
 def _ignored(one: Opened) -> str:
