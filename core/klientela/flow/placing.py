@@ -197,7 +197,7 @@ def _ready(handed: Handed | None, looked: bool, now: Instant) -> None:
     if not looked:
         raise Conflict(
             f"nobody knows whether {handed.source} has taken this order, so it is not sent again",
-            hint=f"Look in the shop for an order with the tag klientela-{handed.key}, then say whether it is there.",
+            hint=f"Look in the shop for an order with the mark klientela-{handed.key}, then say whether it is there.",
         )
 
 

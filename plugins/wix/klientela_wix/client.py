@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,6 +27,9 @@ CALLS, SPAN = 190, 60.0
 _TOKEN_PATH = "/oauth2/token"  # noqa: S105 - an address
 _SPARE = 300.0  # seconds before its end at which a token is renewed
 _TOLD = frozenset({400, 401, 403, 404, 409, 428})  # statuses whose body says what is wrong
+_TOLD_NO = _TOLD | {422}
+_NOT_INSTALLED = "APP_NOT_INSTALLED"
+_LEAST = 3  # letters: what is shorter is no secret of anybody, and in many words
 _PRIVATE = re.compile(r"\S*@\S*|\d{6,}")
 _CODE = re.compile(r"[A-Za-z_.]{1,60}")
 
@@ -120,19 +123,42 @@ class Wix:
         """Ask for one object. NotThere when there is none."""
         return self._call("GET", path, None, kind, False)
 
+    def tell(self, path: str, body: Mapping[str, Any], kind: type[T], *, private: Collection[str] = ()) -> T:
+        """Have an order made, once. SourceRefused and SourceBroken: it surely was not; NotKnown: it may have been.
+
+        `private`: what must not be repeated though Wix may quote it.
+        """
+        reply, made = self._answered(self._http.send, "POST", path, body, kind, _TOLD_NO)
+        if made is not None:
+            return made  # type: ignore[no-any-return]  # decoded as `kind`
+        raise self._not_made(reply, private)
+
     # -- one request ---------------------------------------------------------------------------------------------
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None, kind: type[T], cursor: bool) -> T:
-        """One answer; a token that is refused is renewed once."""
+        """What is answered to a question."""
+        reply, made = self._answered(self._http.ask, method, path, body, kind, _TOLD)
+        if reply.status not in _TOLD:
+            return made  # type: ignore[no-any-return]  # decoded as `kind`
+        raise self._refusal(reply, method, path, cursor)
+
+    def _answered(
+        self,
+        way: Callable[..., tuple[Reply, Any]],
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        kind: type[T],
+        told: Collection[int],
+    ) -> tuple[Reply, Any]:
+        """One answer, whether Wix is asked or told; a token that is refused is renewed once."""
         for renewed in (False, True):
             self._pace()
-            reply, made = self._http.ask(method, path, json=body, headers=self._credential(), accept=_TOLD, kind=kind)
-            if reply.status not in _TOLD:
-                return made  # type: ignore[no-any-return]  # decoded as `kind`
+            reply, made = way(method, path, json=body, headers=self._credential(), accept=told, kind=kind)
             if reply.status != 401 or self._settings.api_key is not None or renewed:
                 break
             self._token = None
-        raise self._refusal(reply, method, path, cursor)
+        return reply, made
 
     def _pace(self) -> None:
         """Let a burst through, and hold back only what would be more than a minute may have."""
@@ -177,11 +203,7 @@ class Wix:
         problem = _problem(reply.content)
         code, what = problem.code, path.split("?")[0]
         if reply.status == 401:
-            way = "api_key" if self._settings.api_key is not None else "app_id, app_secret and instance_id"
-            return SourceRefused(
-                "Wix does not accept our credentials (status 401)",
-                hint=f"Check {way}; the key may be revoked or the app removed from the site",
-            )
+            return self._not_known_there()
         if reply.status == 403:
             return SourceRefused(
                 f"Wix does not let us read {_thing(what)} (status 403{_named(code)})",
@@ -203,12 +225,43 @@ class Wix:
             hint="The next run tries again; if it stays so, update klientela",
         )
 
-    def _words(self, message: str) -> str:
+    def _not_known_there(self) -> SourceRefused:
+        way = "api_key" if self._settings.api_key is not None else "app_id, app_secret and instance_id"
+        return SourceRefused(
+            "Wix does not accept our credentials (status 401)",
+            hint=f"Check {way}; the key may be revoked or the app removed from the site",
+        )
+
+    def _not_made(self, reply: Reply, private: Collection[str]) -> SourceRefused:
+        """Why Wix made nothing: every answer that comes here says so before anything is done."""
+        problem = _problem(reply.content)
+        if reply.status == 401:
+            return self._not_known_there()
+        if reply.status == 403:
+            return SourceRefused(
+                f"Wix does not let us write orders (status 403{_named(problem.code)})",
+                hint="Give the API key or app the permission to manage orders, and check site_id",
+            )
+        if reply.status in (404, 428) and problem.code in ("", _NOT_INSTALLED):
+            return SourceRefused(
+                f"the site has no orders (status {reply.status}{_named(problem.code)})",
+                hint="Install Wix Stores or another app of Wix that keeps orders",
+            )
+        said = self._words(problem.words, private) or f"status {reply.status}{_named(problem.code)}"
+        return SourceRefused(
+            f"the shop does not take the order: {said}",
+            hint="Mend it and send it again; the order is kept here meanwhile.",
+        )
+
+    def _words(self, message: str, private: Collection[str] = ()) -> str:
         """Wix's own words, short and without anything that may be secret or about a person."""
         text = " ".join(message.split())
         for secret in (self._secret, self._token):
             if secret:
                 text = text.replace(secret, "…")
+        for value in sorted(private, key=len, reverse=True):
+            if len(value) >= _LEAST:
+                text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", text, flags=re.IGNORECASE)
         text = _PRIVATE.sub("…", text)
         return text if len(text) <= 160 else text[:160] + "…"
 

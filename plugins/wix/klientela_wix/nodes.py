@@ -97,6 +97,27 @@ class OneOrder(Struct):
     order: Raw
 
 
+class Standing(Struct):
+    """Answer of the orders search, of orders that are asked for to see whether they are there."""
+
+    orders: list[Ref] = []
+
+
+class MadeOrder(Struct, rename="camel"):
+    """An order as Wix answers when it has made it."""
+
+    id: Id
+    status: str | None = None
+    currency: str | None = None
+    price_summary: Summary | None = None
+
+
+class Made(Struct):
+    """Answer to an order that was to be made."""
+
+    order: MadeOrder
+
+
 class OneCheckout(Struct, rename="camel"):
     """Answer of a single abandoned checkout."""
 
@@ -259,6 +280,12 @@ class Balance(Struct):
     refunded: Price | None = None
 
 
+class Channel(Struct, rename="camel", gc=False):
+    """channelInfo: by which way an order came, and what it is called where it came from."""
+
+    external_order_id: str | None = None
+
+
 class Buyer(Struct, rename="camel", gc=False):
     """Who buys: a member is logged in, a visitor is not; a contact there is nearly always."""
 
@@ -331,6 +358,7 @@ class OrderNode(Struct, rename="camel"):
     status: Text = UNSET
     payment_status: Text = UNSET
     buyer_info: Buyer | UnsetType | None = UNSET
+    channel_info: Channel | UnsetType | None = UNSET
     billing_info: Party | UnsetType | None = UNSET
     recipient_info: Party | UnsetType | None = UNSET
     shipping_info: Shipping | UnsetType | None = UNSET

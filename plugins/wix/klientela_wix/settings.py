@@ -30,6 +30,9 @@ class WixSettings(SourceSettings):
     base_url: str = Field(default=BASE_URL, description="another address than Wix's own, for a sandbox")
     members: bool = Field(default=True, description="read site members, who are the registered customers")
     checkouts: bool = Field(default=True, description="read abandoned checkouts")
+    write_orders: bool = Field(
+        default=False, description="whether orders placed here for a customer are written into the site, as unpaid ones"
+    )
     test_orders: TestOrders = Field(
         default="field",
         description="what makes a test order: a field `demo` of the order, a query for demo orders, or off",

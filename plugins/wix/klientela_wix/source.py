@@ -20,6 +20,8 @@ from klientela.kit import (
     Instant,
     Notice,
     Order,
+    Placed,
+    Placing,
     Record,
     Redact,
     Shop,
@@ -27,7 +29,7 @@ from klientela.kit import (
     SourceRefused,
     Stream,
 )
-from klientela_wix import buyers, reading, translate, webhooks
+from klientela_wix import buyers, placing, reading, translate, webhooks
 from klientela_wix.buyers import Buyers
 from klientela_wix.client import Wix
 from klientela_wix.nodes import CursorPaging, InstanceAnswer
@@ -54,6 +56,7 @@ class WixSource(Source):
     )
     sandbox = "klientela_wix.sandbox:create"
     webhooks = True
+    writes = True
 
     settings: WixSettings
 
@@ -113,6 +116,8 @@ class WixSource(Source):
         notes = []
         if not self.settings.members:
             notes.append("members = false: nobody is registered but those whom a contact itself calls a member.")
+        if self.settings.write_orders:
+            notes.append(placing.PERMISSION)
         if self.settings.in_the_clear:
             notes.append("base_url is plain http: the credentials and all personal data travel unencrypted.")
         if self.settings.api_key is not None:
@@ -143,6 +148,10 @@ class WixSource(Source):
     def apply(self, notice: Notice) -> Iterable[Record | Redact]:
         """Contacts, members, orders and checkouts as the message shows them; asks for what it leaves out."""
         return webhooks.apply(notice, self._wix, test_field=self._field)
+
+    def place(self, order: Placing) -> Placed:
+        """Have an unpaid order made (`klientela_wix.placing`)."""
+        return placing.place(self._wix, order)
 
     def close(self) -> None:
         """Let go of connections."""

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from klientela.kit import Address, Checkout, Consent, Instant, Line, Order, Person, Record, instant, minor
+from klientela.kit import Address, Checkout, Consent, Instant, Line, Order, Person, Record, instant, minor, take_mark
 from klientela_wix.nodes import (
     AddressNode,
     Buyer,
@@ -228,6 +228,10 @@ def order(raw: Raw, *, test_field: bool = True, demo: bool = False) -> list[Reco
     )
     if node.balance_summary and node.balance_summary.refunded:
         made.refunded = _amount(node.balance_summary.refunded, node.currency) or 0
+    if node.channel_info and node.channel_info.external_order_id:
+        mark, _ = take_mark([node.channel_info.external_order_id])
+        if mark is not None:
+            made.placed_as = mark  # absent else: most orders were placed on the site, and need not say so
     if isinstance(buyer, Buyer) and buyer.contact_id and made.guest is True:
         return [made, Person(external_id=buyer.contact_id, channel=EMBEDDED, kind="guest")]
     return [made]

@@ -12,8 +12,9 @@ from wix_helpers import SmallPages
 
 from klientela.kit import MINUTE, SECOND, Instant, Source
 from klientela.store import Store
-from klientela.testing import conformance
+from klientela.testing import Seen, conformance
 from klientela.testing.conformance import Trouble
+from klientela_wix.placing import ORDERS
 from klientela_wix.sandbox import API_KEY, Sandbox
 from klientela_wix.settings import WixSettings
 
@@ -43,9 +44,18 @@ class WixSubject(conformance.HttpSubject):
         self.box.mischief.bend = self._bend  # type: ignore[method-assign]
         super().__init__(self.box.faults)
 
-    def source(self, stop: threading.Event) -> Source:
-        settings = WixSettings(type="wix", base_url=self.url, api_key=API_KEY, site_id=self.box.site_id)
+    def source(self, stop: threading.Event, **more: Any) -> Source:
+        settings = WixSettings(type="wix", base_url=self.url, api_key=API_KEY, site_id=self.box.site_id, **more)
         return ThreeRows("main", settings, stop=stop)
+
+    def writer(self, stop: threading.Event) -> Source:
+        return self.source(stop, write_orders=True)
+
+    def writes(self, seen: Seen) -> bool:
+        return seen.path == ORDERS
+
+    def written(self) -> int:
+        return sum(1 for one in self.box.orders.values() if one.external_id)
 
     def put(self, key: str, when: Instant, **fields: str | None) -> str:
         ahead = when + SECOND - self.box.clock.now()

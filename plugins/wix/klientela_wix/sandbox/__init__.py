@@ -4,7 +4,7 @@
     people.py    seeded contacts, members, orders, carts      life.py      what happens as time passes
     lists.py     filters, sorting, offsets, cursors           views.py     how objects are shown
     news.py      webhooks, signed with a key of its own       server.py    the endpoints
-    mischief.py  faults inside well-formed answers
+    mischief.py  faults inside well-formed answers            writing.py   orders that others have made
 
 It is written from the vendor's facts, not from the connector. Only webhooks need the extra `klientela[wix]`.
 """
@@ -52,7 +52,7 @@ class Sandbox(Site):
         self.app_secret = APP_SECRET
         self.token_life = 14_400  # seconds of the site's clock
         self.calls_a_minute: int | None = 200 if running else None  # of the site's clock
-        self.forbidden: set[str] = set()  # lists that may not be read: contacts, members, orders, checkouts
+        self.forbidden: set[str] = set()  # what may not be done: contacts, members, orders, checkouts, manage orders
         self.not_installed: set[str] = set()  # lists whose app the site has not
         self.generation = 0  # cursors of an older generation are expired
         self.mischief = Mischief(seed)

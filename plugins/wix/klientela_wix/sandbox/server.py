@@ -5,6 +5,7 @@ GET  /apps/v1/instance                        about that instance and its site
 POST /contacts/v4/contacts/query              by offset                 GET /contacts/v4/contacts/{id}
 POST /members/v1/members/query                by offset                 GET /members/v1/members/{id}
 POST /ecom/v1/orders/search                   by cursor                 GET /ecom/v1/orders/{id}
+POST /ecom/v1/orders                          make an order (writing.py)
 POST /ecom/v1/abandoned-checkout/query        by cursor                 GET /ecom/v1/abandoned-checkout/{id}
 GET  /_sandbox/settings                       what to write into a configuration (?app=1: as an app with webhooks)
 GET  /_sandbox/truth                          the true state
@@ -31,7 +32,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from klientela.kit import MINUTE, SECOND
-from klientela_wix.sandbox import life, views
+from klientela_wix.sandbox import life, views, writing
 from klientela_wix.sandbox.lists import (
     Column,
     Columns,
@@ -115,6 +116,7 @@ ORDERS = Shelf(
         "status": Column(lambda one: one.status, sortable=True),
         "paymentStatus": Column(lambda one: one.payment_status, sortable=True),
         "checkoutId": Column(lambda one: one.checkout_id),
+        "channelInfo.externalOrderId": Column(lambda one: one.external_id),
         "archived": Column(lambda one: one.archived),
         "demo": Column(lambda one: one.demo),
         **_BUYER,
@@ -158,6 +160,7 @@ class Server:
                 Route("/contacts/v4/contacts/{id}", self.contact),
                 Route("/members/v1/members/query", self.members, methods=["POST"]),
                 Route("/members/v1/members/{id}", self.member),
+                Route("/ecom/v1/orders", self.make, methods=["POST"]),
                 Route("/ecom/v1/orders/search", self.orders, methods=["POST"]),
                 Route("/ecom/v1/orders/{id}", self.order),
                 Route("/ecom/v1/abandoned-checkout/query", self.checkouts, methods=["POST"]),
@@ -362,6 +365,30 @@ class Server:
         site = self.sandbox
         if more and site.mischief.strikes("drift"):
             life.disturb(site, site.mischief.dice, shelf.name, [one.id for one in page])
+
+    # -- what is made --------------------------------------------------------------------------------------------
+
+    async def make(self, request: Request) -> Response:
+        """Create Order."""
+        site = self.sandbox
+        refused = self._turned_away(request, "orders")
+        if refused is None and writing.PERMISSION in site.forbidden:
+            refused = self._fail(403, "PERMISSION_DENIED", "Permission denied")
+        if refused is not None:
+            return refused
+        try:
+            body = json.loads(await request.body())
+        except ValueError:
+            return self._fail(400, "INVALID_ARGUMENT", "the body is no JSON object")
+        with site.lock:
+            self.asked.append(("make", body))
+            try:
+                made = writing.make(site, body)
+            except Refused as error:
+                return self.reply(error.body(), 400)
+            except writing.Wrong as error:
+                return self._fail(400, error.code, str(error))
+            return self.reply({"order": views.order(site, made)})
 
     # -- single objects ------------------------------------------------------------------------------------------
 

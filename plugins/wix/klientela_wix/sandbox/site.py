@@ -68,6 +68,8 @@ class Site:
         self.checkouts: dict[str, Checkout] = {}
         self.merged: dict[str, str] = {}  # a contact that was merged away -> the one that stayed
         self.outbox: list[Message] = []
+        self.mailed: list[str] = []  # orders of which the buyer was told by mail
+        self.holds_back = False  # whether unpaid orders are held back though they are to be paid offline
         self.revision = 0  # grows with every visible change
         self._unlisted: list[tuple[Instant, Instant, Thing]] = []
         self._counts: dict[str, int] = {}

@@ -97,8 +97,10 @@ class Order(Thing):
     payment: str | None = None  # as set by hand; None: it follows from what was paid back
     fulfillment: str = "NOT_FULFILLED"
     channel: str = "WEB"
+    external_id: str | None = None  # what it is called where it came from
     currency: str = "EUR"
     total: int = 0
+    discount: int = 0  # of the whole order, beside those of its lines
     refunded: int = 0
     lines: list[Line] = field(default_factory=list)
     billing: Address | None = None

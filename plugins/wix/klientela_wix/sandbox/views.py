@@ -172,6 +172,7 @@ def order(site: Site, one: Order, _fieldset: str = "") -> Node:
     """An Order."""
     currency = one.currency
     buyer = _buyer(one)
+    paid = 0 if one.payment_status == "NOT_PAID" else one.total
     node = {
         "id": one.id,
         "number": str(one.number),
@@ -188,7 +189,7 @@ def order(site: Site, one: Order, _fieldset: str = "") -> Node:
             "subtotal": _price(sum(line.price * line.quantity for line in one.lines), currency),
             "shipping": _price(0, currency),
             "tax": _price(0, currency),
-            "discount": _price(sum(line.discount for line in one.lines), currency),
+            "discount": _price(one.discount + sum(line.discount for line in one.lines), currency),
             "total": _price(one.total, currency),
             "totalAdditionalFees": _price(0, currency),
         },
@@ -196,11 +197,11 @@ def order(site: Site, one: Order, _fieldset: str = "") -> Node:
         "recipientInfo": _party(one.recipient),
         "status": one.status,
         "createdBy": _maker(site, buyer),
-        "channelInfo": {"type": one.channel},
+        "channelInfo": _full({"type": one.channel, "externalOrderId": one.external_id}),
         "checkoutId": one.checkout_id,
         "balanceSummary": {
-            "balance": _price(0, currency),
-            "paid": _price(one.total, currency),
+            "balance": _price(one.total - paid, currency),
+            "paid": _price(paid, currency),
             "refunded": _price(one.refunded, currency),
         },
     }
