@@ -71,6 +71,7 @@ NEVER = {
     "and {} more files",
     "look for an order in its shop", "what was sent is written down",
     "Orders cannot be written into the shop though write_orders is set: the app lacks the scope {}.",  # `check`
+    "Orders cannot be written into the account though write_orders is set: it has no shop {}; it has {}.",
     "an emptied record says something", "every month has a first day",  # a fault of ours, which is no sentence for people
     "a release needs a reason", "there is no tombstone of {}",  # `person release`
     "Name the record that was erased as source/entity/external_id, or the id that `erase` told",

@@ -7,6 +7,7 @@ than 0 is a failure although the status is 200: some will pass, some an operator
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -33,6 +34,9 @@ _REFUSALS: Mapping[int, tuple[str, str]] = {
     16: ("the Billbee account is not paid for", "settle the account with Billbee, then sync again"),
     17: ("the Billbee account has not booked the API", "book the API module in Billbee's settings"),
 }
+_WRONG_SHOP = 10
+_NOT_WRITTEN = frozenset({400, 401, 402, 403, 409, 422})  # statuses that say no, and may say why
+_FIELD = re.compile(r"[\w.\[\]]{1,120}")
 _PASSING = frozenset({8})  # InternalError
 
 
@@ -41,6 +45,16 @@ class Answer(NamedTuple):
 
     data: Raw
     paging: PagingNode | None
+
+
+class Told(NamedTuple):
+    """What Billbee said to something that was written: `code` 0 is no error; `fields` are those it did not understand."""
+
+    status: int
+    code: int
+    message: str
+    fields: list[str]
+    data: Raw
 
 
 class Billbee:
@@ -76,6 +90,20 @@ class Billbee:
         """One object; None when there is none of that id."""
         found = self._ask(path, None, _MISSING)
         return None if found is None else found.data
+
+    def write(self, path: str, params: Mapping[str, Any], body: Mapping[str, Any]) -> Told:
+        """Ask to write something, once. SourceRefused and SourceBroken: it surely was not; NotKnown: nobody knows."""
+        reply, envelope = self._http.send(
+            "POST", _PREFIX + path, params=params, json=body, accept=_NOT_WRITTEN, kind=Envelope
+        )
+        envelope = envelope if envelope is not None else _body(reply)
+        words = next((one for one in (envelope.error_message, envelope.message) if isinstance(one, str)), "")
+        told = Told(reply.status, _code(envelope.error_code), words, _fields(envelope), envelope.data)
+        if told.code in _REFUSALS and told.code != _WRONG_SHOP:
+            raise _refused(told.code)
+        if told.status in (401, 402, 403) and not told.code:
+            raise _unwelcome(told.status)
+        return told
 
     def _ask(self, path: str, params: Mapping[str, Any] | None, missing: frozenset[int]) -> Answer | None:
         wait, code = _WAIT, 0
@@ -128,11 +156,22 @@ def _code(said: int | str | None) -> int:
 
 
 def _body_code(reply: Reply) -> int:
-    """The error code in the body of a failure; bodies may also be `{"Message": …}`, HTML or nothing."""
+    """The error code in the body of a failure."""
+    return _code(_body(reply).error_code)
+
+
+def _body(reply: Reply) -> Envelope:
+    """The body of a failure; it may also be `{"Message": …}`, HTML or nothing."""
     try:
-        return _code(msgspec.json.decode(reply.content, type=Envelope).error_code)
+        return msgspec.json.decode(reply.content, type=Envelope)
     except ValueError:
-        return 0
+        return Envelope()
+
+
+def _fields(envelope: Envelope) -> list[str]:
+    """The fields that a body was refused for (`ModelState`), without the name of the body and without their values."""
+    found = envelope.model_state if isinstance(envelope.model_state, dict) else {}
+    return [name.partition(".")[2] or name for name in found if _FIELD.fullmatch(name)]
 
 
 def _refused(code: int) -> SourceRefused:

@@ -8,6 +8,7 @@ any size, money as decimals, never as floats.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -34,6 +35,9 @@ class Envelope(Struct, rename="pascal"):
     data: Raw = Raw()
     paging: PagingNode | None = None
     error_code: int | str | None = None
+    error_message: Any = None
+    message: Any = None  # of failures before Billbee's own code is reached
+    model_state: Any = None  # of a body that was not understood: field -> sentences that quote it
 
 
 class Ref(Struct, rename="pascal", gc=False):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from klientela.kit import DAY, HOUR, MINUTE, Field, Instant, SecretStr, SourceSettings
 
 TEST_PAYMENT = 42
 """The kind of payment that Billbee calls "Testbestellung"; there is no other mark of a test order."""
+
+OTHER_PAYMENT = 22
+"""The kind of payment that Billbee calls "Andere"."""
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SPAN = re.compile(r"(\d{1,4})\s*([mhd])")
@@ -36,6 +39,18 @@ class BillbeeSettings(SourceSettings):
         default="6h",
         description="how often a list of more than 2,500 customers, which has no filter by time, is read anew; "
         "new customers come with their orders at once",
+    )
+    write_orders: bool = Field(
+        default=False, description="whether orders placed here for a customer are written into the account"
+    )
+    write_shop: int | None = Field(
+        default=None, description="the shop they are written under, by BillbeeShopId; needed for write_orders"
+    )
+    write_payment: int = Field(
+        default=OTHER_PAYMENT, ge=1, description='their kind of payment (PaymentMethod); 22 is called "Andere"'
+    )
+    write_tax_rate: float = Field(
+        default=19.0, ge=0.0, lt=100.0, description="the tax in their prices, in percent, for the invoice of Billbee"
     )
     spacing: float = Field(
         default=0.55, ge=0.0, le=60.0, description="seconds between two calls; Billbee allows two a second"
@@ -74,6 +89,14 @@ class BillbeeSettings(SourceSettings):
         if not _SPAN.fullmatch(value.strip()):
             raise ValueError(f"{value!r} is no span of time; write one like 30m, 6h or 1d")
         return value.strip()
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> BillbeeSettings:
+        if self.write_orders and self.write_shop is None:
+            raise ValueError("write_orders needs write_shop, the BillbeeShopId under which orders are written")
+        if self.write_orders and self.shops is not None and self.write_shop not in self.shops:
+            raise ValueError(f"write_shop {self.write_shop} is none of `shops`, so its orders would not come back")
+        return self
 
     @property
     def customers_span(self) -> Instant:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -24,6 +25,8 @@ from klientela.kit import (
     Order,
     Page,
     Person,
+    Placed,
+    Placing,
     Position,
     Record,
     Shop,
@@ -35,7 +38,7 @@ from klientela.kit import (
     iso,
     page,
 )
-from klientela_billbee import translate
+from klientela_billbee import placing, translate
 from klientela_billbee.client import Billbee
 from klientela_billbee.nodes import AccountNode, EventNode, PlaceNode
 from klientela_billbee.papers import Originals
@@ -72,6 +75,7 @@ class BillbeeSource(Source):
     guests: ClassVar[GuestPolicy] = "merge"  # Billbee itself gives a person one customer object (R12)
     capabilities = Capabilities(orders=True, test_orders=True, deletions=True)
     sandbox = "klientela_billbee.sandbox:create"
+    writes = True
     size: ClassVar[int] = 250
     few: ClassVar[int] = FEW
 
@@ -124,6 +128,10 @@ class BillbeeSource(Source):
             sale = self._originals.settle(translate.sale(raw, self._house()), ask=False)
             return [sale.order, *sale.persons]
         return None
+
+    def place(self, order: Placing) -> Placed:
+        """Write an order (`klientela_billbee.placing`), of now, by the account's clock as it was heard last."""
+        return placing.place(self._api, order, self.settings, self._api.server_time or time.time_ns() // 1000)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -328,6 +336,11 @@ class BillbeeSource(Source):
             notes.append(
                 f"Orders of {_listed(apart)} are Billbee's alone: a shop that is connected directly too needs a line "
                 "in same_as, or its orders count twice."
+            )
+        if self.settings.write_orders and self.settings.write_shop not in shops:
+            notes.append(
+                "Orders cannot be written into the account though write_orders is set: it has no shop "
+                f"{self.settings.write_shop}; it has {_listed(shops)}."
             )
         if self.settings.shops:
             notes.append("`shops` limits the orders; Billbee's list of customers is of all its shops.")

@@ -9,13 +9,13 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from klientela.kit import Address, Line, Number, Order, Origin, Person
+from klientela.kit import Address, Line, Number, Order, Origin, Person, take_mark
 from klientela_billbee.nodes import AddressNode, CustomerNode, ItemNode, OrderNode, Text, UserNode
 from klientela_billbee.persons import person_of
 from klientela_billbee.values import SANE, first_moment, moment_of, money, somewhere, text_of, word_of
@@ -73,6 +73,8 @@ def sale(raw: Raw, house: House) -> Sale:
     total = _total(node, currency, house)
     credits_, cancels = _references(node, total)
     buyer = node.customer
+    key, tags = _mark(node)
+    placed: dict[str, Any] = {} if key is None or credits_ or cancels else {"placed_as": key}
     made = Order(
         external_id=str(node.bill_bee_order_id),
         version=first_moment(house.zone, node.last_modified_at, node.updated_at),
@@ -91,10 +93,21 @@ def sale(raw: Raw, house: House) -> Sale:
         state=_state(node, house),
         test=_test(node, house),
         lines=_lines(node, currency),
-        tags=node.tags if node.tags is not None else [],
-        origin=None if credits_ or cancels else _origin(node, shop),
+        tags=tags,
+        origin=None if credits_ or cancels or placed else _origin(node, shop),
+        **placed,
     )
     return Sale(made, _buyers(node, made, contact, shop), shop, credits_, cancels)
+
+
+def _mark(node: OrderNode) -> tuple[str | None, list[str] | UnsetType]:
+    """The key of an order that was placed here (S19), by a tag or by the id that it was written with; the other tags."""
+    ident = text_of(node.id)
+    by_id = take_mark([ident] if isinstance(ident, str) else [])[0]
+    if node.tags is UNSET:
+        return by_id, UNSET
+    by_tag, others = take_mark(node.tags or ())
+    return by_tag or by_id, others
 
 
 def shop_of(node: OrderNode) -> str | None:

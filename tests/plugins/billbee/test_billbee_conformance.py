@@ -44,6 +44,12 @@ class BillbeeSubject(conformance.HttpSubject):
     def source(self, stop: threading.Event) -> Source:
         return ThreeRows("main", settings_of(self.url), stop=stop)
 
+    def writer(self, stop: threading.Event) -> Source:
+        return ThreeRows("main", settings_of(self.url, write_orders=True, write_shop=self.box.home.id), stop=stop)
+
+    def written(self) -> int:
+        return sum(one.ident is not None and one.ident.startswith("klientela-") for one in self.box.orders.values())
+
     def put(self, key: str, when: Instant, **fields: str | None) -> str:
         ahead = when + SECOND - self.box.clock.now()
         if ahead > 0:

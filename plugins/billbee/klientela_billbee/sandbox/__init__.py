@@ -4,6 +4,7 @@
     people.py    seeded customers and orders                  life.py      what happens as time passes
     views.py     how objects are shown                        carry.py     taking over another shop's orders
     mischief.py  faults inside well-formed answers            server.py    the endpoints
+    writing.py   orders that are written from outside
 
 It is written from the vendor's facts, not from the connector.
 """

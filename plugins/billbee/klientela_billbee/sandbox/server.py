@@ -2,6 +2,7 @@
 
 GET  /api/v1/orders, /orders/{id}, /orders/findbyextref/{ref}, /customers, /customers/{id}, /customers/{id}/orders,
      /customers/{id}/addresses, /customer-addresses, /events, /shopaccounts
+POST /api/v1/orders?shopId={id}           write an order (see writing.py)
 GET  /_sandbox/settings                   what to write into a configuration to connect to this account
 GET  /_sandbox/truth                      the true state
 POST /_sandbox/clock     {"seconds": 60}  let time pass
@@ -30,6 +31,7 @@ from klientela.kit import MINUTE, SECOND, Instant, instant
 from klientela_billbee.sandbox import life, views
 from klientela_billbee.sandbox.carry import carry
 from klientela_billbee.sandbox.shop import describe
+from klientela_billbee.sandbox.writing import Refused, write
 
 if TYPE_CHECKING:
     from klientela_billbee.sandbox import Sandbox
@@ -57,6 +59,7 @@ class Server:
         return Starlette(
             routes=[
                 Route(f"{api}/orders", self._guarded(self.orders)),
+                Route(f"{api}/orders", self._guarded(self.write), methods=["POST"]),
                 Route(f"{api}/orders/findbyextref/{{ref:path}}", self._guarded(self.by_reference)),
                 Route(f"{api}/orders/{{id:int}}", self._guarded(self.one_order)),
                 Route(f"{api}/customers", self._guarded(self.customers)),
@@ -82,14 +85,14 @@ class Server:
 
     # -- the door ------------------------------------------------------------------------------------------------
 
-    def _guarded(self, answer: Callable[[Request], Response]) -> Callable[[Request], Any]:
+    def _guarded(self, answer: Callable[..., Response]) -> Callable[[Request], Any]:
         async def respond(request: Request) -> Response:
             box = self.sandbox
             path = request.url.path.removeprefix("/api/v1/")
             self.requests.append((path, {key: request.query_params.getlist(key) for key in request.query_params}))
             if not self._welcome(request):
                 return self.reply(_DENIED, 401)
-            if box.mischief.strikes("busy") or self._too_fast(path.partition("/")[0]):
+            if box.mischief.strikes("busy") or self._too_fast(f"{request.method} {path.partition('/')[0]}"):
                 return self.reply({"ErrorMessage": "API calls quota exceeded", "ErrorCode": 0}, 429)
             if box.locked:
                 return self.reply(_envelope(None, code=box.locked))
@@ -97,8 +100,9 @@ class Server:
                 return self.reply(_envelope(None, code=8))
             if box.mischief.strikes("message"):
                 return self.reply({"Message": "An error has occurred."})
+            content = [await request.body()] if request.method == "POST" else []
             with box.lock:
-                return answer(request)
+                return answer(request, *content)
 
         return respond
 
@@ -141,6 +145,14 @@ class Server:
         ]
         found.sort(key=lambda one: (-one.created_at, -one.id))
         return self._list(request, "orders", found, lambda one: views.order(self.sandbox, one))
+
+    def write(self, request: Request, content: bytes) -> Response:
+        """An order from outside."""
+        try:
+            made = write(self.sandbox, request.query_params.get("shopId"), content)
+        except Refused as refused:
+            return self.reply(refused.answer, 400)
+        return self.reply(_envelope(views.order(self.sandbox, made)), 201)
 
     def one_order(self, request: Request) -> Response:
         """One order by the account's id."""
