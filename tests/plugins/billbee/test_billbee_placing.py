@@ -13,6 +13,7 @@ from billbee_helpers import Connect, orders, records, settings_of
 from msgspec.structs import replace
 from pydantic import ValidationError
 from tests.cases.seen import Desk
+from tests.conftest import SHARED
 from tests.shops import use
 
 from klientela.errors import Conflict, KlientelaError, NotKnown, SourceBroken, SourceRefused
@@ -86,6 +87,23 @@ def test_the_body_says_what_the_order_says() -> None:
         "FirstName": "Anna", "LastName": "Ahorn", "Street": "Lindenstr.", "HouseNumber": "5", "Zip": "10969",
         "City": "Berlin", "CountryISO2": "DE", "Phone": "+49301234", "Email": "anna@example.com",
     }  # fmt: skip
+
+
+def test_the_fields_are_those_of_the_vendor() -> None:
+    file = SHARED / "wire/data/billbee/openapi_reconstructed.json"
+    if not file.exists():
+        pytest.skip("the schema of Billbee is not beside the repository (../shared)")
+    schemas = msgspec.json.decode(file.read_bytes())["components"]["schemas"]
+    everything = replace(
+        TEA, customer="7", company="A", billing=replace(HOME, line2="B", region="C", country="Dänemark")
+    )
+    made = body(everything, settings_of("https://x.example", write_orders=True, write_shop=7), 0)
+    parts = {
+        "Order": [made], "OrderItem": made["OrderItems"], "SoldProduct": [one["Product"] for one in made["OrderItems"]],
+        "OrderAddress": [made["InvoiceAddress"], made["ShippingAddress"]], "Customer": [made["Customer"]],
+    }  # fmt: skip
+    for name, found in parts.items():
+        assert {field for one in found for field in one} <= set(schemas[name]["properties"]), name
 
 
 def test_S19_S20_an_order_is_written_and_counts_once(store: Store, box: Sandbox, connect: Connect) -> None:
