@@ -59,7 +59,7 @@ def test_campaigns_are_listed_with_how_many_letters_were_scanned(served: Served,
     page = served.client("viewer").get("/campaigns").text
     assert EVIL not in page
     row = re.sub(r"<[^>]+>", " ", page.partition("<tbody>")[2].partition("</tbody>")[0]).split()
-    assert row[-5:] == ["2", "1", "50.0%", "09/03/2026,", "07:15"], "letters, scanned, when last"
+    assert row[-7:] == ["2", "1", "50.0%", "9", "Mar", "2026,", "07:15"], "letters, scanned, when last"
     assert "1 letter without campaign" in page
     assert "Alone" in served.client("viewer").get("/campaigns/none").text
 
@@ -67,9 +67,9 @@ def test_campaigns_are_listed_with_how_many_letters_were_scanned(served: Served,
 def test_B14_T63_each_letter_shows_its_state_its_file_and_every_scan(served: Served, posted: Store) -> None:
     client = served.client("viewer")
     page = client.get("/campaigns/push/campaign/spring").text
-    for part in ("Anna Adam", "Welcome back", "05/03/2026, 18:30", "09/03/2026, 07:15", "no such address", "Failed"):
+    for part in ("Anna Adam", "Welcome back", "5 Mar 2026, 18:30", "9 Mar 2026, 07:15", "no such address", "Failed"):
         assert part in page, part
-    assert page.index("09/03/2026, 07:15") < page.index("05/03/2026, 18:30"), "the latest first"
+    assert page.index("9 Mar 2026, 07:15") < page.index("5 Mar 2026, 18:30"), "the latest first"
     assert EVIL not in page
     assert 'href="javascript' not in page
     (file,) = set(re.findall(r'href="(/files/[0-9a-f]{64})"', page))

@@ -45,7 +45,7 @@ def test_A04_A05_H1_four_cards_stand_at_the_top_each_with_its_formula(served: Se
         "Customers in all": "4", "New customers": "2", "Repeat-buyer rate": "50.0%", "Average lifetime value": "€15.00",
     }  # fmt: skip
     tips = re.findall(r'data-tip="([^"]+)" role="note"', page)
-    assert tips[2] == "1 customers with two or more counted orders of 2 with one"
+    assert tips[2] == "Customers with two or more counted orders: 1; with at least one: 2"
     assert page.count('<svg class="spark"') == 4
 
 
@@ -56,6 +56,9 @@ def test_X07_X08_X09_X10_X11_the_chart_tells_each_line_by_each_bucket(served: Se
             page = client.get("/customers", params={"what": what, "by": by}, headers={"x-fragment": "panel"}).text
             assert f"<strong>{total}</strong>" in page, (what, by)
             assert '<table class="vh">' in page, "for who listens"
+    page = client.get("/customers", headers={"x-fragment": "panel"}).text
+    assert re.findall(r"<td>(\d+)</td>", page)[-2:] == ["4", "2"], "how many there were, beside 30 days before"
+    assert page.count('class="c-prev"') == 1, "the period before, dashed"
     page = client.get(
         "/customers", params={"from": "2020-01-01", "to": "2020-01-31"}, headers={"x-fragment": "panel"}
     ).text

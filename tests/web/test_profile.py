@@ -156,7 +156,7 @@ def test_B12_B14_B15_B17_B18_H5_letters(served: Served, store: Store) -> None:
     text = part(seen(served.client("viewer"), path(everything(store))), "letters")
     assert re.search(r"Last letter \d+ days ago \(20 Sept 2025\)", text)
     assert "Welcome back Spring 2025 20 Sept 2025 Sent first order after: +15 days" in text
-    assert "Scanned: 28/09/2025, 08:15 ; 24/09/2025, 19:30" in text
+    assert "Scanned: 28 Sept 2025, 08:15 ; 24 Sept 2025, 19:30" in text
     assert "Autumn 2 Oct 2025 Failed The address is unknown" in text
 
 
@@ -196,7 +196,7 @@ def test_S24_a_file_that_could_run_is_only_taken_away(served: Served, store: Sto
 
 def test_S15_S16_bookings_and_messages(served: Served, store: Store) -> None:
     html = seen(served.client("viewer"), path(everything(store)))
-    assert "Tea ceremony Room 3 09/08/2025, 19:00 · 2 people Booked" in part(html, "bookings")
+    assert "Tea ceremony Room 3 9 Aug 2025, 19:00 · 2 people Booked" in part(html, "bookings")
     text = part(html, "messages")
     assert text.index("Your order It is on its way.") < text.index("Message received"), "a thread, oldest first"
 
@@ -230,7 +230,7 @@ def test_T41_C25_a_former_email_is_history(served: Served, store: Store) -> None
 def test_C25_S18_B20_R39_one_timeline_of_everything(served: Served, store: Store) -> None:
     text = part(seen(served.client("editor"), path(everything(store)) + "?activity=all"), "activity")
     for value in ("Company changed : Ahorn KG → Ahorn & Co KG", "operator paula · list/customer/7", "Remark changed",
-                  "Tags changed : vip → vip; tea lover", "Consents changed : – → Post, promotion: Granted (card at the fair)",
+                  "Tags changed : vip → vip; tea lover", "Consents changed : Post, promotion: Granted (card at the fair)",
                   "Order placed : 1011 €137.50", "main/order/o10 · run", "Cart abandoned : €80.00", "Letter sent : Welcome back",
                   "Letter scanned", "Message received", "Booked : Tea ceremony"):  # fmt: skip
         assert value in text, value
@@ -551,7 +551,7 @@ def test_S21_R43_R45_consents_with_evidence_and_history(served: Served, store: S
     text = part(seen(client, path(desk)), "consents")
     assert "E-mail Denied Unknown Post Unknown Unknown" in text
     assert "Evidence: said so by phone" in text
-    assert text.index("E-mail, promotion: Denied") < text.index("E-mail, promotion: Granted 01/02/2025")
+    assert text.index("E-mail, promotion: Denied") < text.index("E-mail, promotion: Granted 1 Feb 2025")
     assert desk.row("A", "main")["consents"]["email"]["promotion"] == "denied"
 
 

@@ -47,6 +47,7 @@ DATA = [
     *(f"rows {one}" for one in ("read", "new", "changed", "unchanged", "suppressed", "refused")),
     *(f"customers {one}" for one in imports.EFFECTS), *(f"effect {one}" for one in imports.EFFECTS),
     *(f"cut at {one}" for one in imports.DELIMITERS.values()),
+    *(f"guests {one}" for one in ("merge", "per_source", "per_order")),
     *(f"found {one}" for one in ("customer", "page", "command")),
 ]  # fmt: skip
 """Words that are named by data."""
@@ -58,6 +59,7 @@ NAMED = [
     *(one[0] for one in finder.PAGES),
     *(one.name for one in finder.VERBS),
     *(one[1] for one in bulk.ACTIONS),
+    *(f"every {one}" for one in ("second", "minute", "hour", "day")),
     *(one[0] for one in panel.NAMES.values()),
     *(said for _, said in hands.SAID.values()),
 ]
@@ -130,6 +132,8 @@ def test_figures_are_written_as_each_language_does() -> None:
     assert german.percent(0.359) == "35,9\xa0%"
     assert polish.number(1234567) == "1\xa0234\xa0567"
     assert german.day("2026-03-01T23:30:00Z") == "02.03.2026", "the shop's date, not that of Greenwich"
+    assert german.time("2026-03-01T23:30:00Z") == "02.03.2026, 00:30", "the year in full, as everywhere"
+    assert english.time("2026-03-01T12:05:00Z") == "1 Mar 2026, 13:05"
     assert german.short_day(date(2026, 6, 18)) == "18. Juni"
     assert polish.several("Done for %(count)s customer.", "Done for %(count)s customers.", 5).startswith(
         "Wykonano dla 5"
@@ -137,6 +141,17 @@ def test_figures_are_written_as_each_language_does() -> None:
     assert german.amounts([{"amount": "10.00", "currency": "EUR"}, {"amount": "10.00", "currency": "CHF"}]) == (
         "10,00\xa0€ + 10,00\xa0CHF"
     ), "never twenty (T57)"
+
+
+def test_what_is_ago_is_told_in_whole_spans_and_schedules_in_words() -> None:
+    german, today = Words("de", BERLIN), date(2026, 11, 18)
+    told = {day: german.ago(f"{day}T12:00:00Z", today) for day in
+            ("2026-11-18", "2026-11-12", "2026-11-10", "2026-10-04", "2025-12-18", "2025-04-07", "2026-11-20")}  # fmt: skip
+    assert list(told.values()) == ["heute", "vor 6 Tagen", "vor 1 Woche", "vor 1 Monat", "vor 11 Monaten", "vor 1 Jahr",
+                                   "in 2 Tagen"]  # fmt: skip
+    assert [german.every(one) for one in ("15m", "1h", "2d", "*/5 * * * *")] == [
+        "alle 15 Minuten", "jede Stunde", "alle 2 Tage", "*/5 * * * *",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,11 @@ class Asking:
         """What stands around the page."""
         return frame(self.house, self.words)
 
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """What kind of source each type is, in the reader's words."""
+        return {kind: self.words(title) for kind, title in self.house.plugins.titles.items()}
+
     @property
     def actor(self) -> str:
         """Who decides, as the log names it."""

@@ -208,6 +208,8 @@ def _changed(one: Found, holding: Collection[int], words: Words) -> dict[str, An
     joined, parted = words("Declared one person"), words("Declared another person")
     if field == "records":
         what = joined if one["decision"] == "must" else parted
+    elif field == "note" and one["old"] is None:
+        what = words("Note added")
     elif one["decision"] == "pin":
         what = words("%(field)s pinned", field=words("field " + field))
     else:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from gettext import NullTranslations
 from importlib import resources
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, format_percent
@@ -23,6 +24,7 @@ from klientela.model.instants import SECOND, instant, to_datetime
 from klientela.store import operation
 from klientela_web.heard import Heard
 
+_SPANS: Sequence[tuple[Literal["year", "month", "week", "day"], int]] = (("year", 365), ("month", 30), ("week", 7), ("day", 1))
 LANGUAGES = {"de": "Deutsch", "en": "English", "pl": "Polski"}
 
 
@@ -115,16 +117,31 @@ class Words:
 
     def time(self, moment: str | None) -> str:
         """18.06.2026, 14:05"""
-        return "" if moment is None else str(format_datetime(self._moment(moment), "short", locale=self.locale))
+        return "" if moment is None else f"{self.day(moment)}, {self._moment(moment):%H:%M}"
 
     def ago(self, moment: str | None, today: date | None = None) -> str:
-        """vor 5 Monaten"""
+        """vor 5 Monaten: whole ones, for what is said to be two years ago is not of last year."""
         if moment is None:
             return ""
-        apart = self._moment(moment).date() - (today or to_datetime(operation.now()).astimezone(self.zone).date())
-        return (
-            self("today") if not apart else str(format_timedelta(apart, "day", add_direction=True, locale=self.locale))
-        )
+        days = (self._moment(moment).date() - (today or to_datetime(operation.now()).astimezone(self.zone).date())).days
+        if not days:
+            return self("today")
+        unit, long = next((one for one in _SPANS if abs(days) >= one[1]), ("day", 1))
+        whole = timedelta(days=math.copysign(abs(days) // long * long, days))
+        return str(format_timedelta(whole, unit, threshold=1e6, add_direction=True, locale=self.locale))
+
+    def every(self, span: str) -> str:
+        """alle 15 Minuten, of the `15m` of a schedule; any other text as it is."""
+        if not span[:-1].isdigit():
+            return span
+        count = int(span[:-1])
+        told = {
+            "s": ("every second", "every %(count)s second", "every %(count)s seconds"),
+            "m": ("every minute", "every %(count)s minute", "every %(count)s minutes"),
+            "h": ("every hour", "every %(count)s hour", "every %(count)s hours"),
+            "d": ("every day", "every %(count)s day", "every %(count)s days"),
+        }.get(span[-1])
+        return span if told is None else self(told[0]) if count == 1 else self.several(*told[1:], count)
 
     def lately(self, moment: str) -> str:
         """vor 2 Min."""

@@ -115,6 +115,13 @@ def rows(db: Db, wanted: Sequence[int], by: Lens, *, records: bool = False, key:
     return made
 
 
+def first_seen(db: Db, wanted: Sequence[int]) -> dict[str, str]:
+    """When those of some customers were first seen here of whom no source says since when they are customers (R55b), by
+    their public id: what a list shows in the place of `joined`; it stands in no row and no export."""
+    found = db.rows(f"SELECT pub, seen FROM customer WHERE joined IS NULL AND id {db.among}", (db.pack(wanted),))
+    return {ids.text(bytes(pub)): iso(seen) for pub, seen in found}
+
+
 def _row(columns: tuple[Any, ...], by: Lens) -> dict[str, Any]:
     (
         _, pub, first, last, email, phone, company, city, country, status, sources, joined, number, crm_id, tags,

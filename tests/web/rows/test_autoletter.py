@@ -65,7 +65,7 @@ def test_A04_exactly_four_cards_stand_above_everything_else(look: Look) -> None:
 def test_A05_the_rate_is_of_those_who_bought_again_among_those_who_bought(look: Look) -> None:
     card = cards(look())[2]
     assert (card["value"], card["formula"]) == (
-        "16.7%", "1 customers with two or more counted orders of 6 with one, without 1 guest orders",
+        "16.7%", "Customers with two or more counted orders: 1; with at least one: 6, without 1 guest orders",
     )  # fmt: skip
 
 
@@ -74,8 +74,8 @@ def test_A06_every_card_tells_its_formula_and_where_it_is_going(look: Look) -> N
     assert [one["formula"] for one in found] == [
         "All customers of the list, without 1 inactive ones",
         "Customers since 10 Feb 2026 up to 11 Mar 2026 by their oldest source",
-        "1 customers with two or more counted orders of 6 with one, without 1 guest orders",
-        "€253.00 of 7 customers with counted orders",
+        "Customers with two or more counted orders: 1; with at least one: 6, without 1 guest orders",
+        "€253.00 by customers with counted orders: 7",
     ]
     assert [one["way"] for one in found][:2] == ["up", ""]
     assert "in 30 days" in found[0]["trend"]

@@ -42,7 +42,7 @@ def dates(page: str) -> tuple[str, ...]:
 def test_X01_the_base_holds_everybody_with_figures_above(look: Look) -> None:
     page = look(view="ecdp", size=100)
     assert len(cells(page)) == 13
-    assert page.index('class="chart"') < page.index('class="list"')
+    assert page.index('class="chart"') < page.index('class="list acting"')
 
 
 def test_X02_adding_and_importing_stand_at_the_top(look: Look) -> None:
@@ -172,6 +172,7 @@ def test_X21_the_id_is_ours_and_opens_the_profile(served: Served, look: Look) ->
     page = look(view="ecdp", size=100)
     for cell, public in zip(cells(page), re.findall(r'name="id" value="([^"]+)"', page), strict=True):
         assert text(cell["id"]) == public
+        assert f'<a class="stretch cut" href="/customers/{public}"' in cell["id"], "the whole row opens it (K18)"
     assert served.client("viewer").get(f"/customers/{text(cells(page)[0]['id'])}").status_code == 200
 
 
@@ -195,7 +196,8 @@ def test_X23_who_only_signed_up_for_the_newsletter_is_a_customer(look: Look) -> 
 def test_X24_the_last_column_has_the_profile_and_then_the_erasing(look: Look) -> None:
     page = look(view="ecdp", role="admin", q="nora")
     line = page.partition("<tbody>")[2].partition("</tbody>")[0]
-    last = line.rpartition("<td ")[2]
+    last = line.rpartition("<td ")[2].partition("<details")[0]
+    assert last.count("<svg") == 2, "two icons"
     home = re.findall(r'name="id" value="([^"]+)"', line)[0]
     assert last.index(f'href="/customers/{home}"') < last.index(f'href="/customers/{home}/erase"')
     assert "/erase" not in look(view="ecdp", role="operator", q="nora")

@@ -156,7 +156,7 @@ def test_B17_the_last_letter_was_so_many_days_ago(
 
 def test_B18_every_scan_is_a_reaction(anna: str) -> None:
     autumn, spring = letters(anna)
-    assert "Scanned: 28/09/2025, 08:15 ; 24/09/2025, 19:30" in spring
+    assert "Scanned: 28 Sept 2025, 08:15 ; 24 Sept 2025, 19:30" in spring
     assert "Scanned" not in autumn
 
 

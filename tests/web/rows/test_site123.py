@@ -53,12 +53,12 @@ def test_S06_a_column_has_the_phone_where_it_was_given(tab123: dict[str, dict[st
 
 
 def test_S07_a_column_has_the_country(tab123: dict[str, dict[str, str]]) -> None:
-    assert (text(tab123["Ben Berg"]["country"]), text(tab123["Mia Hand"]["country"])) == ("Austria", "")
+    assert (text(tab123["Ben Berg"]["country"]), text(tab123["Mia Hand"]["country"])) == ("Austria", "–")
 
 
 def test_S08_a_column_has_all_areas_of_the_site(tab123: dict[str, dict[str, str]]) -> None:
     assert re.findall(r'<span class="b">([^<]+)', tab123["Anna Ahorn"]["modules"]) == ["bookings", "shop"]
-    assert text(tab123["Ben Berg"]["modules"]) == ""
+    assert text(tab123["Ben Berg"]["modules"]) == "–"
 
 
 def test_S09_a_tag_narrows_the_list_to_who_has_it(look: Look) -> None:
@@ -71,7 +71,7 @@ def test_S09_a_tag_narrows_the_list_to_who_has_it(look: Look) -> None:
 
 
 def test_S10_joined_is_a_date_and_a_time_of_the_shop(tab123: dict[str, dict[str, str]]) -> None:
-    assert '<time datetime="2026-03-08T08:30:00Z">08/03/2026, 09:30</time>' in tab123["Dora Zander"]["joined"]
+    assert '<time datetime="2026-03-08T08:30:00Z">8 Mar 2026, 09:30</time>' in tab123["Dora Zander"]["joined"]
 
 
 def test_S11_S12_promotion_and_system_mail_have_a_column_each(tab123: dict[str, dict[str, str]]) -> None:
@@ -114,7 +114,7 @@ def test_S14_a_profile_has_the_orders_and_their_sum(look: Look, where: Where) ->
 def test_S15_bookings_are_told_where_there_are_some(look: Look, where: Where) -> None:
     page = look(where("jo ANNE o'neil-McX".replace("'", "&#39;")))
     booked = text(page.partition('aria-labelledby="bookings">')[2].partition("</section>")[0])
-    assert booked == "Booked services Cut 09/02/2026, 10:00 Booked"
+    assert booked == "Booked services Cut 9 Feb 2026, 10:00 Booked"
     assert 'aria-labelledby="bookings"' not in look(where("Ben Berg"))
 
 
@@ -123,10 +123,12 @@ def test_S25_the_three_dots_of_a_row_lead_to_everything(browse: Browse, where: W
     tab.get_by_label("Actions for Ben Berg").click()
     box = tab.locator("tbody details[open] .menu-box")
     expect(box).to_be_visible()
+    for last in (box.locator("> *").first, box.locator("> *").last):
+        last.click(trial=True, timeout=3000)  # it lies over the table of one row, and is cut off nowhere
     home = where("Ben Berg")
     offered = {one.inner_text().strip(): one.get_attribute("href") for one in box.locator("a").all()}
     assert offered["Open the profile"] == home
-    assert offered["Edit"] == f"{home}#contact"
+    assert offered["Edit"] == f"{home}#edit"
     assert offered["Activity"] == f"{home}#activity"
     assert home.rpartition("/")[2] in (offered["Place an order"] or "")
     assert box.get_by_role("button").all_inner_texts() == ["Mark inactive"]

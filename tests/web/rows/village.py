@@ -94,7 +94,7 @@ def cells(page: str) -> list[dict[str, str]]:
     """The rows of the list, each cell by its column, as it is written."""
     body = page.partition("<tbody>")[2].partition("</tbody>")[0]
     return [
-        dict(re.findall(r'<td class="c-(\w+)">(.*?)</td>\n?(?=<td|$)', one, re.DOTALL))
+        dict(re.findall(r'<td class="c-(\w+)"[^>]*>(.*?)</td>\n?(?=<td|$)', one, re.DOTALL))
         for one in re.split(r"<tr[^>]*>", body)[1:]
     ]
 

@@ -58,7 +58,11 @@ def area(
 
     line = _path([(x(i), y(v)) for i, v in enumerate(values)])
     grid = "".join(f'<line x1="0" x2="{WIDE}" y1="{y(v):.1f}" y2="{y(v):.1f}"/>' for v in marks)
-    dashed = f'<path class="c-prev" d="{_path([(x(i), y(v)) for i, v in enumerate(before)])}"/>' if before else ""
+    dashed = (
+        f'<path class="c-prev" d="{_path([(x(i), y(v)) for i, v in enumerate(before)])}"/>'
+        if before and len(before) > 1
+        else ""
+    )
     every = max(1, -(-len(labels) // 7))
     along = [(i, text) for i, text in enumerate(labels) if i % every == 0 or i == last]
     if len(along) > 1 and along[-1][0] - along[-2][0] < every / 2:

@@ -14,6 +14,7 @@ from klientela.settings.views import APPROXIMATE, COLUMNS
 from klientela.store import facts, notes
 from klientela.store.database import Db
 from klientela.store.overview import FACETS, SEGMENTS, facets, listing, segments
+from klientela.store.rows import first_seen
 from klientela_web.asking import Asking
 from klientela_web.pages import bulk, panel
 from klientela_web.pages.messages import writable
@@ -30,6 +31,8 @@ EXPORTS = ("csv", "xlsx", "json")
 
 AS_CONFIGURED = "default"
 """What the address says for the view's own columns."""
+
+_LEADS = ("id", "email", "first_name", "last_name", "customer_number", "phone", "company")
 
 _OFFERED = 8
 """Values of a facet that are offered."""
@@ -237,11 +240,19 @@ def _list(asking: Asking, db: Db, state: State, view: View) -> dict[str, Any]:
         "pictures": notes.pictures(db, found.numbers) if "name" in view.columns else {},
         "choosable": choosable(asking.view()[1]),
         "chosen": bool(state.columns) or view.columns != asking.view()[1].columns,
+        "opens": _opens(view),
+        "first_seen": first_seen(db, found.numbers) if "joined" in view.columns else {},
         "exports": EXPORTS,
         "bulk_actions": [
             one for one in bulk.ACTIONS if one[0] != ("inactive" if state.segment == "inactive" else "active")
         ],
     }
+
+
+def _opens(view: View) -> str | None:
+    """The column whose value leads to the profile where no name does (X21, K18)."""
+    columns = [one for one in view.columns if one != "test_order"]
+    return None if "name" in columns else next((one for one in _LEADS if one in columns), columns[0])
 
 
 def home(asking: Asking) -> Response:

@@ -44,7 +44,7 @@ def _edit(asking: Asking) -> Decided:
         asking.store,
         asking.path["id"],
         fields,
-        titles=asking.house.plugins.titles,
+        titles=asking.titles,
         as_of=_version(asking),
         actor=asking.actor,
     )
@@ -57,7 +57,7 @@ def _pin(asking: Asking) -> Decided:
         asking.field("field"),
         asking.field("value"),
         overlay=asking.house.config.settings.edit.policy == "overlay",
-        titles=asking.house.plugins.titles,
+        titles=asking.titles,
         as_of=_version(asking),
         actor=asking.actor,
     )

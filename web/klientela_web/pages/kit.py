@@ -59,6 +59,7 @@ def show(asking: Asking) -> Response:
         chart=charts.area("Customers", labels, line, line[::-1], now="now", then="then"),
         spark=charts.spark(line),
         pictures={},
+        first_seen={BARE["id"]: "2026-11-16T08:30:00Z"},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from itertools import accumulate, takewhile
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -150,7 +151,7 @@ def _formula(words: Words, name: str, terms: dict[str, Any]) -> str:
     elif name == "repeat":
         said = [
             words(
-                "%(again)s customers with two or more counted orders of %(once)s with one",
+                "Customers with two or more counted orders: %(again)s; with at least one: %(once)s",
                 again=words.number(terms["repeat_buyers"]),
                 once=words.number(terms["buyers"]),
             )
@@ -160,7 +161,7 @@ def _formula(words: Words, name: str, terms: dict[str, Any]) -> str:
     else:
         said = [
             words(
-                "%(sum)s of %(count)s customers with counted orders",
+                "%(sum)s by customers with counted orders: %(count)s",
                 sum=words.amounts(terms["sum"]),
                 count=words.number(terms["buyers"]),
             )
@@ -183,15 +184,19 @@ def _written(words: Words, currency: str | None) -> Any:
 
 
 def _chart(words: Words, series: dict[str, Any], what: str) -> Markup:
-    """The first line drawn; of revenue in several currencies the shop's, the others stand as sums beside it (R34)."""
+    """The first line drawn, with that of the period before as far as that one goes; of revenue in several currencies the
+    shop's, the others stand as sums beside it (R34)."""
     line = series["lines"][0]
     points = line["points"]
     labels = [words.short_day(date.fromisoformat(point["from"])) for point in points]
+    past = list(takewhile(lambda one: one is not None, (point["before"] for point in points)))
     if what == "customers":
-        values, before = [float(point["standing"]) for point in points], None
+        values = [float(point["standing"]) for point in points]
+        earlier = points[0]["standing"] - points[0]["value"] - line["before"]  # so many there were when the past began
+        before = [float(one) for one in accumulate(past, initial=earlier)][1:]
     else:
         values = [float(point["value"]) for point in points]
-        before = [float(point["before"] or 0) for point in points]
+        before = [float(one) for one in past]
     return charts.area(
         words("line " + what),
         labels,

@@ -84,7 +84,7 @@ def _address(asking: Asking, public: str) -> str:
 def _around(asking: Asking, db: Db, number: int, found: Mapping[str, Any], view: View) -> dict[str, Any]:
     """What else is read of the store for the page."""
     house, key = asking.house, asking.store.key
-    titles = house.plugins.titles
+    titles = asking.titles
     sources = facts.sources(db).values()
     types = {row.label: row.type for row in sources}
     held = [row[0] for row in members_of(db, [number], "p.id").get(number, [])]

@@ -41,9 +41,9 @@ def show(asking: Asking) -> Response:
             {
                 "name": name,
                 "type": kind,
-                "title": types[kind].title if kind in types else kind,
+                "title": asking.titles.get(kind, kind),
                 "connected": one is not None or kind == "manual",
-                "schedule": (one.every or one.cron) if one is not None else None,
+                "schedule": (asking.words.every(one.every) if one.every else one.cron) if one is not None else None,
                 "guests": (one.guests or types[kind].guests) if one is not None and kind in types else None,
                 "last": run_of(state.last) if state is not None and state.last is not None else None,
                 "success": iso(state.success) if state is not None and state.success is not None else None,

@@ -105,6 +105,21 @@ document.addEventListener("click", (event) => {
   }
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
+// back from a profile to the list as it was left
+if (location.pathname === "/customers") addEventListener("pagehide", () => sessionStorage.setItem("list", location.search));
+for (const back of document.querySelectorAll("a[data-back]")) back.search = sessionStorage.getItem("list") ?? back.search;
+
+// a menu in a row opens over the table, which would cut it off; where the place below is short, upwards
+document.addEventListener("toggle", (event) => {
+  if (!event.target.matches?.(".scroll details.menu[open]")) return;
+  const [at, box] = [event.target.getBoundingClientRect(), event.target.querySelector(".menu-box")];
+  const below = at.bottom + 8, high = box.offsetHeight;
+  Object.assign(box.style, { position: "fixed", right: `${root.clientWidth - at.right}px`, bottom: "auto",
+    top: `${below + high <= innerHeight - 8 ? below : Math.max(8, at.top - 8 - high)}px` });
+}, true);
+document.addEventListener("scroll", () => {
+  for (const menu of document.querySelectorAll(".scroll details.menu[open]")) menu.open = false;
+}, { capture: true, passive: true });
 addEventListener("popstate", () => places().forEach((place) => load(location.href, "", place)));
 
 // a box that chooses all of its page; parts that stay open or closed as they were left
