@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +18,8 @@ from hypothesis import settings
 
 from klientela.flow import sync
 from klientela.store import Store, open_store
+from klientela.store.database import make_engine
+from klientela.store.migrations import upgrade
 
 IN_CI = bool(os.environ.get("CI"))
 # On a machine that lands changes the same examples each time; at a desk new ones, which find what these do not.
@@ -119,16 +122,62 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return fresh_schema(request.getfixturevalue("postgres_url"))
 
 
+@pytest.fixture(scope="session")
+def prepare(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], None]:
+    """Gives an empty store its schema as the steps made it the first time: thousands of tests begin with one, and going
+    through all steps takes longer than most of them. (The steps themselves are tested in store/test_migrations.py.)"""
+
+    @cache
+    def file() -> bytes:
+        path = tmp_path_factory.mktemp("empty") / "klientela.db"
+        _with_steps(f"sqlite:///{path}")
+        return path.read_bytes()
+
+    @cache
+    def script(cluster: str) -> str:
+        url = fresh_schema(cluster)
+        _with_steps(url)
+        programs = find_postgres()
+        assert programs is not None
+        name, place = url.rpartition("%3D")[2], cluster.partition("host=")[2]
+        made = subprocess.run(
+            [programs / "pg_dump", "-h", place, "-U", "klientela", "-n", name, "--inserts", "--no-owner", "postgres"],
+            check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        skipped = (chr(92), "--", "SET ", "SELECT pg_catalog.set_config", "CREATE SCHEMA")
+        return "\n".join(line for line in made.splitlines() if not line.startswith(skipped)).replace(f"{name}.", "")
+
+    def give(url: str) -> None:
+        if url.startswith("sqlite"):
+            Path(url.removeprefix("sqlite:///")).write_bytes(file())
+            return
+        import psycopg
+
+        with psycopg.connect(url.replace("postgresql+psycopg://", "postgresql://")) as connection:
+            connection.execute(script(url.rpartition("&options=")[0]).encode())
+
+    return give
+
+
+def _with_steps(url: str) -> None:
+    engine = make_engine(url)
+    with Store(engine, url, b"") as made:
+        upgrade(made)
+
+
 @pytest.fixture
-def store(store_url: str, tmp_path: Path) -> Iterator[Store]:
+def store(store_url: str, tmp_path: Path, prepare: Callable[[str], None]) -> Iterator[Store]:
     """An open store, once on each database."""
+    prepare(store_url)
     key, tombstones = tmp_path / "klientela.key", tmp_path / "klientela.tombstones"
     with open_store(store_url, key_file=key, tombstones=tombstones) as made:
         yield made
 
 
 @pytest.fixture
-def new_store(store_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
+def new_store(
+    store_url: str, tmp_path: Path, prepare: Callable[[str], None], request: pytest.FixtureRequest
+) -> Iterator[Callable[[], Store]]:
     """Makes further empty stores on the same kind of database, with the same instance key."""
     made: list[Store] = []
 
@@ -137,6 +186,7 @@ def new_store(store_url: str, tmp_path: Path, request: pytest.FixtureRequest) ->
             url = f"sqlite:///{tmp_path / f'more{len(made)}.db'}"
         else:
             url = fresh_schema(request.getfixturevalue("postgres_url"))
+        prepare(url)
         made.append(open_store(url, key_file=tmp_path / "klientela.key"))
         return made[-1]
 

@@ -6,17 +6,21 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 from klientela.store import Store, users
 from klientela_daemon.house import House, read
 from klientela_daemon.http import Listener
 from klientela_daemon.page import page
+from klientela_web import templating
 from tests.conftest import IN_CI
 
 PASSWORD = "four words of some length"
@@ -71,6 +75,28 @@ class Served:
         """No more."""
         self._open.close()
         self._listener.stop()
+
+
+class _Compiled(BytecodeCache):
+    """Templates that were compiled before in this process: every served page makes an environment of its own."""
+
+    _known: ClassVar[dict[str, bytes]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._known:
+            bucket.bytecode_from_string(self._known[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._known[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick() -> Iterator[None]:
+    """Compile a template once, and hash a password once: both take longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(templating, "Environment", partial(Environment, bytecode_cache=_Compiled()))
+        patch.setattr(users, "_hashed", cache(users._hashed))
+        yield
 
 
 @pytest.fixture
