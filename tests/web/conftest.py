@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache, partial
@@ -23,6 +24,7 @@ from klientela_daemon.page import page
 from klientela_web import templating
 from tests.conftest import IN_CI
 
+_TLS = ssl.create_default_context()  # read once: each client reads all certificates of the machine otherwise
 PASSWORD = "four words of some length"
 CONFIG = '[shop]\ntimezone = "Europe/Berlin"\ncurrency = "EUR"\n'
 
@@ -60,7 +62,7 @@ class Served:
     def client(self, role: str | None = None, language: str = "en") -> httpx.Client:
         """A client that is signed in in that role, or not at all; `client.headers["x-form"]` is right."""
         made = self._open.enter_context(
-            httpx.Client(base_url=self.url, headers={"accept-language": language}, timeout=30)
+            httpx.Client(base_url=self.url, headers={"accept-language": language}, timeout=30, verify=_TLS)
         )
         if role is not None:
             secret = self.secret(role)
