@@ -73,8 +73,8 @@ def sale(raw: Raw, house: House) -> Sale:
     total = _total(node, currency, house)
     credits_, cancels = _references(node, total)
     buyer = node.customer
-    key, tags = _mark(node)
-    placed: dict[str, Any] = {} if key is None or credits_ or cancels else {"placed_as": key}
+    mark, paper = _mark(node), bool(credits_ or cancels)
+    placed: dict[str, Any] = {} if mark.key is None or paper else {"placed_as": mark.key}
     made = Order(
         external_id=str(node.bill_bee_order_id),
         version=first_moment(house.zone, node.last_modified_at, node.updated_at),
@@ -93,21 +93,27 @@ def sale(raw: Raw, house: House) -> Sale:
         state=_state(node, house),
         test=_test(node, house),
         lines=_lines(node, currency),
-        tags=tags,
-        origin=None if credits_ or cancels or placed else _origin(node, shop),
+        tags=mark.tags,
+        origin=None if paper or mark.here else _origin(node, shop),
         **placed,
     )
     return Sale(made, _buyers(node, made, contact, shop), shop, credits_, cancels)
 
 
-def _mark(node: OrderNode) -> tuple[str | None, list[str] | UnsetType]:
-    """The key of an order that was placed here (S19), by a tag or by the id that it was written with; the other tags."""
+class _Mark(NamedTuple):
+    """The key of an order that was placed here (S19); the other tags; whether it was written into this very account."""
+
+    key: str | None
+    tags: list[str] | UnsetType
+    here: bool
+
+
+def _mark(node: OrderNode) -> _Mark:
+    """By the id that it was written with, or by a tag, which an order carried from another shop may have as well."""
     ident = text_of(node.id)
     by_id = take_mark([ident] if isinstance(ident, str) else [])[0]
-    if node.tags is UNSET:
-        return by_id, UNSET
     by_tag, others = take_mark(node.tags or ())
-    return by_tag or by_id, others
+    return _Mark(by_id or by_tag, UNSET if node.tags is UNSET else others, by_id is not None)
 
 
 def shop_of(node: OrderNode) -> str | None:

@@ -137,6 +137,9 @@ def test_it_is_known_by_the_id_it_was_written_with_when_somebody_takes_the_tag_o
         box.order(one.id, tags=tags)
         found = orders(source)[str(made.external_id)]
         assert (found.placed_as, found.tags, found.origin) == (KEY, ["Geschenk"], None)
+    carried = box.order(store=box.store("Shopify", "shopify"), tags=[MARK])  # a shop's own, which has its mark
+    told = orders(source)[str(carried.id)]
+    assert (told.placed_as, told.origin and told.origin.platform) == (KEY, "shopify")
     box.credit(one, "5.00").tags = [MARK]
     assert [o.placed_as for o in orders(source).values() if o.credits is not UNSET and o.credits] == [UNSET]
 
