@@ -315,3 +315,35 @@ def test_no_path_gets_further_than_it_may(served: Served, way: object) -> None:
         path = re.sub(r"\{[^}]*\}", sting, getattr(way, "path", ""))
         if "progress" not in path:
             assert client.get(path).status_code in (200, 302, 303, 400, 404, 405), path
+
+
+def test_no_form_gets_further_than_it_may(served: Served, store: Store) -> None:
+    """PostgreSQL keeps no NUL: whatever a form brings it in is refused or kept without it."""
+    bring(store, "S", [account("1", "Anna", "Ahorn", email="anna@x.de"), order("o1", customer="1")])
+    client, public = served.client("admin"), Desk(store).public("1", "S")
+    fields = dict.fromkeys(FIELDS, "x\0y") | {"was city": "\0", "was \0": "\0", "id": public, "text\0": "\0"}
+    for way in every_way():
+        if way.method == "POST" and "erase" not in way.path and way.path not in ("/sign-out", "/sign-in"):
+            path = re.sub(r"\{id\}", public, way.path)
+            for sent in (fields, {**fields, "customer": public, "one": public, "two": public}):
+                answer = client.post(re.sub(r"\{[^}]*\}", "%00", path), data=sent)
+                assert answer.status_code in (200, 302, 303, 400, 404, 409), (way.path, answer.text)
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a\0b.%s"\r\n\r\n%s\r\n--b\r\n'
+    more = b'Content-Disposition: form-data; name="%s"\r\n\r\n%s\r\n--b--\r\n'
+    kind = {"content-type": "multipart/form-data; boundary=b"}
+    for path, ending, content in (
+        ("/imports/new", b"csv", b"Email\r\nb@x.de"), (f"/customers/{public}/note", b"txt", b"x\0"),
+        (f"/customers/{public}/picture", b"png", b"\x89PNG\r\n\x1a\n\0"),
+    ):  # fmt: skip
+        answer = client.post(path, content=head % (ending, content) + more % (b"text", b"t\0"), headers=kind)
+        assert answer.status_code in (200, 303), (path, answer.text)
+        assert client.get(f"/customers/{public}").status_code == 200
+
+
+FIELDS = (
+    "to", "do", "tag", "reason", "evidence", "channel", "purpose", "state", "text", "name", "role", "password", "seq", "version",
+    "first_name", "last_name", "company", "email", "phone", "city", "street", "field", "value", "one", "two", "item", "as_of",
+    "record", "emails", "into", "subject", "language", "order", "message", "customer", "number", "title", "quantity", "price",
+    "voucher", "discount", "source", "digest", "action", "key", "full", "decide", "of",
+)  # fmt: skip
+"""Names of fields that forms of the page have; what a form does not know it does not read."""

@@ -7,7 +7,8 @@ meant. SQLite finds texts and facets in one FTS5 trigram index, PostgreSQL finds
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -70,6 +71,9 @@ def tally_facet(customer_facet: int, gross_orders: int) -> int:
 # -- the index ------------------------------------------------------------------------------------------------------
 
 _MARK = "\x1f"  # white space to every fold: stands in no term and no text
+
+_ALIKE = re.compile("[\ufffd-\uffff]")
+"""FTS5 reads the two that are no characters as the sign for what could not be read; PostgreSQL tells them apart."""
 
 
 def _document(hay: str, bits: int) -> str:
@@ -245,16 +249,28 @@ def match_source(source: int) -> str:
 
 
 def terms(query: str | None, sources: Mapping[int, SourceRow]) -> list[Term]:
-    """The words of a search, each with the countries and sources it names (R54); all of them must hit."""
+    """The words of a search, each with the countries and sources it names (R54); all of them must hit.
+
+    Characters that SQLite's index takes for one another (`_ALIKE`) are never asked for: of a word that holds one its
+    readable parts are, which finds that word too.
+    """
     if not query:
         return []
     found: dict[str, Term] = {}
-    for word in sort_key(query.replace("\0", " ")).split():
+    for word in _readable(sort_key(query.replace("\0", " ")).split()):
         if word not in found:
             countries = sorted(country_bits(code) for code in countries_like(word))
             named = sorted(row.id for row in sources.values() if _names(row, word))
             found[word] = Term(word, tuple(countries), tuple(named))
     return list(found.values())
+
+
+def _readable(words: Iterable[str]) -> Iterator[str]:
+    for word in words:
+        first, *others = _ALIKE.split(word)
+        if first:
+            yield first
+        yield from (part for part in others if len(part) >= 3)  # a shorter one would have to begin a word
 
 
 def _names(source: SourceRow, word: str) -> bool:

@@ -15,7 +15,7 @@ from klientela.flow.desk import Decided
 from klientela.flow.enclosed import LARGEST
 from klientela.model.numbers import whole
 from klientela.model.records import File
-from klientela_web.asking import Asking
+from klientela_web.asking import Asking, plain
 from klientela_web.pages.profile import again
 from klientela_web.sheet import CONTACT, PLACE
 from klientela_web.ways import post
@@ -89,7 +89,7 @@ def _picture(asking: Asking) -> Decided:
 
 def _file(upload: UploadFile) -> File:
     """A file that was sent. What the browser calls its type is not asked: its name tells, and nobody runs it."""
-    name = (upload.filename or "").replace("\\", "/").rpartition("/")[2][-255:]
+    name = plain(upload.filename or "").replace("\\", "/").rpartition("/")[2][-255:]
     if upload.size is not None and upload.size > LARGEST:
         raise Misconfigured(f"the file {name!r} is larger than {LARGEST >> 20} MB", hint="Keep it elsewhere.")
     return File(type=guess_type(name)[0] or "application/octet-stream", name=name, content=upload.file.read())
