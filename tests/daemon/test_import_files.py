@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import xlsxwriter
 
+from klientela_csv.sample import sample
 from tests.daemon.conftest import configure
 from tests.daemon.test_verbs import LIST, document
 
@@ -122,6 +123,15 @@ number = "no"
 total = "sum"
 order_number = "order"
 """
+
+
+def test_R51_R47_an_export_comes_back_into_a_strict_source(run: Any, here: Path) -> None:
+    (here / "list.csv").write_text(sample(), "utf-8")
+    configure('[sources.list]\ntype = "csv"\npath = "list.csv"\nheaders = "strict"\n')
+    document(run, "sync")
+    assert run("export", "-o", "out.csv")[0] == 0
+    made = document(run, "import", "out.csv", "--into", "list")
+    assert (made["unchanged"], made["changed"], made["rejected"]) == (2, 0, [])
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])

@@ -62,6 +62,13 @@ ORDER_ONLY = ("placed_at", "total", "currency", "status", "test", "refunded", "c
 OUR_ID = "klientela_id"
 OUR_ERROR = "klientela_error"
 
+# What an export of ours may have beside its klientela_id, by view; it comes back for edits (R51).
+EXPORTED = frozenset((
+    "first_name", "last_name", "email", "phone", "company", "city", "country", "status", "test_order", "sources", "orders", "ltv",
+    "ltv_approx", "gross", "gross_approx", "last_order", "joined", "crm_id", "customer_number", "modules", "tags", "promotion",
+    "system", "qr_scanned", "inactive",
+))  # fmt: skip
+
 FIELDS = frozenset(
     (
         *PERSON,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from klientela.kit import Misconfigured
 from klientela_csv.fields import (
+    EXPORTED,
     FURTHER_EMAILS,
     FURTHER_PHONES,
     LINES,
@@ -70,7 +71,7 @@ def understand(file: str, columns: Sequence[str], settings: CsvSettings, *, edit
     layout = recognise(columns)
     ours = {key: i for i, column in enumerate(columns) for key in (OUR_ID, OUR_ERROR) if fold(column) == fold(key)}
     if settings.headers == "strict":
-        _demand_sample(file, columns, settings)
+        _demand_sample(file, columns, settings, export=edits and OUR_ID in ours)
     fields = _by_layout(columns, layout)
     mapped = settings.columns
     if edits and OUR_ID in ours:
@@ -139,13 +140,17 @@ def _settle(fields: dict[str, int]) -> None:
             fields.pop(field, None)  # a status or a date without an order is something else
 
 
-def _demand_sample(file: str, columns: Sequence[str], settings: CsvSettings) -> None:
-    """R47: the header set equals the sample's, whatever the case and the order."""
+def _demand_sample(file: str, columns: Sequence[str], settings: CsvSettings, *, export: bool) -> None:
+    """R47: the header set equals the sample's, whatever the case and the order; of an `export` of ours that comes back
+    (R51) it is what its view shows, and some of the sample."""
     renamed = {header for header, field in SAMPLE.items() if field in settings.columns}
     wanted = [*(header for header in SAMPLE if header not in renamed), *settings.columns.values()]
     expected = {header.strip().casefold() for header in wanted}
     present = {column.casefold() for column in columns}
     unknown = [c for c in columns if c.casefold() not in expected and fold(c) not in OURS]
+    if export:
+        unknown = [c for c in unknown if c.casefold() not in EXPORTED]
+        wanted = []
     missing = [header for header in wanted if header.strip().casefold() not in present]
     if unknown:
         raise Misconfigured(

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 from csv_helpers import Reader
+from tests.shops import bring
 
-from klientela.kit import Misconfigured, SourceBroken
+from klientela.kit import Misconfigured, Person, SourceBroken
+from klientela.settings.views import COLUMNS, View
+from klientela.store import Store
+from klientela.store.export import export
 from klientela_csv.header import Header, understand
 from klientela_csv.layouts import recognise
 from klientela_csv.sample import SAMPLE, sample
@@ -268,6 +272,24 @@ def test_metafield_columns_anywhere_do_not_hide_shopify() -> None:
 def test_known_columns_that_nothing_is_taken_from_are_no_unknown_ones() -> None:
     bound = bind("Kundennummer,Anrede,Vorname,Nachname,PLZ,Loyalty")
     assert (bound.unused, bound.ignored) == (["Anrede"], ["Loyalty"])
+
+
+def test_R51_R47_an_export_of_every_column_comes_back_into_a_strict_source(store: Store) -> None:
+    strict = CsvSettings.model_validate({"type": "csv", "path": "x.csv", "headers": "strict"})
+    bring(store, "S", [Person(external_id="1", first_name="Anna", email="a@x.example")])
+    with store.reading() as db:
+        text = "".join(export(db, View(columns=tuple(COLUMNS)), "csv", key=store.key))
+    header = text.removeprefix("\ufeff").splitlines()[0].split(",")
+    assert len(header) > 20
+    assert understand("out.csv", header, strict, edits=True).ours == {"klientela_id": 0}
+    for columns, edits, said in (
+        (header, False, "unknown columns first_name"),  # rows that are no edits are the source's own: R47 as it stands
+        ([*header, "Loyalty"], True, "unknown column Loyalty"),
+        (header[1:], True, "unknown columns"),
+        ([*header, header[3]], True, "a column twice"),
+    ):
+        with pytest.raises(Misconfigured, match=said):
+            understand("out.csv", columns, strict, edits=edits)
 
 
 def test_R51_an_export_lacks_mapped_columns_and_is_understood_where_rows_may_be_edits() -> None:
