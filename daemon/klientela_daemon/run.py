@@ -41,10 +41,17 @@ class Daemon:
     """A running klientela. `read` reads the configuration again, for SIGHUP."""
 
     def __init__(
-        self, house: House, read: Callable[[], House], *, welcome: Callable[[str], None] | None = None
+        self,
+        house: House,
+        read: Callable[[], House],
+        *,
+        welcome: Callable[[str], None] | None = None,
+        ready: Callable[[str], None] | None = None,
     ) -> None:
-        """`welcome` is given an address of the page that signs in once; no log ever shows it."""
+        """`welcome` is given an address of the page that signs in once; no log ever shows it. `ready` is given the address
+        at which it listens, once."""
         self._house = house
+        self._ready = ready
         self._welcome = welcome
         self._read = read
         self._stop = threading.Event()
@@ -121,6 +128,8 @@ class Daemon:
             planned=sorted(plans),
         )
         systemd.notify("READY=1", f"STATUS=listening on {self._listener.url}")
+        if self._ready is not None:
+            self._ready(self._listener.url)
         if self._welcome is not None:
             self._welcome(door(self._store, self._listener.url))
         elif (said := first_steps(self._store, self._listener.url)) is not None:

@@ -395,6 +395,11 @@ def test_R57_an_operator_answers_what_waits(store: Store) -> None:
     for number, sources, said in ((10_000, {"shop": crier}, "no request"), (end.entry.id, {}, "nobody can read")):
         with pytest.raises((UnknownThing, Conflict), match=said):
             answer(store, sources, number, reason="done")
+    waits = requests(store, {"shop": crier})
+    for one, erased in ((copy, 0), (end, 2)):
+        told = answer(store, {"shop": crier}, one.entry.id, reason="what if", dry_run=True)
+        assert told == {"customers": [], "request": one.entry.id, "erased": erased}
+    assert (requests(store, {"shop": crier}), len(Desk(store).people())) == (waits, 3)
     assert answer(store, {"shop": crier}, copy.entry.id, reason="sent by mail")["erased"] == 0
     assert len(Desk(store).people()) == 3
     assert answer(store, {"shop": crier}, end.entry.id, reason="we left the shop")["erased"] == 2

@@ -271,3 +271,12 @@ def test_sandboxes_that_cannot_be_opened(run: Any, args: tuple[str, ...], words:
     done, _, err = run("sandbox", *args)
     assert done == code
     assert words in err
+
+
+def test_a_sandbox_says_as_json_where_it_listens(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "klientela_daemon.cli.sandbox.run", lambda shop, port, started: started(f"http://127.0.0.1:{port}")
+    )
+    code, out, err = run("sandbox", "shopify", "--port", "9876", "--customers", "2", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == {"sandbox": "shopify", "url": "http://127.0.0.1:9876", "customers": 2, "seed": 1}

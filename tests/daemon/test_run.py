@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import itertools
 import signal
 import socket
@@ -114,11 +115,14 @@ def test_sigterm_while_it_starts_ends_cleanly(daemon: Any, people: Any, tmp_path
 
 
 def test_ctrl_c_ends_cleanly_too(daemon: Any, people: Any, tmp_path: Path) -> None:
+    """With --json the one document says where it listens, and nothing comes after it."""
     people("a", "a@x.example")
     configure(tmp_path, CSV.format(name="a", every="1d"), WEB)
-    process = daemon()
+    process = daemon("--json")
+    listens = process.wait_for("klientela is running")["listens"]
     process.wait_for("sync ended", source="a")
     assert process.end(signal.SIGINT) == 0
+    assert json.loads("\n".join(process.out)) == {"pid": process.popen.pid, "listens": listens}
 
 
 def test_a_second_daemon_is_refused_and_the_lock_dies_with_the_first(daemon: Any, people: Any, tmp_path: Path) -> None:

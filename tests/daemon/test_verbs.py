@@ -780,9 +780,14 @@ def test_the_demo_once(tmp_path: Path) -> None:
     ).fetchone()[0]
     connection.close()
     assert both >= 8  # customers of the shop who stand in the file too, in other spellings
-    assert (
-        Process(tmp_path, "demo", "--once", "--dir", "shop", "--customers", "60").wait() == 0
+    again = Process(
+        tmp_path, "demo", "--once", "--dir", "shop", "--customers", "60", "--json"
     )  # once more, same folder
+    assert again.wait() == 0
+    told = json.loads("\n".join(again.out))
+    assert told["configuration"] == str(tmp_path / "shop" / "klientela.toml")
+    assert {one["status"] for one in told["runs"]} == {"ok"}
+    assert (told["pushed"]["rejected"], told["customers"] > 60, bool(told["shops"][0]["url"])) == (0, True, True)
 
 
 def test_the_demo_refuses_another_house(run: Any, here: Path) -> None:

@@ -180,6 +180,14 @@ def redact(step: Step, source: SourceRow, asked: Sequence[Redact]) -> int:
     return len(reached.persons)
 
 
+def redactable(store: Store, source: int, asked: Sequence[Redact]) -> int:
+    """How many records of people `redact` would erase now; nothing is written."""
+    _file(store)
+    with store.reading() as db:
+        people, orders = _asked(db, facts.sources(db)[source], asked)
+        return len(reach.of_records(db, source, people, orders).persons)
+
+
 def _asked(db: Db, source: SourceRow, asked: Sequence[Redact]) -> tuple[set[int], set[int]]:
     """The person records and orders that are meant, as far as they are known."""
     if any(one.customer is None for one in asked):

@@ -64,12 +64,18 @@ def _read(source: Source | None, entry: Entry) -> tuple[Redact, ...]:
 
 
 def answer(
-    store: Store, sources: Mapping[str, Source], number: int, *, reason: str, actor: str = "operator"
+    store: Store,
+    sources: Mapping[str, Source],
+    number: int,
+    *,
+    reason: str,
+    actor: str = "operator",
+    dry_run: bool = False,
 ) -> dict[str, Any]:
     """An operator has answered a request for a copy, or carries out one to erase everybody of a shop: it waits no more.
 
-    `{"seq", "customers": [], "request", "erased"}`. UnknownThing for another number, Conflict where nobody can read the
-    request any more.
+    `{"seq", "customers": [], "request", "erased"}`, without `seq` in a dry run. UnknownThing for another number, Conflict
+    where nobody can read the request any more.
     """
     if not visible(reason):
         raise Misconfigured("an answer needs a reason", hint="Give one with --reason TEXT; it is kept in the log.")
@@ -82,6 +88,9 @@ def answer(
             hint="Configure the source again, or erase its customers one by one.",
         )
     erasures = [asked for asked in one.asks if asked.wants == "erasure"]
+    if dry_run:
+        would = erase.redactable(store, one.source_id, erasures) if erasures else 0
+        return {"customers": [], "request": number, "erased": would}
     with store.step("answer", actor=actor) as step:
         erased = 0
         if erasures:

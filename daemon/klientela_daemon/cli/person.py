@@ -168,6 +168,7 @@ def requests_verb(config: Config = None, as_json: Json = False) -> int:
 def answer_verb(
     number: Annotated[int, typer.Argument(metavar="NUMBER", parser=number(), help="Of `klientela person requests`.")],
     reason: Reason,
+    dry_run: DryRun = False,
     yes: Yes = False,
     config: Config = None,
     as_json: Json = False,
@@ -176,12 +177,15 @@ def answer_verb(
     here = house(config)
     logs.set_up(level="error")
     with _sources(here) as (store, sources):
-        asked = not (yes or as_json) and sys.stdin.isatty() and sys.stdout.isatty()
+        asked = not (dry_run or yes or as_json) and sys.stdin.isatty() and sys.stdout.isatty()
         if asked and not typer.confirm("Was it answered? A request to erase a shop erases everybody of it now."):
             raise Interrupted("nothing was written")
-        made = answer(store, sources, number, reason=reason)
+        made = answer(store, sources, number, reason=reason, dry_run=dry_run)
     if as_json:
         render.emit(made)
+    elif dry_run:
+        erased = agree(made["erased"], "{} [record|records] of people would be erased")
+        render.say(f"Request {number} would be answered; {erased}. Nothing was written.")
     else:
         render.say(f"Request {number} is answered" + (f"; {agree(made['erased'], '{} [record was|records were] erased')}."
                                                      if made["erased"] else "."))  # fmt: skip

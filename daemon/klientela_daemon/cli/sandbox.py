@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from klientela.errors import Misconfigured
 from klientela.plugins import find
 from klientela.testing import run
 from klientela_daemon import render
-from klientela_daemon.cli.options import Config, number
+from klientela_daemon.cli.options import Config, Json, number
 from klientela_daemon.sandboxes import application
 
 
@@ -30,11 +31,20 @@ def verb(
         list[str] | None, typer.Option("--fault", metavar="KIND[:RATE]", help="Inject a fault; may be repeated.")
     ] = None,
     config: Config = None,
+    as_json: Json = False,
 ) -> int:
-    """Serve a plugin's sandbox shop on 127.0.0.1 until Ctrl-C."""
+    """Serve a plugin's sandbox shop on 127.0.0.1 until Ctrl-C. With --json the document says where it listens."""
+
+    def ready(url: str) -> None:
+        if as_json:
+            render.emit({"sandbox": name, "url": url, "customers": customers, "seed": seed})
+            sys.stdout.flush()
+        else:
+            render.say(f"the {name} sandbox with {customers} customers listens on {url}")
+
     shop = application(find(), name, customers=customers, seed=seed, faults=fault or ())
     try:
-        run(shop, port, lambda url: render.say(f"the {name} sandbox with {customers} customers listens on {url}"))
+        run(shop, port, ready)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
