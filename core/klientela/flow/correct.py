@@ -1,20 +1,27 @@
-"""An operator corrects a customer: edits fields, lays values over them, takes those off again (R37, R38)."""
+"""An operator corrects a customer or an order: edits fields, lays values over them, takes those off again (R37, R38).
+
+An order is named by a key of any record that carries it, `source/order/external_id`; whatever else is a customer's.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from klientela.errors import Conflict, Misconfigured
 from klientela.flow import hands
-from klientela.flow.card import Card, unit_of
+from klientela.flow.card import Card
 from klientela.flow.desk import Decided, found
+from klientela.flow.form import Form, unit_of
 from klientela.flow.hands import Word
+from klientela.flow.ordercard import OrderCard
 from klientela.rules import entered, rights
 from klientela.rules.rights import CALLED, Refused
+from klientela.store import oneorder
 from klientela.store.database import Db, Step, Store
 from klientela.store.spoken import Spoken
+from klientela.store.tombstones import Graves
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -35,16 +42,26 @@ def rights_of(
 ) -> dict[str, Right]:
     """What may be done to each field of a customer's number (R37, R38); `overlay`, `titles` as for `pin`. `source` is
     None also where no record of the customer may be edited at all."""
-    card = Card(db, key, customer)
-    spare, found = card.spare(), {}
-    for field in (*entered.LONGEST, *entered.OF_KINDS):
+    return _rights(Card(db, key, customer), titles, overlay)
+
+
+def rights_of_order(
+    db: Db, order: str, graves: Graves | None, *, titles: Mapping[str, str] = _NOTHING, overlay: bool = False
+) -> dict[str, Right]:
+    """The same of an order, by key; `graves` are the store's. UnknownThing for none."""
+    return _rights(OrderCard(db, order, graves), titles, overlay)
+
+
+def _rights(card: Form, titles: Mapping[str, str], overlay: bool) -> dict[str, Right]:
+    card.titles, found = titles, {}
+    for field in card.fields:
         holder, pinned = card.holder(field), bool(card.pinned(field))
-        refused = isinstance(rights.edit(field, holder, spare, titles), Refused)
+        refused = isinstance(card.right(field), Refused)
         locked = holder is not None and not holder.editable and not holder.pinned
         found[field] = Right(
             card.value(field),
             not refused,
-            overlay and (refused or pinned),
+            overlay and (refused or pinned) and card.barred(field) is None,
             pinned,
             rights.title(holder, titles) if locked and holder is not None else None,
         )
@@ -61,13 +78,13 @@ def edit(
     actor: str = "operator",
     dry_run: bool = False,
 ) -> Decided:
-    """Give fields of a customer other values, all or none of them; an empty text clears one.
+    """Give fields of a customer or an order other values, all or none of them; an empty text clears one.
 
     `titles`: source types in words. `as_of`: the `version` of the profile somebody looked at (R40b). Misconfigured for
     an unknown field or a value that is none, Conflict where a field may not be changed or was changed meanwhile. Where
     all is so already nothing is written, and there is no `seq`.
     """
-    wanted = _entered(fields)
+    wanted, about = _entered(customer, fields), dict[str, Any]()
 
     def words(step: Step) -> Sequence[Word]:
         card = _card(step, customer, titles)
@@ -75,9 +92,10 @@ def edit(
         made, refused = card.edits(wanted)
         if refused:
             raise _refusal(refused)
+        about.update(card.about() if made else {})
         return made
 
-    return hands.say(store, "edit", words, {"fields": sorted(wanted)}, actor=actor, dry_run=dry_run)
+    return _told(hands.say(store, "edit", words, {"fields": sorted(wanted)}, actor=actor, dry_run=dry_run), about)
 
 
 def pin(
@@ -97,22 +115,23 @@ def pin(
     `overlay`: the policy of the configuration, by which also what a shop delivers may be covered. A part of the name or
     of the address pins the whole as it is shown then (R25). Errors as of `edit`.
     """
-    wanted = _entered({field: value})
-    kept = wanted[field]
+    wanted = _entered(customer, {field: value})
+    kept, about = wanted[field], dict[str, Any]()
     if kept is None:
         raise Misconfigured("a pin needs a value", hint="`klientela unpin ID FIELD` takes a pin off.")
 
     def words(step: Step) -> Sequence[Word]:
         card = _card(step, customer, titles)
         card.unless_changed(as_of, wanted)
-        refused = rights.pin(field, card.holder(field), card.spare(), titles, overlay=overlay)
+        refused = card.barred(field) or rights.pin(field, card.holder(field), card.spare(), titles, overlay=overlay)
         if refused is not None:
             raise _refusal([refused])
         if card.pinned(field) and card.value(field) == kept:
             return []
+        about.update(card.about())
         return card.pins(field, kept)
 
-    return hands.say(store, "pin", words, {"fields": [field]}, actor=actor, dry_run=dry_run)
+    return _told(hands.say(store, "pin", words, {"fields": [field]}, actor=actor, dry_run=dry_run), about)
 
 
 def unpin(
@@ -126,7 +145,8 @@ def unpin(
 ) -> Decided:
     """Take the pins off a field, on all records of the customer: what lies beneath shows again. Conflict where it is
     not pinned."""
-    _known(field)
+    _known(customer, field)
+    about: dict[str, Any] = {}
 
     def which(step: Step) -> Sequence[Spoken]:
         card = _card(step, customer, _NOTHING)
@@ -135,20 +155,30 @@ def unpin(
         if not pins:
             raise Conflict(
                 f"the {CALLED.get(unit_of(field), unit_of(field))} is not pinned",
-                hint="The profile's `provenance` shows what is.",
+                hint=card.shown_by,
             )
+        about.update(card.about())
         return pins
 
-    return hands.unsay(store, "unpin", which, {"fields": [field]}, actor=actor, dry_run=dry_run)
+    return _told(hands.unsay(store, "unpin", which, {"fields": [field]}, actor=actor, dry_run=dry_run), about)
 
 
-def _card(step: Step, customer: str, titles: Mapping[str, str]) -> Card:
+def _told(made: Decided, about: Mapping[str, Any]) -> Decided:
+    made.about.update(about)
+    return made
+
+
+def _card(step: Step, customer: str, titles: Mapping[str, str]) -> Form:
+    if oneorder.is_key(customer):
+        order = OrderCard(step.db, customer, step.store.graves())
+        order.titles = titles
+        return order
     card = Card(step.db, step.store.key, found(step, customer).customer)
     card.titles = titles
     return card
 
 
-def _entered(fields: Mapping[str, str]) -> dict[str, str | None]:
+def _entered(named: str, fields: Mapping[str, str]) -> dict[str, str | None]:
     """The values as they are kept. An e-mail is refused before anything else is looked at (R37)."""
     if not fields:
         raise Misconfigured("no field is named", hint="Name them as FIELD=VALUE, such as city=Dresden.")
@@ -157,7 +187,7 @@ def _entered(fields: Mapping[str, str]) -> dict[str, str | None]:
     wanted: dict[str, str | None] = {}
     wrong: list[str] = []
     for field, text in fields.items():
-        _known(field)
+        _known(named, field)
         try:
             wanted[field] = entered.value(field, text)
         except ValueError as error:
@@ -167,12 +197,14 @@ def _entered(fields: Mapping[str, str]) -> dict[str, str | None]:
     return wanted
 
 
-def _known(field: str) -> None:
+def _known(named: str, field: str) -> None:
     if field == "email":
         raise _refusal([rights.no_email()])
-    if field not in entered.LONGEST and field not in entered.OF_KINDS:
-        near = difflib.get_close_matches(field.lower(), [*entered.LONGEST, *entered.OF_KINDS], 1)
-        known = f"An operator may set {', '.join((*entered.LONGEST, 'billing_…', 'shipping_…'))}."
+    kind: type[Form] = OrderCard if oneorder.is_key(named) else Card
+    if field not in kind.fields:
+        near = difflib.get_close_matches(field.lower(), kind.fields, 1)
+        plain = [one for one in kind.fields if one not in entered.OF_KINDS]
+        known = f"An operator may set {', '.join((*plain, 'billing_…', 'shipping_…'))}."
         raise Misconfigured(
             f"there is no field {field!r} that an operator sets", hint=f"Did you mean {near[0]}?" if near else known
         )
@@ -184,4 +216,4 @@ def _refusal(refused: Sequence[Refused]) -> Conflict:
     return Conflict(f"{told}; nothing was written", hint=refused[0].hint)
 
 
-__all__ = ["Right", "edit", "pin", "rights_of", "unpin"]
+__all__ = ["Right", "edit", "pin", "rights_of", "rights_of_order", "unpin"]

@@ -68,8 +68,11 @@ class Desk:
         deriver = Deriver(step.db, self.store.ruleset(step.db))
         for start in range(0, len(named), _TOGETHER):
             some = facts.load(step.db, named[start : start + _TOGETHER])
-            loaded = [item for _, item in sorted(some.items())]  # an objection counts though its record is nobody
-            deriver.page(step, loaded, [], [], set(), force=True)
+            persons: list[facts.Loaded] = []  # an objection counts though its record is nobody
+            orders: list[facts.Loaded] = []
+            for _, item in sorted(some.items()):
+                (orders if item.entity == facts.ORDER else persons).append(item)
+            deriver.page(step, persons, orders, [], set(), force=True)
         failpoint("decision.derived")
         self.result.customers = _concerned(step, named)
         self.result.seq = None if self._dry_run else step.seq
@@ -130,6 +133,16 @@ def _canons(db: Db, records: Sequence[int]) -> dict[int, str]:
     }
 
 
+def _customers(db: Db, records: Iterable[int]) -> dict[int, int]:
+    """The customers of some records, of an order that of its owner; who or what is nobody's is left out."""
+    found = customers_of(db, records)
+    owners: dict[int, int] = dict(
+        db.rows(f"SELECT id, owner FROM orders WHERE owner IS NOT NULL AND id {db.among}", (db.pack(records),))
+    )
+    of = customers_of(db, set(owners.values())) if owners else {}
+    return {**found, **{number: of[owner] for number, owner in owners.items() if owner in of}}
+
+
 def _publics(db: Db, customers: Iterable[int]) -> dict[int, bytes]:
     rows = db.rows(f"SELECT id, pub FROM customer WHERE id {db.among}", (db.pack(customers),))
     return {row[0]: bytes(row[1]) for row in rows}
@@ -141,7 +154,7 @@ def _lines(
     """What the log says: one line of a decision about pairs, and of what is said of records `alone` one for each
     customer, so that each finds it under its own id."""
     canons = _canons(db, named)
-    customers = customers_of(db, named)
+    customers = _customers(db, named)
     public = _publics(db, set(customers.values()))
     if not alone:
         one, two = [*sorted(public.values()), None, None][:2]
@@ -166,7 +179,7 @@ def _concerned(step: Step, named: Sequence[int]) -> list[dict[str, Any]]:
         if public is not None
     }
     held = {row[0] for row in db.rows(f"SELECT id FROM customer WHERE pub8 {db.among}", (db.pack(sorted(told)),))}
-    held |= set(customers_of(db, named).values())
+    held |= set(_customers(db, named).values())
     publics = {
         number: ids.text(bytes(pub))
         for number, pub in db.rows(f"SELECT id, pub FROM customer WHERE id {db.among}", (db.pack(sorted(held)),))

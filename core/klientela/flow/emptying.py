@@ -13,10 +13,13 @@ import zstandard
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from klientela.flow.hands import renew
 from klientela.flow.reach import Reach
 from klientela.flow.restate import told
 from klientela.flow.traces import Finder
 from klientela.model.records import Checkout, Person
+from klientela.rules.hand import EDIT, PIN
+from klientela.rules.orderhand import PERSONAL
 from klientela.rules.pseudonym import hidden, without_person
 from klientela.store import facts
 from klientela.store import tables as t
@@ -68,6 +71,7 @@ def empty_facts(step: Step, reach: Reach, telling: Collection[int], mask: Callab
         if number is not None
     }
     db.run(f"DELETE FROM decision WHERE a {db.among} OR b {db.among}", (gone, gone))
+    _by_hand(step, reach)
     return partners - reach.gone
 
 
@@ -98,6 +102,18 @@ def _bought(db: Db, reach: Reach, telling: Collection[int], mask: Callable[[str]
         )
     ]
     db.update(t.claim, ("hash", "body"), closed, key=("record", "channel", "from_seq"))
+
+
+def _by_hand(step: Step, reach: Reach) -> None:
+    """What operators said of orders keeps their states; what it said of the person goes, also what was taken back."""
+    db = step.db
+    rows = db.rows(
+        f"SELECT id, a, kind, detail FROM decision WHERE kind IN ('{EDIT}', '{PIN}') AND a {db.among}",
+        (db.pack(reach.bought),),
+    )
+    personal = [(number,) for number, _, _, said in rows if json.loads(said)["field"] in PERSONAL]
+    db.delete(t.decision, personal)
+    renew(step, {record for _, record, _, _ in rows})
 
 
 def _named(db: Db, reach: Reach) -> None:

@@ -31,6 +31,7 @@ _PERSONS = msgspec.json.Decoder(Person).decode_lines
 _TOGETHER = (facts.PERSONS - {facts.GUEST_ORDER}) | {facts.ORDER}  # what comes in whole pages
 _CURRENCIES = frozenset((UNSET, "EUR", "PLN", "USD", "GBP", "CHF"))  # known to be fine; others are looked at one by one
 _RECORD = ("id", "source", "entity", "ext", "channel", "version", "reading", "hash", "gone", "seq", "more", "body")
+_BY_HAND = (b'"pinned":', b'"billing":', b'"shipping":')  # no text holds them: its quotes are escaped
 _SQUEEZE = zstandard.ZstdCompressor(level=1)
 
 
@@ -398,6 +399,8 @@ def _at_once(records: Sequence[Record]) -> dict[int, list[Item]] | None:
     if len(lines) > _BIGGEST or b"\\u0000" in lines:
         return None
     if entity == facts.ORDER:
+        if any(word in lines for word in _BY_HAND):
+            return None
         if not _CURRENCIES.issuperset([order.currency for order in found]):
             return None
     elif any(_for_operators(person) is not None for person in found):
@@ -411,13 +414,14 @@ def _at_once(records: Sequence[Record]) -> dict[int, list[Item]] | None:
     }
 
 
-def _for_operators(person: Person) -> str | None:
+def _for_operators(fact: Person | Order) -> str | None:
     """Why a source cannot say this: only operators can."""
-    if person.pinned is not UNSET or person.inactive is not UNSET:
+    person = fact if isinstance(fact, Person) else None
+    if fact.pinned is not UNSET or (person is not None and person.inactive is not UNSET):
         return "pinned and inactive are said by operators, not by sources"
-    if person.billing is not UNSET or person.shipping is not UNSET:
+    if fact.billing is not UNSET or fact.shipping is not UNSET:
         return "billing and shipping are said by operators; sources say addresses, each with its kind"
-    if person.consents and any(event.basis in ("operator", "bulk") for event in person.consents):
+    if person is not None and person.consents and any(event.basis in ("operator", "bulk") for event in person.consents):
         return "consents on the word of an operator are written down by operators, not by sources"
     return None
 
@@ -485,7 +489,7 @@ def _problem(fact: Any, body: bytes) -> str | None:
             return f"{currency!r} is no currency"
     if isinstance(fact, Person) and fact.entity == "guest_order":
         return "guest orders are made by the core, not by sources"
-    if isinstance(fact, Person) and (reason := _for_operators(fact)) is not None:
+    if isinstance(fact, Person | Order) and (reason := _for_operators(fact)) is not None:
         return reason
     if isinstance(fact, Letter) and fact.file and fact.file.content is not None:
         return "the content of a file must be bytes"

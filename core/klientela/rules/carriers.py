@@ -5,14 +5,15 @@ Pure, and computed like customers: carriers that share an order key are one orde
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
 from klientela.model.instants import DAY, Instant
 from klientela.model.records import Order
+from klientela.rules import orderhand
 from klientela.rules.publish import NEVER
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.text import clean
@@ -144,11 +145,17 @@ def _ranked(carriers: Sequence[Carrier], ruleset: Ruleset) -> tuple[Carrier, ...
 
 _OWN = ("customer", "guest", "kind", "origin")
 """What only the one whose word counts can say: whom it names is a name of its own source, and who is a guest there."""
-_FIELDS = tuple(name for name in Order.__struct_fields__ if name not in ("external_id", "version", "channel", *_OWN))
+_BY_HAND = ("pinned", "billing", "shipping")
+"""What operators say of one carrier, and what is of it alone."""
+_FIELDS = tuple(
+    name for name in Order.__struct_fields__ if name not in ("external_id", "version", "channel", *_OWN, *_BY_HAND)
+)
+_PLACES = ("address", "billing", "shipping")
 
 
 def told(one: Group) -> Order:
-    """The order as its carriers together tell it: the origin's values, then by priority; a test if any says so."""
+    """The order as its carriers together tell it: what an operator pinned, the origin's values, then by priority; a test
+    if any says so."""
     head = one.head.order
     if len(one.carriers) == 1:
         return head
@@ -157,9 +164,30 @@ def told(one: Group) -> Order:
         said = [value for c in one.carriers if (value := getattr(c.order, name)) is not UNSET]
         if said:
             values[name] = said[0]
+    pinning = [c.order for c in one.carriers if c.order.pinned is not UNSET]
+    if pinning:
+        values.update(_pinned(pinning, values))
     if any(carrier.order.test is True for carrier in one.carriers):
         values["test"] = True
     return Order(external_id=head.external_id, version=head.version, **values)
+
+
+def _pinned(carriers: Sequence[Order], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands on whichever carrier an operator pinned it, instead of these values (R27); of several the first counts."""
+    made: dict[str, Any] = {}
+    for order in reversed(carriers):
+        for name, unit in orderhand.UNIT_OF.items():
+            if name not in _PLACES and orderhand.pins(order, unit) and (said := getattr(order, name)) is not UNSET:
+                made[name] = said
+    found = [
+        (unit, place)
+        for unit in _PLACES
+        for order in reversed(carriers)
+        if orderhand.pins(order, unit) and (place := orderhand.place(unit, orderhand.places_of(order))) is not None
+    ]
+    if found:
+        made["addresses"] = orderhand.with_pinned_places(values.get("addresses") or (), found)
+    return made
 
 
 class Corrected(NamedTuple):
@@ -171,14 +199,15 @@ class Corrected(NamedTuple):
 
 
 def correct(carriers: Sequence[Carrier]) -> Corrected:
-    """Let `cancels` cancel and `credits` refund the other order of the same source; neither is an order itself."""
+    """Let `cancels` cancel and `credits` refund the other order of the same source; neither is an order itself. A state
+    that an operator pinned stands (R0b)."""
     known = {(c.source, c.external_id): c.order for c in carriers}
     papers: set[tuple[str, str]] = set()
     loose: set[tuple[str, str]] = set()
     for source, external_id, order in carriers:
         if order.cancels:
             papers.add((source, external_id))
-            if (target := known.get((source, order.cancels))) is not None:
+            if (target := known.get((source, order.cancels))) is not None and not orderhand.pins(target, "state"):
                 known[source, order.cancels] = _with(target, state="cancelled")
         if order.credits:
             papers.add((source, external_id))

@@ -7,6 +7,7 @@ import unicodedata
 from datetime import date
 
 from klientela.rules import geo
+from klientela.rules.orderhand import STATES
 from klientela.rules.rights import CALLED
 from klientela.rules.text import clean, visible
 
@@ -21,6 +22,9 @@ LONGEST = {
     "street": 200, "house_number": 20, "line2": 200, "zip": 20, "city": 200, "region": 200, "country": 100,
 }  # fmt: skip
 """The fields an operator may set, and the most characters of each. The e-mail is never among them (R37)."""
+
+OF_ORDERS = ("first_name", "last_name", "company", "phone", "state", *PLACE)
+"""Those of an order, beside the parts of its two addresses: nothing by which it is counted or known again (R38)."""
 
 LONGEST_TEXT = 10_000
 LONGEST_TAG = 200
@@ -37,6 +41,8 @@ def value(field: str, text: str) -> str | None:
     name = CALLED.get(field, field)
     field = OF_KINDS.get(field, ("", field))[1]
     known = clean(text)
+    if field == "state":
+        return _state(known)
     if not visible(known):
         return None
     if len(known) > LONGEST[field]:
@@ -97,6 +103,12 @@ def _country(text: str) -> str:
     return code
 
 
+def _state(text: str) -> str:
+    if text not in STATES:
+        raise ValueError(f"the state of an order is one of {', '.join(STATES)}")
+    return text
+
+
 def _phone(text: str) -> None:
     if sum(one.isdigit() for one in text) < _FEWEST_DIGITS:
         raise ValueError(f"a phone number has at least {_FEWEST_DIGITS} digits")
@@ -113,4 +125,4 @@ def _birthday(text: str) -> None:
         raise ValueError(f"{text!r} is no date; a birthday is written as 1980-12-31")
 
 
-__all__ = ["LONGEST", "LONGEST_TAG", "LONGEST_TEXT", "OF_KINDS", "PLACE", "email", "tag", "value", "words"]
+__all__ = ["LONGEST", "LONGEST_TAG", "LONGEST_TEXT", "OF_KINDS", "OF_ORDERS", "PLACE", "email", "tag", "value", "words"]

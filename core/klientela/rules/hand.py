@@ -84,7 +84,7 @@ def fold(external_id: str, entity: str, says: Iterable[Say]) -> Person | None:
 _PLACES = ("address", *KINDS_OF_ADDRESSES)
 
 
-def _of_kind(kind: str, said: Address | None, places: Sequence[Address]) -> list[Address]:
+def of_kind(kind: str, said: Address | None, places: Sequence[Address]) -> list[Address]:
     """The addresses with that one in the place of the first of its kind, or behind them; None: with none of the kind."""
     if said is None:
         return [one for one in places if one.kind != kind]
@@ -110,7 +110,7 @@ def lay_over(person: Person, hand: Person) -> Person:
         said = getattr(hand, kind)
         if said is not UNSET:
             told = values.get("addresses", person.addresses)
-            values["addresses"] = _of_kind(kind, said, told if told is not UNSET and told else [])
+            values["addresses"] = of_kind(kind, said, told if told is not UNSET and told else [])
     for name in ("tags", "consents"):
         said = getattr(hand, name)
         if said is not UNSET:
@@ -119,4 +119,6 @@ def lay_over(person: Person, hand: Person) -> Person:
     return replace(person, **values)
 
 
-__all__ = ["ACTIVE", "CONSENT", "EDIT", "INACTIVE", "KINDS", "PIN", "TAG", "UNIT_OF", "Say", "fold", "lay_over"]
+__all__ = [
+    "ACTIVE", "CONSENT", "EDIT", "INACTIVE", "KINDS", "PIN", "TAG", "UNIT_OF", "Say", "fold", "lay_over", "of_kind",
+]  # fmt: skip

@@ -9,8 +9,11 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from klientela.model.records import Checkout, Order
+from klientela.rules import orderhand
 
-_PERSONAL = ("customer", "first_name", "last_name", "company", "email", "phone", "addresses", "tags")
+_PERSONAL = (
+    "customer", "first_name", "last_name", "company", "email", "phone", "addresses", "tags", "billing", "shipping",
+)  # fmt: skip
 
 
 def without_person(fact: Order | Checkout) -> Order | Checkout:
@@ -20,6 +23,9 @@ def without_person(fact: Order | Checkout) -> Order | Checkout:
     the person all the same is hidden (`hidden`).
     """
     said: dict[str, Any] = {name: UNSET for name in _PERSONAL if getattr(fact, name, UNSET) is not UNSET}
+    if isinstance(fact, Order) and fact.pinned is not UNSET:  # what operators say of it: the amounts' part stays
+        units = {orderhand.UNIT_OF[name] for name in orderhand.PERSONAL}
+        said["pinned"] = [one for one in fact.pinned if one not in units] or UNSET
     return replace(fact, **said) if said else fact
 
 

@@ -84,7 +84,7 @@ class Decided(NamedTuple):
 
 class Worded(NamedTuple):
     """What an operator says of one record, oldest first: edit and pin {"field", "value"}, tag {"tag"}, consent (an
-    event), inactive and active {} (R38, R42, R45). More in `detail` means nothing."""
+    event), inactive and active {} (R38, R42, R45); of an order edit and pin alone. More in `detail` means nothing."""
 
     kind: str
     key: RecordKey
@@ -332,7 +332,7 @@ def _claimed(words: Sequence[Worded]) -> list[Said]:
             place = fields["address"].detail["value"]
             says["addresses"] = [convert(place, Address)] if place else []
         if any(word.kind == "pin" for word in fields.values()):
-            says["pinned"] = sorted({UNIT_OF[name] for name, word in fields.items() if word.kind == "pin"})
+            says["pinned"] = sorted({UNIT_OF.get(name, name) for name, word in fields.items() if word.kind == "pin"})
         if any(word.kind == "tag" for word in mine):
             says["tags"] = [word.detail["tag"] for word in mine if word.kind == "tag"]
         if any(word.kind == "consent" for word in mine):
@@ -340,8 +340,11 @@ def _claimed(words: Sequence[Worded]) -> list[Said]:
         marks = [word.kind for word in mine if word.kind in ("inactive", "active")]
         if marks and marks[-1] == "inactive":
             says["inactive"] = True
-        person = Person(external_id=key[2], entity=key[1], **says)  # type: ignore[arg-type]
-        found.append(Said(*key, OPERATOR, None, 0, person))
+        if key[1] == "order":
+            found.append(Said(*key, OPERATOR, None, 0, Order(external_id=key[2], **says)))
+        else:
+            person = Person(external_id=key[2], entity=key[1], **says)  # type: ignore[arg-type]
+            found.append(Said(*key, OPERATOR, None, 0, person))
     return found
 
 

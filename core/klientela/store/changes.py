@@ -15,7 +15,7 @@ from klientela.store import facts
 from klientela.store.database import Db
 from klientela.store.facts import Claim, SourceRow
 from klientela.store.locate import record_keys
-from klientela.store.spoken import CANNOT, MUST, NOTE, REMARK, Change, Spoken, changes
+from klientela.store.spoken import CANNOT, MUST, NOTE, REMARK, Change, Spoken, changes, spoken
 
 _SILENT = frozenset(("external_id", "version", "channel", "entity", "checkout_token", "placed_as"))
 _FIELD = {
@@ -71,9 +71,20 @@ def history(db: Db, records: Sequence[int], sources: Mapping[int, SourceRow], sa
     """
     past = _Past(db, records)
     lines = [*past.by_sources(), *past.by_operators(said)]
-    bought = _Past(db, past.orders())
-    lines += [*bought.by_sources(), *bought.placed()]
-    version = max(past.newest(), bought.newest(), *(max(word.since, word.until or 0) for word in said), 0)
+    orders = past.orders()
+    bought, of_them = _Past(db, orders), spoken(db, orders)
+    lines += [*bought.by_sources(), *bought.placed(), *bought.by_operators(of_them)]
+    return _history(db, lines, max(past.newest(), bought.newest()), [*said, *of_them])
+
+
+def of_orders(db: Db, records: Sequence[int], said: Sequence[Spoken]) -> History:
+    """The same of the records of one order alone."""
+    past = _Past(db, records)
+    return _history(db, [*past.by_sources(), *past.placed(), *past.by_operators(said)], past.newest(), said)
+
+
+def _history(db: Db, lines: list[_Line], newest: int, said: Sequence[Spoken]) -> History:
+    version = max(newest, *(max(word.since, word.until or 0) for word in said), 0)
     known = changes(db, {line.seq for line in lines} | {word.since for word in said})
     keys = record_keys(db, {line.record for line in lines})
     found = sorted(lines, key=lambda line: (-line.seq, keys[line.record], line.field, line.undone))
@@ -191,7 +202,8 @@ class _Past:
             )
         )
         for record, channels in self.told.items():
-            since, channel = min((told[0].since, self.channels[channel][1]) for channel, told in channels.items())
+            first = [(told[0].since, self.channels[channel][1]) for channel, told in channels.items()]
+            since, channel = min((one for one in first if one[1] != facts.OPERATOR), default=min(first))
             yield _Line(since, record, channel, "order", None, numbers[record])
 
     # -- operators ---------------------------------------------------------------------------------------------------
@@ -262,4 +274,4 @@ def _plain(value: Any) -> Any:
     return None if value is UNSET else msgspec.to_builtins(value)
 
 
-__all__ = ["History", "history"]
+__all__ = ["History", "history", "of_orders"]

@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct
 
 from klientela.errors import Misconfigured
 from klientela.model.records import Booking, Campaign, Checkout, Letter, Message, Order, Person, Scan, Thing
-from klientela.rules import hand
+from klientela.rules import hand, orderhand
 from klientela.rules.publish import NEVER, Canon
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
@@ -210,7 +210,7 @@ def effective(claims: Sequence[Claim]) -> tuple[int | None, Any]:
     version, fact = _told(told)
     for claim in claims:
         if claim.channel == OPERATOR:
-            fact = hand.lay_over(fact, claim.fact)
+            fact = (orderhand if isinstance(fact, Order) else hand).lay_over(fact, claim.fact)
     return version, fact
 
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import NamedTuple
 
+from klientela.rules import orderhand
 from klientela.rules.hand import KINDS, Say, fold
 from klientela.store import facts
 from klientela.store.database import Db
@@ -38,7 +39,8 @@ def folded(db: Db, records: Iterable[int]) -> dict[int, HandClaim]:
     for number, source, entity, ext in db.rows(
         f"SELECT id, source, entity, ext FROM record WHERE id {db.among}", (packed,)
     ):
-        made = fold(ext, facts.entity_name(entity), says.get(number, ()))
+        said = says.get(number, ())
+        made = orderhand.fold(ext, said) if entity == facts.ORDER else fold(ext, facts.entity_name(entity), said)
         body = None if made is None else facts.encode(made)
         found[number] = HandClaim(source, body, None if body is None else sha256(body).digest()[:16])
     return found

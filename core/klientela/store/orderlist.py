@@ -14,12 +14,12 @@ from klientela.model.money import decimal
 from klientela.model.numbers import whole
 from klientela.model.records import Address, Order
 from klientela.rules.totals import OTHER_CARRIER
-from klientela.store import facts, rows
+from klientela.store import changes, oneorder, rows
 from klientela.store.database import Db
 from klientela.store.locate import customers_of, locate
 from klientela.store.provenance import rules_in_force
 from klientela.store.purchases import Settled, described, orders_at
-from klientela.store.tables import EARLIEST, ENTITIES
+from klientela.store.tables import EARLIEST
 
 _PLACE = f"coalesce(o.placed, {EARLIEST})"
 _NUMBERED = 20  # customers that may share what the list shows as their number
@@ -139,14 +139,11 @@ def _with_customers(db: Db, orders: Sequence[Settled], by: rows.Lens, key: bytes
 def order(db: Db, text: str, by: rows.Lens, *, key: bytes) -> dict[str, Any]:
     """One order by the key of any record that carries it, `source/order/external_id`: as in the list, with what its
     carriers say of buyer, places and money, and each carrier by itself. UnknownThing for none."""
-    number = _record(db, text)
-    head = db.one("SELECT head FROM carrier WHERE record = ?", (number,))
-    found = orders_at(db, [int(head[0]) if head else number], by.sources, rules_in_force(db))
-    if not found:
-        raise UnknownThing(f"there is no order {text}", hint="The list of orders shows those there are.")
-    (one,) = found
+    whole = oneorder.read(db, text)
+    one = whole.one
     (made,) = _with_customers(db, [one], by, key)
     fact: Order = one.loaded.fact
+    past = changes.of_orders(db, [item.id for item in one.carriers], whole.said)
     return {
         **made,
         **{name: _said(fact, name) for name in ("first_name", "last_name", "company", "email", "phone")},
@@ -157,6 +154,9 @@ def order(db: Db, text: str, by: rows.Lens, *, key: bytes) -> dict[str, Any]:
         "counted": None if one.ltv is None else decimal(one.ltv, one.currency),
         "gone": all(bool(item.gone) for item in one.carriers),
         "type": by.sources[one.loaded.source].type,
+        "provenance": oneorder.provenance(db, whole),
+        "version": past.version,
+        "history": past.lines,
         "told_by": [
             {
                 "source": by.sources[item.source].label,
@@ -170,19 +170,6 @@ def order(db: Db, text: str, by: rows.Lens, *, key: bytes) -> dict[str, Any]:
             for item in one.carriers
         ],
     }
-
-
-def _record(db: Db, text: str) -> int:
-    parts = text.split("/", 2)
-    row = None
-    if len(parts) == 3 and parts[1] == ENTITIES[facts.ORDER]:
-        row = db.one(
-            "SELECT r.id FROM record r JOIN source s ON s.id = r.source WHERE s.label = ? AND r.entity = ? AND r.ext = ?",
-            (parts[0], facts.ORDER, parts[2]),
-        )
-    if row is None:
-        raise UnknownThing(f"there is no order {text}", hint="An order's key looks like main/order/1001.")
-    return int(row[0])
 
 
 def _said(fact: Order, name: str) -> Any:

@@ -144,17 +144,22 @@ def act(
 
 def _show(made: Decided, told: Callable[[Decided], None] | None) -> None:
     """The customers a decision concerns, for people; of many the first ones, and how many they are."""
-    if made.seq is None and not made.customers:
+    order = made.about.get("order")
+    if made.seq is None and not made.customers and order is None:
         render.say("It is so already; nothing was written.")
         return
     would = "would be" if made.seq is None else "are now"
-    render.say(f"These {would} the customers it concerns:")
+    if order is not None:
+        render.say(f"The order {order}" + ("." if made.customers else ", which is nobody's we know."))
+    if made.customers or order is None:
+        render.say(f"These {would} the customers it concerns:")
     rows = [
         [customer["id"] if place == 0 else "", "/".join((one["source"], one["entity"], one["external_id"]))]
         for customer in made.customers[:_SHOWN]
         for place, one in enumerate(customer["records"])
     ]
-    render.table(["customer", "record"], rows)
+    if rows or order is None:
+        render.table(["customer", "record"], rows)
     if len(made.customers) > _SHOWN:
         render.say(f"… and {len(made.customers) - _SHOWN} more: {len(made.customers)} customers in all.")
     if told is not None:

@@ -12,13 +12,26 @@ from klientela.errors import Misconfigured
 from klientela.flow import correct, remarks
 from klientela.flow.crowd import Whom
 from klientela.kit import File
-from klientela.rules.entered import LONGEST
+from klientela.rules.entered import LONGEST, OF_ORDERS
 from klientela_daemon.cli.deciding import DryRun, act, whom_of
 from klientela_daemon.cli.options import Config, Filters, Json, Search, Segment, ViewName, number
 from klientela_daemon.house import read
 
 Customer = Annotated[str, typer.Argument(metavar="ID", help="A customer's id, or a record's key.")]
-Field = Annotated[str, typer.Argument(metavar="FIELD", help=f"One of {', '.join(LONGEST)}.")]
+Or = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="A customer's id, or a record's key; of an order its key, SOURCE/order/EXTERNAL_ID."
+    ),
+]
+Field = Annotated[
+    str,
+    typer.Argument(
+        metavar="FIELD",
+        help=f"One of {', '.join(LONGEST)}, of an order {', '.join(OF_ORDERS)}; "
+        "billing_… and shipping_… are the parts of the two other addresses.",
+    ),
+]
 Words = Annotated[
     list[str],
     typer.Argument(metavar="[ID]... TAG", help="Customers, and at the end the tag; or give --search or --filter."),
@@ -29,13 +42,13 @@ Version = Annotated[
         "--as-of",
         metavar="N",
         parser=number(),
-        help="The profile's `version` you looked at; refused if it changed since.",
+        help="The `version` you looked at, of the profile or the order; refused if it changed since.",
     ),
 ]
 
 
 def edit(
-    customer: Customer,
+    customer: Or,
     fields: Annotated[list[str], typer.Argument(metavar="FIELD=VALUE", help="One or more; an empty value clears.")],
     as_of: Version = None,
     dry_run: DryRun = False,
@@ -53,7 +66,7 @@ def edit(
 
 
 def pin(
-    customer: Customer,
+    customer: Or,
     field: Field,
     value: Annotated[str, typer.Argument(metavar="VALUE", help="What is shown from now on.")],
     as_of: Version = None,
@@ -73,7 +86,7 @@ def pin(
 
 
 def unpin(
-    customer: Customer,
+    customer: Or,
     field: Field,
     as_of: Version = None,
     dry_run: DryRun = False,
