@@ -24,7 +24,8 @@ TAKES: dict[str, str | None] = {
     "GET /imports": VIEWER, "GET /imports/sample": VIEWER, "GET /sources": VIEWER, "GET /sources/progress": VIEWER,
     "GET /runs": VIEWER, "GET /find": VIEWER,
     "GET /customers/new": EDITOR, "POST /customers/new": EDITOR, "POST /customers/bulk/do": EDITOR, "POST /undo": EDITOR,
-    "GET /orders/new": EDITOR, "POST /orders/new": EDITOR, "POST /orders/send": EDITOR, "GET /merges": EDITOR,
+    "GET /orders/new": EDITOR, "POST /orders/new": EDITOR, "POST /orders/send": EDITOR,
+    "POST /orders/edit": EDITOR, "POST /orders/pin": EDITOR, "POST /orders/unpin": EDITOR, "GET /merges": EDITOR,
     "GET /rules": EDITOR, "GET /quarantine": EDITOR,
     **{f"POST /customers/{{id}}/{form}": EDITOR for form in
        ("edit", "pin", "unpin", "remark", "note", "picture", "tag", "untag", "consent", "inactive", "active")},

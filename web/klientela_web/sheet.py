@@ -119,6 +119,7 @@ def origin(found: Found, field: str, words: Words, named: Callable[[str], str]) 
     if "beneath" in one:
         under = one["beneath"]
         value = plain(under["value"], words) if under else words("nothing")
+        value = words(f"state {value}") if field == "state" and under else value
         source = f" ({named(under['source'])})" if under and under["source"] else ""
         told.append(words("beneath it: %(value)s", value=value + source))
     return "\n".join(told)
@@ -216,12 +217,18 @@ def _changed(one: Found, holding: Collection[int], words: Words) -> dict[str, An
         what = words("%(field)s changed", field=words("field " + field))
     if undone:
         what = words("Taken back: %(what)s", what=what)
+    old, new = (words(f"state {one[key]}") if field == "state" and one[key] else one[key] for key in ("old", "new"))
     took = not undone and one["decision"] is not None and one["seq"] in holding
     return _entry(
-        field, one["at"], what, plain(one["new"], words), one["record"],
-        old=plain(one["old"], words), who=one["actor"], run=one["run"], undone=undone,
+        field, one["at"], what, plain(new, words), one["record"],
+        old=plain(old, words), who=one["actor"], run=one["run"], undone=undone,
         undo=one["seq"] if took else None, reason=one.get("reason"), field=field,
     )  # fmt: skip
+
+
+def changes(found: Found, words: Words) -> list[dict[str, Any]]:
+    """What changed of an order, newest first: all but that it came."""
+    return [_changed(one, found["holding"], words) for one in found["history"] if one["field"] != "order"]
 
 
 def since(found: Found, version: int, fields: Collection[str], words: Words) -> list[dict[str, Any]]:
@@ -235,6 +242,6 @@ def since(found: Found, version: int, fields: Collection[str], words: Words) -> 
 
 
 __all__ = [
-    "CONTACT", "DATA", "KINDS", "OF_KINDS", "PLACE", "Badge", "activity", "badges", "origin", "picture", "plain",
+    "CONTACT", "DATA", "KINDS", "OF_KINDS", "PLACE", "Badge", "activity", "badges", "changes", "origin", "picture", "plain",
     "purchases", "since", "source_title", "touched",
 ]  # fmt: skip

@@ -28,13 +28,14 @@ _NOTHING: Mapping[str, str] = {}
 
 class Right(NamedTuple):
     """A field as it is shown (None: empty) and what an operator may do to it: edit it, lay a value over it, take that
-    off again; `source`: the shop, in words, from which it comes and where it changes."""
+    off again; `source`: the shop, in words, from which it comes and where it changes; `why` it is not editable."""
 
     value: str | None
     editable: bool
     pinnable: bool
     pinned: bool
     source: str | None
+    why: str | None = None
 
 
 def rights_of(
@@ -56,7 +57,8 @@ def _rights(card: Form, titles: Mapping[str, str], overlay: bool) -> dict[str, R
     card.titles, found = titles, {}
     for field in card.fields:
         holder, pinned = card.holder(field), bool(card.pinned(field))
-        refused = isinstance(card.right(field), Refused)
+        right = card.right(field)
+        refused = isinstance(right, Refused)
         locked = holder is not None and not holder.editable and not holder.pinned
         found[field] = Right(
             card.value(field),
@@ -64,6 +66,7 @@ def _rights(card: Form, titles: Mapping[str, str], overlay: bool) -> dict[str, R
             overlay and (refused or pinned) and card.barred(field) is None,
             pinned,
             rights.title(holder, titles) if locked and holder is not None else None,
+            right.sentence if isinstance(right, Refused) else None,
         )
     return found
 
@@ -123,7 +126,7 @@ def pin(
     def words(step: Step) -> Sequence[Word]:
         card = _card(step, customer, titles)
         card.unless_changed(as_of, wanted)
-        refused = card.barred(field) or rights.pin(field, card.holder(field), card.spare(), titles, overlay=overlay)
+        refused = card.pin_refused(field, overlay=overlay)
         if refused is not None:
             raise _refusal([refused])
         if card.pinned(field) and card.value(field) == kept:

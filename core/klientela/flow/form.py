@@ -71,6 +71,15 @@ class Form(ABC):
         """Why nobody may say anything of a field, whatever the policy; None where nothing bars it."""
         return None
 
+    def pin_refused(self, field: str, *, overlay: bool) -> Refused | None:
+        """Why a value may not be laid over a field, None where it may: over what may be edited, over a pin, and with the
+        policy `overlay` over what a shop delivers as well."""
+        barred, holder = self.barred(field), self.holder(field)
+        if barred is not None or overlay or (holder is not None and holder.pinned):
+            return barred
+        found = self.right(field)
+        return found if isinstance(found, Refused) else None
+
     def right(self, field: str) -> Holder | Refused:
         """The record on which an edit of the field is written, or why it is not."""
         return rights.edit(field, self.holder(field), self.spare(), self.titles)

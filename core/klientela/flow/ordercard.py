@@ -71,10 +71,14 @@ class OrderCard(Form):
 
     def right(self, field: str) -> Holder | Refused:
         """As of any form; what was sent to a shop changes there, and a paper that cancels an order stands before an edit."""
-        found = self.barred(field) or super().right(field)
+        barred, name = self.barred(field), CALLED.get(field, field)
+        if barred is not None:
+            return barred
+        found = super().right(field)
         if isinstance(found, Refused):
-            return found
-        name = CALLED.get(field, field)
+            if self.holder(field) is not None or field == "email":
+                return found
+            return found._replace(sentence=f"the {name} is left to the shops this order comes from")
         away = self.away.get(found.record)
         if away is not None:
             sentence = f"the order was sent to {away.source}, so the {name} changes there"

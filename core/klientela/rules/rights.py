@@ -78,19 +78,6 @@ def edit(field: str, shown: Holder | None, spare: Holder | None, titles: Mapping
     return holder
 
 
-def pin(
-    field: str, shown: Holder | None, spare: Holder | None, titles: Mapping[str, str], *, overlay: bool
-) -> Refused | None:
-    """Why a value may not be laid over the field; None where it may: over what may be edited, over a pin, and with the
-    policy `overlay` over what a shop delivers as well."""
-    if field == "email":
-        return no_email()
-    if overlay or (shown is not None and shown.pinned):
-        return None
-    found = edit(field, shown, spare, titles)
-    return found if isinstance(found, Refused) else None
-
-
 def no_email() -> Refused:
     """R37: by no form, no file, no command."""
     return Refused("email", EMAIL_REFUSED, "Change it where the customer has the account; the next sync brings it.")
@@ -102,4 +89,4 @@ def title(holder: Holder, titles: Mapping[str, str]) -> str:
     return kind if holder.source.casefold() in (holder.type, kind.casefold()) else f"{kind} ({holder.source})"
 
 
-__all__ = ["CALLED", "EDITABLE", "EMAIL_REFUSED", "Holder", "Refused", "edit", "no_email", "pin", "title"]
+__all__ = ["CALLED", "EDITABLE", "EMAIL_REFUSED", "Holder", "Refused", "edit", "no_email", "title"]

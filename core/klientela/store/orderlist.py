@@ -157,6 +157,7 @@ def order(db: Db, text: str, by: rows.Lens, *, key: bytes) -> dict[str, Any]:
         "provenance": oneorder.provenance(db, whole),
         "version": past.version,
         "history": past.lines,
+        "holding": {word.since for word in whole.said if word.holds},
         "told_by": [
             {
                 "source": by.sources[item.source].label,

@@ -21,11 +21,12 @@ from klientela_web.sheet import CONTACT, PLACE
 from klientela_web.ways import post
 
 
-def _version(asking: Asking) -> int | None:
+def version(asking: Asking) -> int | None:
+    """The version of what somebody looked at, as the form carries it."""
     return whole(asking.field("version"))
 
 
-def _changed(asking: Asking) -> dict[str, str]:
+def changed(asking: Asking) -> dict[str, str]:
     """The fields that were given another value than the form showed; a field that was left alone is not sent."""
     names = {*CONTACT, *PLACE, "email", *(name for name in asking.form if name.startswith("was "))}
     names = {name.removeprefix("was ") for name in names}
@@ -37,7 +38,7 @@ def _changed(asking: Asking) -> dict[str, str]:
 
 
 def _edit(asking: Asking) -> Decided:
-    fields = _changed(asking)
+    fields = changed(asking)
     if not fields:
         return Decided()
     return correct.edit(
@@ -45,7 +46,7 @@ def _edit(asking: Asking) -> Decided:
         asking.path["id"],
         fields,
         titles=asking.titles,
-        as_of=_version(asking),
+        as_of=version(asking),
         actor=asking.actor,
     )
 
@@ -58,20 +59,20 @@ def _pin(asking: Asking) -> Decided:
         asking.field("value"),
         overlay=asking.house.config.settings.edit.policy == "overlay",
         titles=asking.titles,
-        as_of=_version(asking),
+        as_of=version(asking),
         actor=asking.actor,
     )
 
 
 def _unpin(asking: Asking) -> Decided:
     return correct.unpin(
-        asking.store, asking.path["id"], asking.field("field"), as_of=_version(asking), actor=asking.actor
+        asking.store, asking.path["id"], asking.field("field"), as_of=version(asking), actor=asking.actor
     )
 
 
 def _remark(asking: Asking) -> Decided:
     return remarks.remark(
-        asking.store, asking.path["id"], asking.field("text"), as_of=_version(asking), actor=asking.actor
+        asking.store, asking.path["id"], asking.field("text"), as_of=version(asking), actor=asking.actor
     )
 
 
@@ -162,10 +163,10 @@ def _answer(form: str) -> Callable[[Asking], Response]:
 def _fields(asking: Asking, form: str) -> list[str]:
     """What a form is about, to tell what changed of it meanwhile."""
     if form == "edit":
-        return list(_changed(asking))
+        return list(changed(asking))
     return [asking.field("field")] if form in ("pin", "unpin") else ["remark"] if form == "remark" else []
 
 
 WAYS = tuple(post(f"/customers/{{id}}/{form}", "editor", _answer(form)) for form in _WRITES)
 
-__all__ = ["SAID", "WAYS"]
+__all__ = ["SAID", "WAYS", "changed", "version"]

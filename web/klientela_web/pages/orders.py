@@ -1,12 +1,17 @@
-"""Orders: all of them or one customer's, and one with its lines, its carriers and why it counts or not (C30-C33)."""
+"""Orders: all of them or one customer's, and one with its lines, its carriers, why it counts or not, and what may be
+changed of it by hand (C30-C33, R38)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, get_args
+from urllib.parse import quote
 
 from starlette.responses import Response
 
-from klientela.errors import KlientelaError
+from klientela.errors import Conflict, KlientelaError
+from klientela.flow import correct
+from klientela.flow.desk import Decided
 from klientela.flow.placing import here, takers
 from klientela.model.instants import iso
 from klientela.model.records import OrderState
@@ -14,8 +19,11 @@ from klientela.settings.views import PRESETS, View
 from klientela.store import facts, orderlist, rows
 from klientela.store.database import Db
 from klientela.store.orderlist import Cursor, Listed
+from klientela_web import sheet
 from klientela_web.asking import Asking
-from klientela_web.ways import Nav, get
+from klientela_web.pages.hands import SAID, changed, version
+from klientela_web.pages.profile import Wrong
+from klientela_web.ways import Nav, get, post
 
 _SIZE = 50
 STATES: tuple[str, ...] = get_args(OrderState)
@@ -52,14 +60,77 @@ def show(asking: Asking) -> Response:
 
 
 def one(asking: Asking) -> Response:
-    """One order (C30)."""
+    """One order, with what may be changed of it by hand (C30, R38)."""
+    return page(asking, asking.path["key"])
+
+
+def page(asking: Asking, key: str, wrong: Wrong | None = None, status: int = 200) -> Response:
+    """The order, with the form that could not be done filled as it was. UnknownThing for none."""
+    house = asking.house
+    overlay, titles = house.config.settings.edit.policy == "overlay", house.plugins.titles
     with asking.store.reading() as db:
-        found = orderlist.order(db, asking.path["key"], lens(db), key=asking.store.key)
+        found = orderlist.order(db, key, lens(db), key=asking.store.key)
         types = source_types(db)
         kept = here(db, found)
-    shops = takers(asking.house.config.settings, asking.house.plugins)
+        rights = correct.rights_of_order(db, key, asking.store.graves(), titles=titles, overlay=overlay)
+    shops = takers(house.config.settings, house.plugins)
     sent_at = iso(kept.handed.at) if kept is not None and kept.handed is not None else None
-    return asking.show("order.html", order=found, source_types=types, placed=kept, sent_at=sent_at, shops=shops)
+    return asking.show(
+        "order.html", status=status, order=found, found=found, order_key=found["key"], source_types=types, placed=kept,
+        sent_at=sent_at, shops=shops, rights=rights, wrong=wrong, sheet=sheet, states=STATES,
+        named=lambda label: sheet.source_title(label, types.get(label, ""), titles) if label else "",
+        changes=sheet.changes(found, asking.words),
+    )  # fmt: skip
+
+
+def _edit(asking: Asking, key: str) -> Decided:
+    fields = changed(asking)
+    if not fields:
+        return Decided()
+    titles = asking.house.plugins.titles
+    return correct.edit(asking.store, key, fields, titles=titles, as_of=version(asking), actor=asking.actor)
+
+
+def _pin(asking: Asking, key: str) -> Decided:
+    return correct.pin(
+        asking.store, key, asking.field("field"), asking.field("value"),
+        overlay=asking.house.config.settings.edit.policy == "overlay", titles=asking.house.plugins.titles,
+        as_of=version(asking), actor=asking.actor,
+    )  # fmt: skip
+
+
+def _unpin(asking: Asking, key: str) -> Decided:
+    return correct.unpin(asking.store, key, asking.field("field"), as_of=version(asking), actor=asking.actor)
+
+
+_WRITES: dict[str, Callable[[Asking, str], Decided]] = {"edit": _edit, "pin": _pin, "unpin": _unpin}
+
+
+def _answer(form: str) -> Callable[[Asking], Response]:
+    def write(asking: Asking) -> Response:
+        key = asking.field("key") or "-"
+        with asking.store.reading() as db:
+            found = orderlist.order(db, key, lens(db), key=asking.store.key)
+        try:
+            made = _WRITES[form](asking, key)
+        except KlientelaError as error:
+            return _again(asking, form, error, found)
+        path, said = f"/orders/{quote(found['key'])}", asking.words(SAID[form][1])
+        if made.seq is None:
+            return asking.go(path, asking.words("It was so already, so nothing was written."))
+        return asking.go(path, said, undo=made.seq)
+
+    return write
+
+
+def _again(asking: Asking, form: str, error: KlientelaError, found: dict[str, Any]) -> Response:
+    """The page once more with what was typed and why it was refused; whoever saves later is told what changed (R40b)."""
+    fields, seen = list(changed(asking)) if form == "edit" else [asking.field("field")], version(asking)
+    meanwhile = []
+    if isinstance(error, Conflict) and seen is not None:
+        meanwhile = sheet.since(found, seen, fields, asking.words)
+    status = 409 if isinstance(error, Conflict) else 400
+    return page(asking, found["key"], Wrong(form, asking.told(error), error.hint, meanwhile), status)
 
 
 def lens(db: Db) -> rows.Lens:
@@ -76,6 +147,7 @@ NAV = (Nav("/orders", "Orders", "receipt"),)
 WAYS = (
     get("/orders", "viewer", show),
     get("/orders/{key:path}", "viewer", one),
+    *(post(f"/orders/{form}", "editor", _answer(form)) for form in _WRITES),
 )
 
 __all__ = ["NAV", "REASONS", "STATES", "WAYS", "lens", "source_types"]

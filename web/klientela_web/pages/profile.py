@@ -88,6 +88,7 @@ def _around(asking: Asking, db: Db, number: int, found: Mapping[str, Any], view:
     sources = facts.sources(db).values()
     types = {row.label: row.type for row in sources}
     held = [row[0] for row in members_of(db, [number], "p.id").get(number, [])]
+    bought = [row[0] for row in db.rows(f"SELECT id FROM orders WHERE owner {db.among}", (db.pack(held),))]
     others = [locate(db, key, one["with"]).customer for one in found["shares"]]
     named = {row["id"]: row["name"] for row in rows.rows(db, sorted(set(others)), rows.lens(db, view))}
     overlay = house.config.settings.edit.policy == "overlay"
@@ -97,7 +98,7 @@ def _around(asking: Asking, db: Db, number: int, found: Mapping[str, Any], view:
         "named": lambda label: sheet.source_title(label, types.get(label, ""), titles) if label else "",
         "rights": correct.rights_of(db, key, number, titles=titles, overlay=overlay),
         "verdicts": _verdicts(db, key, found),
-        "holding": {word.since for word in spoken(db, held) if word.holds},
+        "holding": {word.since for word in spoken(db, [*held, *bought]) if word.holds},
         "shared_names": named,
     }
 
