@@ -67,7 +67,7 @@ def one(asking: Asking) -> Response:
 def page(asking: Asking, key: str, wrong: Wrong | None = None, status: int = 200) -> Response:
     """The order, with the form that could not be done filled as it was. UnknownThing for none."""
     house = asking.house
-    overlay, titles = house.config.settings.edit.policy == "overlay", house.plugins.titles
+    overlay, titles = house.config.settings.edit.policy == "overlay", asking.titles
     with asking.store.reading() as db:
         found = orderlist.order(db, key, lens(db), key=asking.store.key)
         types = source_types(db)
@@ -87,14 +87,13 @@ def _edit(asking: Asking, key: str) -> Decided:
     fields = changed(asking)
     if not fields:
         return Decided()
-    titles = asking.house.plugins.titles
-    return correct.edit(asking.store, key, fields, titles=titles, as_of=version(asking), actor=asking.actor)
+    return correct.edit(asking.store, key, fields, titles=asking.titles, as_of=version(asking), actor=asking.actor)
 
 
 def _pin(asking: Asking, key: str) -> Decided:
     return correct.pin(
         asking.store, key, asking.field("field"), asking.field("value"),
-        overlay=asking.house.config.settings.edit.policy == "overlay", titles=asking.house.plugins.titles,
+        overlay=asking.house.config.settings.edit.policy == "overlay", titles=asking.titles,
         as_of=version(asking), actor=asking.actor,
     )  # fmt: skip
 
