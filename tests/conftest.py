@@ -17,8 +17,7 @@ import pytest
 from hypothesis import settings
 
 from klientela.flow import sync
-from klientela.store import Store, open_store
-from klientela.store.database import make_engine
+from klientela.store import Store, database, open_store
 from klientela.store.migrations import upgrade
 
 IN_CI = bool(os.environ.get("CI"))
@@ -55,6 +54,15 @@ def _as_postgres() -> list[str]:
         return []
     user = pwd.getpwnam("postgres")
     return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_power_cuts() -> Iterator[None]:
+    """No test cuts the power, so none waits for the disk: the stores of this process leave that out, as the PostgreSQL
+    below does. Other processes are as they are; that they wait is tested in store/test_durable.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "_PRAGMAS", (*database._PRAGMAS, "PRAGMA synchronous = OFF"))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -160,8 +168,7 @@ def prepare(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], None]:
 
 
 def _with_steps(url: str) -> None:
-    engine = make_engine(url)
-    with Store(engine, url, b"") as made:
+    with Store(database.make_engine(url), url, b"") as made:
         upgrade(made)
 
 

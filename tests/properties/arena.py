@@ -19,7 +19,7 @@ from klientela.flow.importing import Into, import_records
 from klientela.kit import Record
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.whole import Decided, RecordKey, Worded, World, whole
-from klientela.store import Store, database, facts, open_store
+from klientela.store import Store, facts, open_store
 from klientela.store.database import Step
 from tests.properties.states import public_of
 from tests.properties.worlds import Plan, Turn, Way
@@ -167,14 +167,7 @@ def oracle(plan: Plan, store: Store) -> World:
 
 @contextmanager
 def sqlite_arena(folder: Path) -> Iterator[Fresh]:
-    """Empty SQLite stores: copies of one file, for making the schema costs more than a whole example. They wait for no
-    disk: nothing here is about what a power cut leaves, and a world has dozens of commits."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "_PRAGMAS", (*database._PRAGMAS, "PRAGMA synchronous = OFF"))
-        yield from _sqlite_stores(folder)
-
-
-def _sqlite_stores(folder: Path) -> Iterator[Fresh]:
+    """Empty SQLite stores: copies of one file, for making the schema costs more than a whole example."""
     key, model, count = folder / "klientela.key", folder / "model.db", 0
     open_store(f"sqlite:///{model}", key_file=key).close()
     opened: list[Store] = []
