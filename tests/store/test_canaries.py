@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from klientela.door import Caller, Item, Ticket
-from klientela.flow import decide, hands, remarks, sending
+from klientela.flow import decide, hands, ordering, remarks, sending, withdraw
 from klientela.flow.consenting import Whom, consent
 from klientela.flow.erase import carry_out, erase
 from klientela.flow.hands import Word
@@ -33,7 +33,7 @@ from klientela.kit import (
 )
 from klientela.notices import Notice
 from klientela.settings.model import Mail
-from klientela.store import Store, cleaning, inbox, ledger, open_store, tokens
+from klientela.store import Store, cleaning, facts, inbox, ledger, open_store, outbox, tokens
 from klientela.store.backup import backup, restore
 from tests.canaries import Found, scan
 from tests.cases.seen import Desk, account, contact, order
@@ -79,6 +79,10 @@ CANARIES = {
     "order's number": "2026-zwergholunder-01",
     "sent message": "lade zum huflattichkranz",
     "sent subject": "neues vom ackergauchheil",
+    "voucher": "huflattich-gutschein",
+    "refusal": "kein strandhafer an diesem ort",
+    "shop's number": "2026-zwergholunder-02",
+    "withdrawn": "sumpfdotterweg",
 }  # fmt: skip
 LINE = Line(title="Tee", quantity=2, total=1000)
 
@@ -118,6 +122,7 @@ def _shop() -> list[Any]:
             addresses=[Address(first_name="Q", street=CANARIES["order's street"], city="Ort")],
             lines=[LINE],
         ),
+        order(CANARIES["shop's number"], 1000, customer="1", email=CANARIES["e-mail"]),
         order("o2", 2500, customer="2", email=SHARED),
         Checkout(external_id="c1", customer="1", email=CANARIES["cart's mail"], at=9, currency="EUR", value=500),
         Letter(external_id="l1", customer="1", title=CANARIES["letter"], file=File(content=_file())),
@@ -180,6 +185,30 @@ def _ordered(store: Store) -> Imported:
     )  # fmt: skip
 
 
+def _withdrawn(store: Store) -> None:
+    """A file with an order that nobody else tells of; it was taken back."""
+    place = Address(first_name="Q", street=CANARIES["withdrawn"], city="Ort")
+    name = {"first_name": CANARIES["first name"], "last_name": CANARIES["last name"]}
+    bought = order("w1", 900, email=CANARIES["e-mail"], addresses=[place], lines=[LINE], **name)
+    batch = import_records(store, Into("L", "csv"), [bought], name="orders.csv", digest="2").batch
+    assert batch is not None
+    withdraw.undo(store, batch)
+
+
+def _ordered_here(store: Store, anna: str) -> None:
+    """An order placed here and sent to the shop, which once refused it with her name, and then gave it a number of hers."""
+    _, key = ordering.place(store, anna, [("Tee", "1", "10.00")], "EUR", voucher=CANARIES["voucher"])
+    with store.step("test") as step:
+        mine = step.db.one("SELECT id FROM record WHERE ext = ? AND entity = ?",
+                           (key.rpartition("/")[2], facts.ORDER))  # fmt: skip
+        source = step.db.one("SELECT id FROM source WHERE label = 'S'")
+        assert mine is not None
+        assert source is not None
+        outbox.begin(step, mine[0], key, source[0])
+        said = f"{CANARIES['refusal']}: {CANARIES['first name']} {CANARIES['last name']}"
+        outbox.settle(step, mine[0], outbox.TAKEN, ext=CANARIES["shop's number"], error=said)
+
+
 def fill(store: Store) -> None:
     """Everything a store may know of somebody."""
     use(store)
@@ -205,6 +234,8 @@ def fill(store: Store) -> None:
     remarks.remark(store, anna, CANARIES["remark"])
     remarks.note(store, anna, CANARIES["operator's note"], [File(content=CANARIES["note's file"].encode())])
     remarks.note(store, desk.public("2"), "an ben", [File(content=b"bleibt")])
+    _withdrawn(store)
+    _ordered_here(store, anna)
     consent(store, Whom((anna,)), "sms", "promotion", "granted", evidence=CANARIES["operator's consent"])
     sending.send(store, anna, subject=CANARIES["sent subject"], text=CANARIES["sent message"], purpose="promotion",
                  mail=Mail(host="127.0.0.1", port=1, sender="post@x.example", security="none"))  # fmt: skip
@@ -236,7 +267,7 @@ def test_every_word_is_found_before_and_none_after(filled: Store, tmp_path: Path
     if filled.path is not None:
         assert {"database", "log of the database"} <= before.keys()
     made = erase(filled, Desk(filled).public("1"), reason="asked by letter")
-    assert made.records == 4
+    assert made.records == 6
     after = scan(filled, [*CANARIES.values(), SHARED], [tmp_path / "klientela.tombstones"])
     assert _but(after, SHARED) == {}
     assert after["profiles"] == {SHARED}, "who shares it keeps it"
@@ -260,7 +291,7 @@ def test_no_word_comes_back_by_syncs_imports_or_yesterdays_backup(
     key, tombstones = tmp_path / "klientela.key", tmp_path / "klientela.tombstones"
     restore(store_url, key, tmp_path / "yesterday")
     with open_store(store_url, key_file=key, tombstones=tombstones) as again:
-        assert carry_out(again) == (1, 4)
+        assert carry_out(again) == (1, 6)
         found = scan(again, [*CANARIES.values(), SHARED])
         assert _but(found, SHARED) == {}
         assert found["profiles"] == {SHARED}

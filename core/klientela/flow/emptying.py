@@ -28,6 +28,7 @@ from klientela.store.facts import Loaded
 from klientela.store.tombstones import ERASED
 
 _CUSTOMER = re.compile(rb'"customer":("(?:[^"\\]|\\.)*")')
+_UNSAID = "what it said named somebody who was erased"
 _SQUEEZE = zstandard.ZstdCompressor(level=1)
 _UNSQUEEZE = zstandard.ZstdDecompressor()
 
@@ -80,6 +81,9 @@ def _bought(db: Db, reach: Reach, telling: Collection[int], mask: Callable[[str]
     packed = db.pack(reach.bought)
     keys: dict[int, str] = dict(db.rows(f"SELECT id, ext FROM record WHERE id {db.among}", (db.pack(telling),)))
     db.update(t.record, ("ext",), [(mask(ext), number) for number, ext in sorted(keys.items())])
+    for number, ext in sorted(keys.items()):  # an order that was placed here is known by the id its shop gave it
+        db.run("UPDATE outbox SET ext = ? WHERE ext = ? AND source = (SELECT source FROM record WHERE id = ?)",
+               (mask(ext), ext, number))  # fmt: skip
     exts = set(keys.values())
 
     def made(number: int, entity: int, body: bytes) -> tuple[bytes, bytes]:
@@ -238,7 +242,7 @@ def empty_payloads(step: Step, reach: Reach, finder: Finder) -> None:
 
 
 def empty_desk(step: Step, finder: Finder) -> None:
-    """Quarantine, inbox, receipts, the errors of runs."""
+    """Quarantine, inbox, receipts, the errors of runs, what shops answered to orders."""
     db = step.db
     uids = {number: row.uid for number, row in facts.sources(db).items()}
     held = db.rows("SELECT id, source, key, payload, reason FROM quarantine")
@@ -265,8 +269,11 @@ def empty_desk(step: Step, finder: Finder) -> None:
     for number, error in db.rows("SELECT id, error FROM run WHERE error IS NOT NULL"):
         if finder.any(error):
             kind = json.loads(error).get("kind", "error")
-            said = {"kind": kind, "message": "what it said named somebody who was erased", "hint": None}
+            said = {"kind": kind, "message": _UNSAID, "hint": None}
             db.run("UPDATE run SET error = ? WHERE id = ?", (json.dumps(said), number))
+    for number, error in db.rows("SELECT record, error FROM outbox WHERE error IS NOT NULL"):
+        if finder.any(error):
+            db.run("UPDATE outbox SET error = ? WHERE record = ?", (_UNSAID, number))
 
 
 def empty_batches(step: Step, reach: Reach, finder: Finder) -> set[int]:
