@@ -160,6 +160,17 @@ LIFELINES = {
         FIRST,
         [_guest_order(customer=None, guest=True, first_name="Udo", last_name="Alt")],
     ),
+    "an import that was taken back had orders of theirs and of another": _life(
+        MERGE,
+        [_person("1")],
+        _file(
+            _guest_order(customer=None, guest=True, email="max@example.org"),
+            _order("2", customer="9", guest=True, email="max@example.org", first_name="Ida", last_name="Ost"),
+        ),
+        BACK,
+        FIRST,
+        [_guest_order(customer=None, guest=True, email="max@example.org")],
+    ),
     "another source tells of a letter to whom a shop asks to erase": _life(
         MERGE,
         [_person("1"), _person("2", **EVA)],

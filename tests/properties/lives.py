@@ -19,8 +19,10 @@ from klientela.flow import erase, reach, work
 from klientela.flow import rules as ruling
 from klientela.flow import sync as syncing
 from klientela.flow.rebuild import rebuild
-from klientela.kit import Page, Record, Redact
+from klientela.kit import Order, Page, Record, Redact
+from klientela.rules.guests import guest_person
 from klientela.rules.names import compatible, folded
+from klientela.rules.ruleset import SourceRules
 from klientela.rules.whole import Decided, RecordKey, Worded, World
 from klientela.store import Store, facts, ids, ledger
 from klientela.store.locate import locate
@@ -198,9 +200,11 @@ class Life:
         for one in world.orders.values():
             if {one.owner, one.buyer} & them:
                 assert set(one.carriers) <= bought, f"{one.key} was theirs"
-        asleep = {key for key in self._asleep(world, people & world.persons.keys()) if key[1] != "guest_order"}
+        sleepers = self._asleep(world, people & world.persons.keys())
+        asleep = {key for key in sleepers if key[1] not in ("guest_order", "order")}
         rows = {(uid, "guest_order", ext) for uid, entity, ext in bought if entity == "order"}
         assert asleep <= people, "nor may one come back of whom nobody speaks today"
+        assert {key for key in sleepers if key[1] == "order"} <= bought, "nor an order of theirs"
         assert rows & {word.key for word in self.lived.words} <= people, "nor a row that other rules made nobody"
         others = {key for one in world.customers if not set(one.members) & people for key in one.members}
         assert not others & people
@@ -226,8 +230,8 @@ class Life:
         return {
             key
             for key, past in self.lived.past.items()
-            if key not in world.persons and key[1] in PERSONS
-            and any(fits(one) and values & {*reached_by(one, rules.country)} for one in past)
+            if key not in world.persons and key not in world.orders and (key[1] in PERSONS or key[1] == "order")
+            and any(fits(one) and values & {*reached_by(one, rules.country)} for one in map(_speaks_of, past) if one)
         }  # fmt: skip
 
     def _redact(self, turn: Turn) -> None:
@@ -295,6 +299,11 @@ class Life:
                 if entity in PERSONS:
                     for text in (f"{uid}/{entity}/{ext}", ids.text(public_of(self.store, uid, entity, ext))):
                         assert _answer(db, self.store.key, text) == f"{text} was erased", (uid, entity, ext)
+
+
+def _speaks_of(fact: Any) -> Any:
+    """The person that a claim of a person or of an order is about."""
+    return guest_person(fact, SourceRules()) if isinstance(fact, Order) else fact
 
 
 def _answer(db: Any, key: bytes, text: str) -> str:

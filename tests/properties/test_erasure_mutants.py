@@ -75,6 +75,13 @@ MUTANTS = [
         by_way("an import that was taken back spoke of them and of others"),
     ),
     Mutant(
+        "orders of which nobody speaks any more are left",
+        reach, "_dormant",
+        "guest_person(fact, SourceRules()) if isinstance(fact, Order) else fact",
+        "None if isinstance(fact, Order) else fact",
+        by_way("an import that was taken back had orders of theirs and of another"),
+    ),
+    Mutant(
         "a phone in another's address is nobody else's",
         reach, "others",
         "said.add(person)", "said.add(type(person)(external_id='-', email=person.email, phone=person.phone))",
