@@ -7,14 +7,17 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
+from klientela.flow import correct, decide, newcomer, remarks
 from klientela.kit import Address, Rejected
 from klientela.store import Store
 from klientela_web.pages import every_way, imports
 from klientela_web.shelf import Shelf
+from klientela_web.words import Words
 from tests.cases.seen import Desk, account, contact
 from tests.shops import bring
 from tests.web.conftest import CONFIG, Served
@@ -175,3 +178,28 @@ def test_quarantine_runs_queue_and_reasons_are_told_in_the_readers_language(
         answer = client.get(path, follow_redirects=True)
         assert answer.status_code == 200
         assert english(words(answer.text)) == [], (path, words(answer.text))
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_who_did_it_is_said_in_the_readers_language(served: Served, store: Store) -> None:
+    bring(store, "S", [account("1", "Anna", "Ahorn", email="a@x.de"), account("2", "Bernd", "Birke", email="b@x.de")])
+    key, public = "S/customer/1", Desk(store).public("1", "S")
+    remarks.remark(store, key, "ruft an", actor="operator paula")
+    remarks.note(store, key, "zahlt spät", actor="operator paula")
+    remarks.tag(store, [key], "stamm", actor="operator paula")
+    correct.pin(store, key, "company", "Hand AG", overlay=True, actor="operator paula")
+    decide.merge(store, key, "S/customer/2", reason="one", actor="operator paula")
+    newcomer.add(store, {"first_name": "Hanna"}, actor="operator paula")
+    for language, who in (("de", "Mitarbeiter paula"), ("pl", "pracownik paula"), ("en", "operator paula")):
+        client = served.client("operator", language)
+        for path in (f"/customers/{public}", f"/customers/{public}/why", "/audit", "/imports"):
+            page = client.get(path).text
+            assert who in page, (language, path)
+            assert language == "en" or "operator paula" not in page, (language, path)
+    wording = Words("de", ZoneInfo("Europe/Berlin"))
+    assert [wording.actor(one) for one in ("operator", "token till", "ada", None)] == [
+        "Mitarbeiter",
+        "Token till",
+        "ada",
+        "–",
+    ]

@@ -136,6 +136,29 @@ def test_a_column_is_what_the_operator_says(client: httpx.Client, store: Store) 
     assert (row["email"], row["name"]) == ("a@x.de", "Anni")
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_the_report_and_the_file_to_mend_speak_the_readers_language(served: Served, store: Store) -> None:
+    served.configure(CONFIG + LIST)
+    rows = "id,email,created_at\n1,a@x.de,03/04/2026\n2,nobody,2026-01-06\n3,,03/04/2026\n4,d@x.de,2026-01-06,\n"
+    for language, header, begins in (
+        ("de", "Zeile,Spalte,Datensatz,Grund", "Zeile "), ("pl", "Wiersz,Kolumna,Rekord,Powód", "wiersz "),
+    ):  # fmt: skip
+        client = served.client("operator", language)
+        place = brought(client, rows)
+        written(client, place)
+        report = client.get(place + "/report").content.decode("utf-8-sig").splitlines()
+        fix = client.get(place + "/fix").content.decode("utf-8-sig")
+        told = [line[-1] for line in csv.reader(io.StringIO(fix))]
+        assert (report[0], told[0], len(told), len(report)) == (header, "klientela_error", 5, 5)
+        assert all(one.startswith(begins) for one in told[1:]), told
+        assert not re.search(r"\b(line|column|the|row|is)\b", "\n".join([*report, *told[1:]])), (report, told)
+        mended = fix.replace("03/04/2026", "2026-04-03").replace("nobody", f"{language}@x.de")
+        written(client, brought(client, mended, "mended.csv"))
+        assert f"{language}@x.de" in {row["email"] for row in Desk(store).rows()}, (
+            "what it says is no matter to an import"
+        )
+
+
 def test_H8_T51_bad_rows_are_told_and_the_mended_file_brings_only_them(client: httpx.Client, store: Store) -> None:
     rows = [f"{n},p{n}@x.de,2026-01-0{n}" for n in range(1, 9)]
     rows[1] = "2,p2@x.de,03/04/2026"

@@ -26,7 +26,7 @@ from klientela.store.users import ROLES
 from klientela_web import sheet
 from klientela_web.pages import at_the_side, bulk, finder, hands, imports, merges, newcomer, panel
 from klientela_web.pages.customers import EXPORTS
-from klientela_web.words import LANGUAGES, Words, chosen
+from klientela_web.words import ACTORS, LANGUAGES, Words, chosen
 
 ROOT = Path(klientela_web.__file__).parent
 KEYWORDS: dict[str, Any] = {"w": None, "words": None, "several": (1, 2)}
@@ -48,6 +48,7 @@ DATA = [
     *(f"customers {one}" for one in imports.EFFECTS), *(f"effect {one}" for one in imports.EFFECTS),
     *(f"cut at {one}" for one in imports.DELIMITERS.values()),
     *(f"guests {one}" for one in ("merge", "per_source", "per_order")),
+    *(f"actor {one}" for one in ACTORS),
     *(f"found {one}" for one in ("customer", "page", "command")),
 ]  # fmt: skip
 """Words that are named by data."""

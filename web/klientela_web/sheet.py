@@ -111,7 +111,7 @@ def origin(found: Found, field: str, words: Words, named: Callable[[str], str]) 
         return None
     told = [f"{named(one['source'])} · {one['record']}"]
     if one.get("by"):
-        who, day = one["by"], words.day(one["since"])
+        who, day = words.actor(one["by"]), words.day(one["since"])
         pinned = words("Pinned by %(who)s on %(day)s", who=who, day=day)
         told.append(pinned if one["pinned"] else words("Changed by %(who)s on %(day)s", who=who, day=day))
     elif one["since"]:
@@ -221,7 +221,7 @@ def _changed(one: Found, holding: Collection[int], words: Words) -> dict[str, An
     took = not undone and one["decision"] is not None and one["seq"] in holding
     return _entry(
         field, one["at"], what, plain(new, words), one["record"],
-        old=plain(old, words), who=one["actor"], run=one["run"], undone=undone,
+        old=plain(old, words), who=words.actor(one["actor"]) if one["actor"] else None, run=one["run"], undone=undone,
         undo=one["seq"] if took else None, reason=one.get("reason"), field=field,
     )  # fmt: skip
 

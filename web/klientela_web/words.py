@@ -24,8 +24,16 @@ from klientela.model.instants import SECOND, instant, to_datetime
 from klientela.store import operation
 from klientela_web.heard import Heard
 
-_SPANS: Sequence[tuple[Literal["year", "month", "week", "day"], int]] = (("year", 365), ("month", 30), ("week", 7), ("day", 1))
+_SPANS: Sequence[tuple[Literal["year", "month", "week", "day"], int]] = (
+    ("year", 365),
+    ("month", 30),
+    ("week", 7),
+    ("day", 1),
+)
 LANGUAGES = {"de": "Deutsch", "en": "English", "pl": "Polski"}
+
+ACTORS = ("operator", "token", "daemon", "scanner", "tombstones", "demo")
+"""Who may have done something, as the log says it; behind some of them stands a name."""
 
 
 @lru_cache(maxsize=len(LANGUAGES))
@@ -60,7 +68,8 @@ class Words:
         self.zone = zone
         self._said = catalogue(language)
         self.heard = Heard(
-            language, {"number": lambda text: self.number(int(text)), "day": self.plain_day, "word": self}
+            language,
+            {"number": lambda text: self.number(int(text)), "day": self.plain_day, "word": self, "actor": self.actor},
         )
         """A sentence of the core in this language (heard.py)."""
 
@@ -75,6 +84,13 @@ class Words:
         """A sentence about a number of things; `%(count)s` is the number as it is written."""
         said = self._said.ngettext(one, many, count)
         return said % {"count": self.number(count), **values}
+
+    def actor(self, who: str | None) -> str:
+        """Mitarbeiter paula: who did it, out of the log's words for it; a dash where it tells nobody."""
+        kind, _, name = (who or "").partition(" ")
+        if kind not in ACTORS:
+            return who or "–"
+        return f"{self(f'actor {kind}')} {name}".strip()
 
     # -- figures ----------------------------------------------------------------------
 

@@ -29,8 +29,8 @@ _NO_TITLES: Mapping[str, str] = MappingProxyType({})
 class Mender(Protocol):
     """A source that can write the file of just the bad rows."""
 
-    def write_fix_file(self, path: str | Path, rejected: Sequence[Rejected]) -> int:
-        """Write it; how many rows it holds."""
+    def write_fix_file(self, path: str | Path, rejected: Sequence[Rejected], say: Callable[[str], str] = str) -> int:
+        """Write it, its sentences in the words of `say`; how many rows it holds."""
         ...
 
 
@@ -50,13 +50,14 @@ def import_source(
     fix_file: Path | None = None,
     titles: Mapping[str, str] = _NO_TITLES,
     actor: str = "operator",
+    say: Callable[[str], str] = str,
 ) -> Imported:
     """Import what a source made for one file yields: a csv source's `for_file`, or `open_file` with entity `manual`.
 
     `name` and `digest` say which file it was. `subscribe`: auto-subscribe is ticked (R44). `fix_file`: where the rows
-    that could not be taken are written for mending, under a free name beside it if it is there. `titles`: the names of
-    source types, for sentences about fields that a shop delivers. Whatever is wrong with the whole file raises, and
-    nothing is written (R47).
+    that could not be taken are written for mending, under a free name beside it if it is there, with sentences in the
+    words of `say`. `titles`: the names of source types, for sentences about fields that a shop delivers. Whatever is
+    wrong with the whole file raises, and nothing is written (R47).
     """
 
     def pages() -> Iterator[Page]:
@@ -69,7 +70,7 @@ def import_source(
     def finish(result: Imported) -> None:
         result.ignored += source.remarks
         if fix_file is not None and result.rejected and not dry_run and isinstance(source, Mender):
-            result.fix_file = str(_write_fix_file(source, fix_file, result.rejected))
+            result.fix_file = str(_write_fix_file(source, fix_file, result.rejected, say))
 
     return _import(store, into, pages(), finish, name, digest, subscribe, dry_run, actor, titles)
 
@@ -153,14 +154,14 @@ def _unless(dry_run: bool) -> None:
         raise _DryRun
 
 
-def _write_fix_file(source: Mender, path: Path, rejected: Sequence[Rejected]) -> Path:
+def _write_fix_file(source: Mender, path: Path, rejected: Sequence[Rejected], say: Callable[[str], str]) -> Path:
     free = path
     number = 1
     while free.exists():  # somebody may be mending the last one
         number += 1
         free = path.with_name(f"{path.stem}-{number}{path.suffix}")
     try:
-        source.write_fix_file(free, rejected)
+        source.write_fix_file(free, rejected, say)
     except OSError as error:
         raise Misconfigured(
             f"the file of bad rows {free} cannot be written: {(error.strerror or str(error)).lower()}",

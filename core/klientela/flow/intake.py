@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -113,9 +113,11 @@ class Desk:
         actor: str = "operator",
         fix_file: Path | None = None,
         sheet: str | None = None,
+        say: Callable[[str], str] = str,
         **overrides: Any,
     ) -> Imported:
-        """Import a file as its source reads it, but for the settings that differ. Of an Excel workbook that is a `sheet`,
+        """Import a file as its source reads it, but for the settings that differ; `say` puts the sentences of the fix file
+        into words. Of an Excel workbook that is a `sheet`,
         by its name or number, else the first that holds anything."""
         target, reader = self.reader(into)
         digest = _digest(path)
@@ -126,7 +128,7 @@ class Desk:
             with closing(reader.for_file(file, entity=_entity(target), subscribe=subscribe, edits=True, **how)) as one:
                 made = import_source(
                     store, target, one, name=path.name, digest=digest, subscribe=subscribe, dry_run=dry_run,
-                    fix_file=fix_file, titles=self._plugins.titles, actor=actor,
+                    fix_file=fix_file, titles=self._plugins.titles, actor=actor, say=say,
                 )  # fmt: skip
         made.ignored += [remark] if remark is not None else []
         return made

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from klientela.kit import Rejected
@@ -17,8 +17,15 @@ from klientela_csv.fields import OUR_ERROR
 from klientela_csv.layouts import fold
 
 
-def write_fix_file(path: Path, header: Sequence[str], dialect: Dialect, rejected: Iterable[Rejected]) -> int:
-    """Write the rows that could not be taken to `path`; how many rejections it holds.
+def write_fix_file(
+    path: Path,
+    header: Sequence[str],
+    dialect: Dialect,
+    rejected: Iterable[Rejected],
+    say: Callable[[str], str] = str,
+) -> int:
+    """Write the rows that could not be taken to `path`; how many rejections it holds. `say` puts a sentence into the words
+    of whoever mends it.
 
     It is UTF-8 with a byte order mark whatever the original was: a few rows may not tell their encoding again, the
     mark does, and spreadsheets know it.
@@ -31,18 +38,23 @@ def write_fix_file(path: Path, header: Sequence[str], dialect: Dialect, rejected
     count = 0
     for one in rejected:
         count += 1
-        for line in _mended(one, len(header), old, dialect.delimiter):
+        for line in _mended(one, say(_told(one)), len(header), old, dialect.delimiter):
             text.write(line)
     path.write_bytes(text.getvalue().encode("utf-8-sig"))
     return count
 
 
-def _mended(one: Rejected, width: int, old: int | None, delimiter: str) -> Iterator[str]:
+def _told(one: Rejected) -> str:
+    """Where it is and why, in one sentence."""
+    if one.line and one.column:
+        return f"line {one.line}, column {one.column}: {one.reason}"
+    if one.line:
+        return f"line {one.line}: {one.reason}"
+    return f"column {one.column}: {one.reason}" if one.column else one.reason
+
+
+def _mended(one: Rejected, reason: str, width: int, old: int | None, delimiter: str) -> Iterator[str]:
     """The lines of one rejection; only the first row of an order says why."""
-    reason = ", ".join(
-        part for part in (one.line and f"line {one.line}", one.column and f"column {one.column}") if part
-    )
-    reason = f"{reason}: {one.reason}" if reason else one.reason
     try:
         rows = list(csv.reader(io.StringIO(one.payload, newline=""), delimiter=delimiter, strict=True))
     except csv.Error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -145,8 +145,9 @@ class CsvSource(Source):
         (opened,) = self._open(self._look())
         return opened.preview(most)
 
-    def write_fix_file(self, path: str | Path, rejected: Sequence[Rejected]) -> int:
-        """The file of just the bad rows of this source (fix.py); how many. Files of one pattern must look alike."""
+    def write_fix_file(self, path: str | Path, rejected: Sequence[Rejected], say: Callable[[str], str] = str) -> int:
+        """The file of just the bad rows of this source (fix.py); how many. Files of one pattern must look alike. `say`
+        puts the reasons into other words."""
         opened = self._open(self._look())
         first = opened[0]
         for one in opened[1:]:
@@ -155,7 +156,7 @@ class CsvSource(Source):
                     f"{first.look.path.name} and {one.look.path.name} have different columns",
                     hint="Their bad rows fit into no one file; import the files one by one.",
                 )
-        return write_fix_file(Path(path), first.header.columns, first.dialect, rejected)
+        return write_fix_file(Path(path), first.header.columns, first.dialect, rejected, say)
 
     # --- looking --------------------------------------------------------------------------------------------------
 

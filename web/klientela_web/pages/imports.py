@@ -242,6 +242,7 @@ def _import(asking: Asking, kept: Kept, *, dry_run: bool) -> Imported:
         dry_run=dry_run,
         actor=asking.actor,
         fix_file=kept.folder / f"{Path(kept.name).stem}.rejected.csv",
+        say=asking.words.heard,
         **_overrides(said),
     )
 
@@ -295,9 +296,10 @@ def report(asking: Asking) -> Response:
     """Every row that was not taken, with line, column and reason, as a table for a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(("line", "column", "record", "reason"))
+    w = asking.words
+    writer.writerow((w("Line"), w("Column"), w("Record"), w("Reason")))
     for one in _done(asking).rejected:
-        writer.writerow([safe(cell) for cell in (one.line, one.column, one.key, one.reason)])
+        writer.writerow([safe(cell) for cell in (one.line, one.column, one.key, w.heard(one.reason))])
     return _attached(text.getvalue().encode("utf-8-sig"), "report.csv")
 
 
