@@ -33,6 +33,12 @@ def test_a_broken_row_is_noticed(shop: Workshop, breakage: Breakage) -> None:
     assert path.read_bytes() == (ROOT / breakage.file).read_bytes(), "whole again"
 
 
+@pytest.mark.parametrize("breakage", ALL, ids=lambda one: one.name)
+def test_it_still_fits(breakage: Breakage) -> None:
+    text = (ROOT / breakage.file).read_text(encoding="utf-8")
+    assert applied(breakage, text) != text
+
+
 def test_what_does_not_fit_any_more_is_told() -> None:
     with pytest.raises(ValueError, match=r"fits core/x\.py 0 times"):
         applied(Breakage("A01", "core/x.py", "not there", "x"), "something else")
