@@ -12,17 +12,17 @@ import pytest
 import sqlalchemy as sa
 
 from klientela.flow import decide as deciding
-from klientela.flow import hands, importing, rules, work
+from klientela.flow import hands, importing, placing, rules, work
 from klientela.flow import withdraw as backwards
 from klientela.flow.hands import Word
 from klientela.flow.importing import Into, import_records
 from klientela.kit import Record
 from klientela.rules.ruleset import Ruleset
 from klientela.rules.whole import Decided, RecordKey, Worded, World, whole
-from klientela.store import Store, facts, open_store
+from klientela.store import Store, facts, open_store, outbox
 from klientela.store.database import Step
 from tests.properties.states import public_of
-from tests.properties.worlds import Plan, Turn, Way
+from tests.properties.worlds import HERE, Plan, Turn, Way
 from tests.shops import bring
 
 Fresh = Callable[[], Store]
@@ -104,6 +104,18 @@ def _again(step: Step, *records: int) -> None:
     )
 
 
+def answer(store: Store, shop: RecordKey, key: str, *, drain: bool = True) -> None:
+    """Let a shop answer to an order that was placed here with the id of what it made of it, as `placing.send` does."""
+    with store.step("answer", actor="operator") as step:
+        record = _record(step, (HERE, "order", key))
+        row = facts.ensure_source(step, shop[0], "memory")
+        outbox.begin(step, record, key, row.id)
+        outbox.settle(step, record, outbox.TAKEN, ext=shop[2])
+        placing._look_again(step, row.id, shop[2])
+    if drain:
+        work.drain(store)
+
+
 def apply(store: Store, ruleset: Ruleset, *, drain: bool = True) -> None:
     """`rules apply`."""
     rules.apply(store, ruleset)
@@ -148,6 +160,8 @@ def _turn(store: Store, turn: Turn, batches: dict[str, int | None]) -> None:
         batch = batches.pop(turn.source)
         if batch is not None:
             take_back(store, batch, drain=turn.drain)
+    elif turn.answer is not None:
+        answer(store, *turn.answer, drain=turn.drain)
     elif turn.ruleset is not None:
         apply(store, turn.ruleset, drain=turn.drain)
     elif turn.word is not None:
@@ -159,7 +173,9 @@ def _turn(store: Store, turn: Turn, batches: dict[str, int | None]) -> None:
 
 def oracle(plan: Plan, store: Store) -> World:
     """What must come out."""
-    return whole(plan.said(), plan.decisions, plan.ruleset, lambda *key: public_of(store, *key), plan.words)
+    return whole(
+        plan.said(), plan.decisions, plan.ruleset, lambda *key: public_of(store, *key), plan.words, dict(plan.answers)
+    )
 
 
 # -- stores that are empty again at once ---------------------------------------------------------------------------------

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from klientela.kit import Checkout, Consent, Letter, Order, Origin, Person, Record, Scan
+from klientela.kit import Address, Checkout, Consent, Letter, Order, Origin, Person, Record, Scan
 from klientela.rules.ruleset import Ruleset, SourceRules
-from klientela.rules.whole import Decided, Worded
-from tests.properties.worlds import DAY, NOON, Plan, Turn, Way
+from klientela.rules.whole import Decided, RecordKey, Worded
+from tests.properties.worlds import DAY, HERE, NOON, Plan, Turn, Way, placed_here
 
 MERGE = Ruleset()
 PER_ORDER = Ruleset(sources={"alfa": SourceRules(guests="per_order")})
@@ -15,6 +15,7 @@ BY_STATE = Ruleset(sources={"alfa": SourceRules(guests="per_order", guest_rule="
 ALL_ACCOUNTS = Ruleset(sources={"alfa": SourceRules(guests="per_order", guest_rule="customer_null")})
 ONE, TWO, THREE, FIVE = (("alfa", "customer", ext) for ext in "1235")
 GUEST = ("alfa", "guest_order", "1")
+THERE = Address(street="Lindenstr. 5", zip="10969", city="Berlin", country="DE", kind="shipping")
 DENIED = Consent(channel="email", purpose="promotion", state="denied", at=NOON)
 
 
@@ -25,7 +26,9 @@ def _journey(start: Ruleset, *turns: list[Record] | Ruleset | Decided | Worded |
     claims = tuple((turn.source, record) for turn in way.turns if turn.what == "bring" for record in turn.records)
     decisions = tuple(turn.decision for turn in way.turns if turn.what == "decide" and turn.decision is not None)
     words = tuple(turn.word for turn in way.turns if turn.what == "say" and turn.word is not None)
-    return Plan(claims, decisions, final, (way,), words)
+    kept = tuple((HERE, record) for turn in way.turns if turn.what == "keep" for record in turn.records)
+    answers = tuple(turn.answer for turn in way.turns if turn.answer is not None)
+    return Plan(claims, decisions, final, (way,), words, kept, answers)
 
 
 def _turn(what: list[Record] | Ruleset | Decided | Worded | Turn) -> Turn:
@@ -56,6 +59,15 @@ def _file(*records: Record) -> Turn:
     """An import that does not stay."""
     return Turn("import", "alfa", records)
 
+
+def _placed(buyer: RecordKey) -> tuple[Turn, Decided]:
+    """An order that somebody places by hand for a buyer."""
+    return Turn("keep", HERE, placed_here("h1", placed_at=NOON)), Decided("must", buyer, (HERE, "customer", "h1"))
+
+
+ANSWER = Turn("answer", answer=(("alfa", "order", "7"), "h1"))
+"""The shop says which order it made of that one."""
+LATE = Turn("answer", answer=(("alfa", "order", "7"), "h1"), drain=False)
 
 BACK = Turn("take back", "alfa")
 BACK_LATER = Turn("take back", "alfa", drain=False)
@@ -375,6 +387,36 @@ JOURNEYS = {
         Worded("inactive", TWO, {}),
         Turn("for_now", decision=Decided("must", ONE, TWO)),
         Turn("withdraw", decision=Decided("must", ONE, TWO)),
+    ),
+    "an operator corrects somebody's address": _journey(
+        MERGE,
+        [_person("1", email=None, addresses=[THERE]), _person("2", email=None, addresses=[THERE])],
+        Worded("edit", ONE, {"field": "address", "value": {"street": "Ulmenweg 1", "zip": "01067", "city": "Dresden"}}),
+    ),
+    "an operator gives somebody another delivery address": _journey(
+        MERGE,
+        [_person("1", email=None, addresses=[THERE]), _person("2", email=None, addresses=[THERE])],
+        Worded(
+            "edit", ONE, {"field": "shipping", "value": {"street": "Ulmenweg 1", "zip": "01067", "city": "Dresden"}}
+        ),
+    ),
+    "an operator says that somebody has no delivery address": _journey(
+        MERGE,
+        [_person("1", email=None, addresses=[THERE]), _person("2", email=None, addresses=[THERE])],
+        Worded("pin", ONE, {"field": "shipping", "value": None}),
+    ),
+    "an order that was placed here comes back by its mark": _journey(
+        MERGE, [_person("1")], *_placed(ONE), [_order("7", customer="1", placed_as="h1", placed_at=NOON + DAY)]
+    ),
+    "a shop answers to an order that was placed here, and brings its own": _journey(
+        MERGE, [_person("1")], *_placed(ONE), ANSWER, [_order("7", customer="1", placed_at=NOON + DAY)]
+    ),
+    "a shop brings its order before it answers to the one that was placed here": _journey(
+        MERGE,
+        [_person("1")],
+        *_placed(ONE),
+        [_order("7", customer="1", placed_at=NOON + DAY)],
+        LATE,
     ),
     "an objection is taken back": _journey(MERGE, [_person("1", consents=[DENIED])], [_person("1", 2, consents=[])]),
 }

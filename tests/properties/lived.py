@@ -128,11 +128,13 @@ class Lived:
         self.decisions: list[tuple[Decided, str | None]] = []
         self.words: list[Worded] = []
         self.graves: list[Grave] = []
+        self.answers: dict[RecordKey, str] = {}
         self._belong: set[RecordKey] = set()  # orders and carts that were somebody's before this page
 
     def world(self, public_id: PublicId) -> World:
         """What follows."""
-        return whole(self.said, [one for one, _ in self.decisions], self.ruleset, public_id, self.words)
+        decisions = [one for one, _ in self.decisions]
+        return whole(self.said, decisions, self.ruleset, public_id, self.words, self.answers)
 
     # -- what comes ----------------------------------------------------------------------------------------------------
 

@@ -34,7 +34,9 @@ from tests.properties.replay import lost_ids, replayed, standing
 from tests.properties.states import broken, differences, expected, public_of, stored
 from tests.properties.worlds import (
     FOCI,
+    HERE,
     Focus,
+    Placed,
     Turn,
     Way,
     _claims,
@@ -42,6 +44,7 @@ from tests.properties.worlds import (
     _insert,
     _kept,
     _keys,
+    _placed,
     _way,
     _words,
     rulesets,
@@ -99,6 +102,10 @@ class Life:
             self._take_back(turn)
         elif turn.what in ("erase", "redact", "release"):
             getattr(self, f"_{turn.what}")(turn)
+        elif turn.answer is not None:
+            shop, key = turn.answer
+            arena.answer(self.store, shop, key, drain=turn.drain)
+            self.lived.answers[shop] = key
         elif turn.ruleset is not None:
             arena.apply(self.store, turn.ruleset, drain=turn.drain)
             self.lived.ruleset = turn.ruleset
@@ -317,15 +324,17 @@ def _answer(db: Any, key: bytes, text: str) -> str:
 
 
 @st.composite
-def lives(draw: st.DrawFn, most: int = 6, foci: Sequence[Focus] = FOCI) -> Way:
+def lives(draw: st.DrawFn, most: int = 6, foci: Sequence[Focus] = FOCI[:-1]) -> Way:
     """A way of one of the foci with all detours, erasures anywhere, and everything said again after them."""
     focus = draw(st.sampled_from(foci))
     claims = draw(_claims(most, focus))
     ruleset = draw(rulesets(focus.guests))
-    decisions, words = draw(_decisions(_keys(claims), 3)), draw(_words(_keys(claims), focus.words))
-    kept = draw(_kept(focus, claims))
-    way = draw(_way(claims, decisions, words, ruleset, kept, detours=focus))
-    turns = list(way.turns)
+    placed = draw(_placed(focus, claims)) if focus.placed else Placed()
+    decisions = (*draw(_decisions(_keys(claims), 3)), *placed.decisions)
+    words, kept = draw(_words(_keys(claims), focus.words)), draw(_kept(focus, claims))
+    way = draw(_way(claims, decisions, words, ruleset, kept, detours=focus, placed=placed))
+    # a shop makes an order of one that was placed here: what is erased before was none of that
+    turns = sorted(way.turns, key=lambda one: one.source != HERE and one.what != "answer")
     dice = Random(draw(st.integers(0, 2**16)))
     for _ in range(draw(st.integers(1, 3))):
         # early there is nobody to erase

@@ -18,7 +18,7 @@ from tests.conftest import fresh_schema
 from tests.properties.arena import Fresh, _turn, postgres_arena, sqlite_arena
 from tests.properties.journeys import JOURNEYS
 from tests.properties.states import State, stored, unlike
-from tests.properties.worlds import SOURCES, Plan, Way, plans
+from tests.properties.worlds import HERE, SOURCES, Plan, Way, plans
 from tests.shops import bring
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
@@ -57,11 +57,11 @@ def newest(store: Store) -> int:
 def remember(store: Store, way: Way) -> list[tuple[int, str, State]]:
     """Go a way, and write down what the store says after each turn that left nothing undone, and after which change."""
     assert rules.adopt(store, way.start)
-    for name in SOURCES:  # names are those of today: what refers to a source finds it in the past too
+    for name in (*SOURCES, HERE):  # names are those of today: what refers to a source finds it in the past too
         bring(store, name, [])
     batches: dict[str, int | None] = {}
     said: dict[int, tuple[int, str, State]] = {}
-    for turn in way.turns:
+    for turn in sorted(way.turns, key=lambda one: one.what != "answer"):  # as are the answers of shops
         _turn(store, turn, batches)
         with store.reading() as db:
             waits = work.left(db)

@@ -30,6 +30,7 @@ from klientela.flow import (
     hands,
     hang,
     oppose,
+    placing,
     project,
     resolve,
     rules,
@@ -353,6 +354,25 @@ MUTANTS = [
         "if not buyers:", "if True:",
         by_journey("a guest becomes an account"),
     ),
+    # orders that were placed here
+    Mutant(
+        "an order with a mark is like any other",
+        carry._Carry, "_published",
+        "here = order.placed_as or ", "here = ",
+        by_journey("an order that was placed here comes back by its mark"),
+    ),
+    Mutant(
+        "what a shop answered to an order is not heard",
+        carry._Carry, "_carrier",
+        "replace(item.fact, placed_as=key)", "item.fact",
+        by_journey("a shop answers to an order that was placed here, and brings its own"),
+    ),
+    Mutant(
+        "nobody looks again when a shop answers late",
+        placing, "_look_again",
+        "if ext is not None:", "if False:",
+        by_journey("a shop brings its order before it answers to the one that was placed here"),
+    ),
     # what hangs on customers
     Mutant(
         "a scan is of whom it names itself",
@@ -480,7 +500,19 @@ MUTANTS = [
         "an address by hand stands before the one it replaces",
         hand, "lay_over",
         "person.addresses[1:]", "person.addresses",
-        BY_HANDS,
+        by_journey("an operator corrects somebody's address"),
+    ),
+    Mutant(
+        "a delivery address by hand stands beside the one it replaces",
+        hand, "_of_kind",
+        "[*places[:first], said, *places[first + 1 :]]", "[*places, said]",
+        by_journey("an operator gives somebody another delivery address"),
+    ),
+    Mutant(
+        "a delivery address that is none by hand is the source's",
+        hand, "_of_kind",
+        "if one.kind != kind]", "]",
+        by_journey("an operator says that somebody has no delivery address"),
     ),
     Mutant(
         "a field that was cleared by hand is the source's",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 from msgspec import UNSET, to_builtins
@@ -71,6 +71,8 @@ PLACES = (
     Address(street="Lindenstr. 7", zip="10969", city="Berlin"),
     Address(street="ul. Długa 12/4", zip="00-238", city="Warszawa", country="PL", company="ACME", first_name="Ola"),
     Address(city="Öhringen", phone="0171/5550123"),
+    Address(street="Lindenstr. 5", zip="10969", city="Berlin", country="DE", kind="billing"),
+    Address(street="Ulmenweg 1", zip="01067", city="Dresden", country="DE", kind="shipping"),
 )
 ORIGINS = (
     Origin(platform="shopify", shop="S1", id="1", name="#1"),
@@ -128,7 +130,12 @@ FIELDS: tuple[tuple[str, Any], ...] = (
     ("address", to_builtins(PLACES[3])),
     ("address", {"city": "Ulm"}),
     ("address", None),
+    *((kind, value) for kind in ("billing", "shipping") for value in (*map(to_builtins, PLACES[1:4]), None)),
 )
+HERE = "manual"
+"""Where orders are kept that were placed by hand."""
+PLACED = ("h1", "h2")
+"""The keys under which they are."""
 HANDS: tuple[tuple[str, dict[str, Any]], ...] = (
     *((kind, {"field": field, "value": value}) for kind in ("edit", "pin") for field, value in FIELDS),
     *(("tag", {"tag": tag}) for tag in ("hand", "vip", "hand")),
@@ -166,12 +173,14 @@ class Turn:
 
     what: str  # bring | keep | import | take back | decide | for_now | withdraw | say | say_for_now | unsay | rules
     # erase | redact | release: `size` says which, undrained erases everybody who may be the same
+    # answer: a shop says which of its orders it made of one that was placed here
     source: str = ""
     records: tuple[Record, ...] = ()
     size: int = 250
     decision: Decided | None = None
     word: Worded | None = None
     ruleset: Ruleset | None = None
+    answer: tuple[RecordKey, str] | None = None
     drain: bool = True
 
     def __repr__(self) -> str:
@@ -181,7 +190,7 @@ class Turn:
             return f"take back what was imported into {self.source}{'' if self.drain else ' (left undone)'}"
         if self.what in ("erase", "redact", "release"):
             return f"{self.what} {self.source} number {self.size}{'' if self.drain else ' and everybody'}"
-        said = self.decision or self.word or self.ruleset
+        said = self.decision or self.word or self.ruleset or self.answer
         return f"{self.what} {short(said)}{'' if self.drain else ' (left undone)'}"
 
 
@@ -217,6 +226,7 @@ class Plan:
     ways: tuple[Way, ...]
     words: tuple[Worded, ...] = ()
     kept: tuple[tuple[str, Record], ...] = ()  # what a file brings that stays
+    answers: tuple[tuple[RecordKey, str], ...] = ()  # what shops said to orders that were placed here
 
     def __repr__(self) -> str:
         ways = "".join(f"\n  way {number}: {way!r}" for number, way in enumerate(self.ways, 1))
@@ -334,7 +344,13 @@ def _person(
 
 @st.composite
 def _order(
-    draw: st.DrawFn, ext: str, version: int | None, channel: str | None, twins: bool = False, carried: bool = False
+    draw: st.DrawFn,
+    ext: str,
+    version: int | None,
+    channel: str | None,
+    twins: bool = False,
+    carried: bool = False,
+    placed: bool = False,
 ) -> Order:
     dice = _Dice(draw, twins)
     _, mails, phones, _ = dice.who
@@ -364,6 +380,7 @@ def _order(
         cancels=dice.of(*(UNSET,) * 16, "9", *("13" if carried else ())),
         origin=dice.of(UNSET, None, *ORIGINS, *ORIGINS) if carried else UNSET,
         lines=dice.of(UNSET, [], *LINES),
+        placed_as=dice.of(UNSET, *PLACED, *PLACED) if placed else UNSET,
     )
 
 
@@ -473,6 +490,7 @@ class Focus:
     guests: tuple[Any, ...] = ("merge", "merge", "per_order", "per_source")
     things: int = 0
     words: int = 3  # so much operators say of records at most
+    placed: int = 0  # so many orders are placed here by hand, and may come back from shops
 
 
 ANYTHING = Focus((SOURCES, ("customer", "contact", "manual"), "1234"), (SOURCES, "123456"))
@@ -497,7 +515,15 @@ BY_HAND = Focus(
     guests=("merge", "per_order", "per_source"),
     words=8,
 )
-FOCI = (ANYTHING, CROWDS, TWINS, GUESTS, CARRIERS, LETTERS, BY_HAND)
+ORDERED = Focus(
+    (SOURCES[:2], ("customer",), "12"),
+    (SOURCES[:2], "12"),
+    people=4,
+    carried=True,
+    guests=("merge", "per_order"),
+    placed=2,
+)
+FOCI = (ANYTHING, CROWDS, TWINS, GUESTS, CARRIERS, LETTERS, BY_HAND, ORDERED)
 
 
 @st.composite
@@ -509,7 +535,7 @@ def _claims(draw: st.DrawFn, most: int, focus: Focus) -> tuple[tuple[str, Record
     for source, ext in draw(_picked(list(product(*focus.orders)), min(most, focus.bought))):
         for channel, version in draw(_versions("order")):
             carried = focus.carried and source != SOURCES[0]
-            found.append((source, draw(_order(ext, version, channel, focus.twins, carried))))
+            found.append((source, draw(_order(ext, version, channel, focus.twins, carried, focus.placed > 0))))
     for source in draw(_some(((), (), ("alfa",), ("beta",)))):
         found.append((source, draw(_cart("1", draw(_some((None, 5)))))))
     found += draw(_things(found, min(most, focus.things)))
@@ -569,6 +595,39 @@ def _decisions(draw: st.DrawFn, keys: Sequence[RecordKey], most: int) -> tuple[D
     return tuple(Decided(*made) for made in draw(st.lists(pair, min_size=draw(st.integers(0, most)), max_size=most)))
 
 
+class Placed(NamedTuple):
+    """Orders that are placed by hand: each with a person of its own who is said to be somebody, and what shops say to it."""
+
+    kept: tuple[tuple[Record, ...], ...] = ()
+    decisions: tuple[Decided, ...] = ()
+    answers: tuple[tuple[RecordKey, str], ...] = ()
+
+    def turns(self, drains: Random) -> list[Turn]:
+        """What happens, in any order."""
+        found = [Turn("keep", HERE, records) for records in self.kept]
+        return found + [Turn("answer", answer=one, drain=drains.random() < 0.7) for one in self.answers]
+
+
+@st.composite
+def _placed(draw: st.DrawFn, focus: Focus, claims: Sequence[tuple[str, Record]]) -> Placed:
+    """As `flow/ordering.py` keeps them."""
+    dice = Random(draw(st.integers(0, 2**16)))
+    keys = dice.sample(PLACED, draw(st.integers(1, focus.placed))) if focus.placed else []
+    shops = dice.sample(list(product(*focus.orders)), len(keys))
+    meant = [key for key in _keys(claims) if key[1] != "guest_order"]
+    return Placed(
+        tuple(placed_here(key, total=dice.choice((0, 700)), placed_at=dice.choice(TIMES[2:])) for key in keys),
+        tuple(Decided("must", dice.choice(meant), (HERE, "customer", key)) for key in keys),
+        tuple(((shop, "order", ext), key) for (shop, ext), key in zip(shops, keys, strict=True) if dice.random() < 0.5),
+    )
+
+
+def placed_here(key: str, **says: Any) -> tuple[Record, ...]:
+    """What is kept of an order that somebody places by hand."""
+    says = {"total": 700, "currency": "EUR", "state": "open", "number": f"L-{key}", **says}
+    return Person(external_id=key, kind="guest"), Order(external_id=key, customer=key, placed_as=key, **says)
+
+
 @st.composite
 def _words(draw: st.DrawFn, keys: Sequence[RecordKey], most: int) -> tuple[Worded, ...]:
     said = st.one_of(_some(WORDS), _some(HANDS), _some(HANDS))
@@ -588,6 +647,7 @@ def _way(
     final: Ruleset,
     kept: Sequence[tuple[str, Record]],
     detours: Focus | None,
+    placed: Placed,
 ) -> Way:
     """A way: the claims in any order, some again, in syncs and pages of any size; decisions and rules in between."""
     again = draw(st.lists(st.integers(0, len(claims) - 1), max_size=3, unique=True))
@@ -601,6 +661,11 @@ def _way(
             turns.append(Turn("bring", source, records, size=draw(_some((1, 2, 3, 250)))))
     _insert(turns, draw, [Turn("decide", decision=one, drain=draw(st.booleans())) for one in decisions])
     _insert(turns, draw, [Turn("say", word=one, drain=draw(st.booleans())) for one in words])
+    if placed.kept:
+        dice = Random(draw(st.integers(0, 2**16)))
+        happens = placed.turns(dice)
+        dice.shuffle(happens)
+        _insert(turns, draw, happens)
     if kept:
         _insert(turns, draw, [Turn("keep", kept[0][0], tuple(record for _, record in kept), draw(_some((1, 2, 250))))])
     start = final
@@ -661,11 +726,13 @@ def plans(draw: st.DrawFn, most: int = 6, foci: Sequence[Focus] = FOCI) -> Plan:
     focus = draw(_some(foci))
     claims = draw(_claims(most, focus))
     ruleset = draw(rulesets(focus.guests))
-    decisions = draw(_decisions(_keys(claims), 3))
+    placed = draw(_placed(focus, claims)) if focus.placed else Placed()
+    decisions = (*draw(_decisions(_keys(claims), 3)), *placed.decisions)
     words = draw(_words(_keys(claims), focus.words))
     kept = draw(_kept(focus, claims))
     ways = (
-        draw(_way(claims, decisions, words, ruleset, kept, detours=focus)),
-        draw(_way(claims, decisions, words, ruleset, kept, detours=None)),
+        draw(_way(claims, decisions, words, ruleset, kept, detours=focus, placed=placed)),
+        draw(_way(claims, decisions, words, ruleset, kept, detours=None, placed=placed)),
     )
-    return Plan(claims, decisions, ruleset, ways, words, kept)
+    kept += tuple((HERE, record) for records in placed.kept for record in records)
+    return Plan(claims, decisions, ruleset, ways, words, kept, placed.answers)

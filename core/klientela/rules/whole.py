@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from msgspec import UNSET, convert
@@ -212,10 +213,15 @@ def whole(
     ruleset: Ruleset,
     public_id: PublicId,
     words: Sequence[Worded] = (),
+    answers: Mapping[RecordKey, str] = MappingProxyType({}),
 ) -> World:
-    """The state that these claims, decisions and rules make, in whatever order the claims are given."""
+    """The state that these claims, decisions and rules make, in whatever order the claims are given.
+
+    `answers`: orders that shops said they made of one that was placed here, and under which key it was placed (S19).
+    """
     live = _by_record([*claims, *_claimed(words)])
     facts = {key: effective(said) for key, said in live.items() if any(one.channel != OPERATOR for one in said)}
+    facts |= {key: replace(facts[key], placed_as=placed) for key, placed in answers.items() if key in facts}
     told = {key: fact for key, fact in facts.items() if isinstance(fact, Person)}
     states, unmatched = _orders(facts, told, ruleset)
     rows = {key: corrected(row, live.get(key, ())) for key, row in _guest_rows(states, ruleset).items()}
