@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from klientela.kit import Address, Checkout, Consent, Letter, Order, Origin, Person, Record, Scan
+from klientela.kit import Address, Checkout, Consent, Gone, Letter, Order, Origin, Person, Record, Scan
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.rules.whole import Decided, RecordKey, Worded
 from tests.properties.worlds import DAY, HERE, NOON, Plan, Turn, Way, placed_here
@@ -23,7 +23,8 @@ def _journey(start: Ruleset, *turns: list[Record] | Ruleset | Decided | Worded |
     """What shop alfa brings, page by page, and the rules and decisions that come in between."""
     way = Way(start, tuple(map(_turn, turns)))
     final = next((turn.ruleset for turn in reversed(way.turns) if turn.ruleset is not None), start)
-    claims = tuple((turn.source, record) for turn in way.turns if turn.what == "bring" for record in turn.records)
+    brought = [(turn.source, record) for turn in way.turns if turn.what == "bring" for record in turn.records]
+    claims = tuple(one for one in brought if not isinstance(one[1], Gone))
     decisions = tuple(turn.decision for turn in way.turns if turn.what == "decide" and turn.decision is not None)
     words = tuple(turn.word for turn in way.turns if turn.what == "say" and turn.word is not None)
     kept = tuple((HERE, record) for turn in way.turns if turn.what == "keep" for record in turn.records)
@@ -417,6 +418,9 @@ JOURNEYS = {
         *_placed(ONE),
         [_order("7", customer="1", placed_at=NOON + DAY)],
         LATE,
+    ),
+    "somebody is deleted in the shop, and comes again": _journey(
+        MERGE, [_person("1")], [Gone(entity="customer", external_id="1")], [_person("2"), _person("1", 2)]
     ),
     "an objection is taken back": _journey(MERGE, [_person("1", consents=[DENIED])], [_person("1", 2, consents=[])]),
 }

@@ -13,6 +13,7 @@ from klientela.flow import asof, rules
 from klientela.store import Store, past
 from tests.cases import test_as_of as cases
 from tests.properties.arena import Fresh, sqlite_arena
+from tests.properties.journeys import JOURNEYS
 from tests.properties.test_as_of import hold, quick
 from tests.properties.test_mutants import Check, Mutant, commit
 from tests.properties.worlds import Plan, plans
@@ -37,6 +38,11 @@ def by_property(fresh: Fresh) -> None:
         hold(fresh, plan)
 
     run()
+
+
+def by_return(fresh: Fresh) -> None:
+    """The property where somebody goes and comes again."""
+    hold(fresh, JOURNEYS["somebody is deleted in the shop, and comes again"])
 
 
 def by_case(case: Callable[[Store], None]) -> Check:
@@ -85,13 +91,13 @@ MUTANTS = [
         "what is gone was gone before",
         past._Then, "rows",
         "first.hash, first.gone,", "first.hash, row.gone,",
-        by_property,
+        by_return,
     ),
     Mutant(
         "what is there again was never gone",
         past._Then, "rows",
         "first.hash, first.gone,", "first.hash, 0,",
-        by_property,
+        by_return,
     ),
     Mutant(
         "an operator speaks in the place of sources",
