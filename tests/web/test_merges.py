@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -47,6 +48,23 @@ def test_the_queue_shows_both_sides_and_a_yes_joins_them(served: Served, pair: S
     again = client.post("/merges/decide", data={**item, "do": "reject"})
     assert (again.status_code, "decided or changed meanwhile" in again.text) == (409, True)
     assert len(Desk(pair).rows()) == 1
+
+
+def test_how_many_questions_wait_stands_beside_their_room(served: Served, pair: Store) -> None:
+    client = served.client("operator")
+    beside = re.compile(r'href="/merges"[^>]*>.*?</a>', re.DOTALL)
+
+    def told(page: str) -> str:
+        return re.sub(r"<[^>]+>", "", beside.findall(page)[0].partition(">")[2])
+
+    end = time.monotonic() + 20
+    while told(client.get("/orders").text) != "Merges1":  # counted after an answer, shown by a later one
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    records = re.findall(r'name="record" value="([^"]+)"', client.get("/merges").text)
+    client.post("/merges/decide", data={"kind": "same_source", "record": records, "do": "reject"})
+    assert told(client.get("/merges").text) == "Merges", "the queue itself knows at once"
+    assert told(client.get("/orders").text) == "Merges"
 
 
 def test_a_no_is_remembered(served: Served, pair: Store) -> None:

@@ -31,6 +31,7 @@ from klientela_web import assets, guard
 from klientela_web.asking import Asking
 from klientela_web.house import House
 from klientela_web.pages import at_the_side, every_way
+from klientela_web.questions import Questions
 from klientela_web.templating import environment
 from klientela_web.ways import Way
 from klientela_web.words import Words, chosen
@@ -50,9 +51,8 @@ _STATUS: tuple[tuple[type[KlientelaError], int], ...] = (
 def application(house: House) -> Starlette:
     """The page of a house. Ways are those of `pages`; whatever else is asked for is a 404 for who is signed in, and the
     sign-in for everybody else."""
-    reception = _Reception(
-        house, environment(at_the_side(), {way.path: way.role for way in every_way() if not way.write})
-    )
+    takes = {way.path: way.role for way in every_way() if not way.write}
+    reception = _Reception(house, environment(at_the_side(), takes), Questions(house))
     routes = [*assets.routes(), *(_route(reception, way) for way in every_way())]
     return Starlette(
         routes=routes,
@@ -75,6 +75,7 @@ class _Reception:
 
     house: House
     templates: Environment
+    questions: Questions
 
     async def receive(self, request: Request, way: Way) -> Response:
         try:
@@ -113,7 +114,8 @@ class _Reception:
             request.headers.get("accept-language"),
         )
         zone = ZoneInfo(self.house.config.settings.shop.timezone)
-        return Asking(request, self.house, self.templates, Words(language, zone), person, secret, form or FormData())
+        words = Words(language, zone)
+        return Asking(request, self.house, self.templates, words, self.questions, person, secret, form or FormData())
 
     # -- what goes wrong ---------------------------------------------------------------------------------------------
 

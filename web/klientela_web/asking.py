@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment
+from starlette.background import BackgroundTask
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -22,6 +23,7 @@ from klientela.store import Store
 from klientela.store.users import Person
 from klientela_web.frame import Frame, frame
 from klientela_web.house import House
+from klientela_web.questions import Questions
 from klientela_web.words import Words
 
 
@@ -33,6 +35,7 @@ class Asking:
     house: House
     templates: Environment
     words: Words
+    questions: Questions
     person: Person | None = None
     secret: str | None = None  # of the session, to end or touch it
     form: FormData = field(default_factory=FormData)
@@ -55,7 +58,7 @@ class Asking:
     @cached_property
     def frame(self) -> Frame:
         """What stands around the page."""
-        return frame(self.house, self.words)
+        return frame(self.house, self.words, self.questions.known)
 
     @cached_property
     def titles(self) -> dict[str, str]:
@@ -131,6 +134,8 @@ class Asking:
             asking=self, words=self.words, person=self.person, w=self.words, **values
         )
         answer = HTMLResponse(body, status, headers={"Vary": "X-Fragment, Cookie, Accept-Language"})
+        if self.fragment is None and self.may("editor") and self.questions.due():
+            answer.background = BackgroundTask(self.questions.count)  # for the pages after this one
         if self.fragment is None and "said" in self.request.cookies:
             answer.delete_cookie("said", path="/")  # it is shown now, and once
         return answer

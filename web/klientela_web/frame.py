@@ -32,14 +32,16 @@ class Frame(NamedTuple):
     late: Mapping[str, str | None]
 
 
-def frame(house: House, words: Words) -> Frame:
-    """The frame of a page."""
+def frame(house: House, words: Words, questions: int | None) -> Frame:
+    """The frame of a page; `questions` wait for a decision, as far as anybody knows."""
     states = {state.name: state for state in operation.states(house.store)}
     now = operation.now()
     # one that never had a good run says so by its failure; it is not late too
     waits = late(house.config.schedules(), {name: state.success for name, state in states.items()}, now, began=now)
     with house.store.reading() as db:
         counts = {"/customers": segments(db, house.config.settings.views["default"])["all"]}
+    if questions:
+        counts["/merges"] = questions
     return Frame(
         counts,
         _pulse(house, states, waits, words),

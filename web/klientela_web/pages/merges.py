@@ -20,6 +20,7 @@ from klientela.store import facts, rows
 from klientela.store.database import Db
 from klientela.store.locate import locate
 from klientela_web.asking import Asking
+from klientela_web.questions import clock
 from klientela_web.ways import Nav, get, post
 
 _SHOWN = 50
@@ -40,7 +41,10 @@ def show(asking: Asking) -> Response:
 
 
 def _queue(asking: Asking, wrong: str | None = None, status: int = 200) -> Response:
+    with asking.store.reading() as db:
+        at = clock(db)
     found = review(asking.store, proposers=asking.house.proposers())
+    asking.questions.told(at, len(found["items"]))
     items: list[dict[str, Any]] = found["items"][:_SHOWN]
     with asking.store.reading() as db:
         sides = _sides(asking, db, {customer for one in items for customer in one["customers"][:2]})
