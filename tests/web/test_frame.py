@@ -84,6 +84,19 @@ def heads(answer: httpx.Response) -> list[str]:
     return re.findall(r'<th scope="col" class="c-(\w+)"', answer.text)
 
 
+def test_the_answer_of_a_form_loaded_again_leads_to_its_page(served: Served, town: Store) -> None:
+    client = served.client("operator")
+    home = re.findall(r'class="stretch" href="([^"]+)"', client.get("/customers").text)[0]
+    for path, near in (
+        (f"{home}/edit", home),
+        ("/customers/bulk/do", "/customers/bulk"),
+        ("/customers/bulk", "/customers"),
+        ("/merges/decide", "/merges"),
+    ):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers.get("location")) == (303, near)
+
+
 def test_columns_are_chosen_by_the_address_and_remembered(served: Served, town: Store) -> None:
     client = served.client("viewer")
     usual = heads(client.get("/customers"))

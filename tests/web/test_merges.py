@@ -67,6 +67,17 @@ def test_how_many_questions_wait_stands_beside_their_room(served: Served, pair: 
     assert told(client.get("/orders").text) == "Merges"
 
 
+def test_two_of_the_list_are_joined_by_ticking_them(served: Served, pair: Store) -> None:
+    client, ids = served.client("operator"), [row["id"] for row in Desk(pair).rows()]
+    led = client.post("/customers/bulk", data={"do": "merge", "id": ids})
+    assert led.headers["location"] == f"/merges?one={ids[0]}&two={ids[1]}"
+    page = client.get(led.headers["location"]).text
+    assert all(f'value="{one}" required' in page for one in ids)
+    alone = client.post("/customers/bulk", data={"do": "merge", "id": ids[:1]})
+    assert (alone.status_code, "Tick exactly two of them." in alone.text) == (400, True)
+    assert served.client("editor").post("/customers/bulk", data={"do": "merge", "id": ids}).status_code == 403
+
+
 def test_a_no_is_remembered(served: Served, pair: Store) -> None:
     client = served.client("operator")
     page = client.get("/merges").text

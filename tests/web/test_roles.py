@@ -18,6 +18,7 @@ TAKES: dict[str, str | None] = {
     "GET /sign-in": NOBODY, "POST /sign-in": NOBODY, "GET /enter/{secret}": NOBODY, "GET /q/{token}": NOBODY,
     "POST /language": NOBODY, "POST /sign-out": VIEWER,
     "GET /": VIEWER, "GET /customers": VIEWER, "GET /customers/export": VIEWER, "POST /customers/bulk": VIEWER,
+    "GET /customers/bulk": VIEWER,
     "GET /customers/{id}": VIEWER, "GET /customers/{id}/why": VIEWER, "GET /why/{id}": VIEWER,
     "GET /orders": VIEWER, "GET /orders/{key:path}": VIEWER, "GET /campaigns": VIEWER, "GET /campaigns/{key:path}": VIEWER,
     "GET /files/{sha256}": VIEWER, "GET /files/{sha256}/look": VIEWER, "GET /audit": VIEWER, "GET /settings": VIEWER,

@@ -38,7 +38,7 @@ def test_sources_say_how_they_are_doing(shops: Served) -> None:
     assert "never read" in page
     assert "not in the configuration" in page
     assert "1 record could not be taken" in page
-    assert "5m" in page
+    assert "every 5 minutes" in page
 
 
 def test_a_source_is_run_now_by_who_may(shops: Served) -> None:

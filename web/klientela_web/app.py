@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from klientela.errors import (
     Conflict,
@@ -140,6 +140,8 @@ class _Reception:
     async def lost(self, request: Request, error: Exception) -> Response:
         """Nobody answers there."""
         status = error.status_code if isinstance(error, HTTPException) else 404
+        if status == 405 and request.method == "GET" and (near := _nearest(request)):
+            return _dressed(RedirectResponse(near, 303))
         answer = await run_in_threadpool(self._lost, request, status)
         return _dressed(answer)
 
@@ -158,6 +160,17 @@ class _Reception:
             "error.html", status=500, title=asking.words("Something unexpected happened"), hint=None, code=500
         )
         return _dressed(answer)
+
+
+def _nearest(request: Request) -> str | None:
+    """The page that a form stands on whose answer was loaded again or taken up from the address line: what it was sent to
+    shows nothing."""
+    path = request.url.path
+    while path := path.rpartition("/")[0]:
+        scope = {"type": "http", "method": "GET", "path": path, "root_path": ""}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            return path
+    return None
 
 
 def wants_json(request: Request) -> bool:

@@ -63,7 +63,8 @@ class Asking:
     @cached_property
     def titles(self) -> dict[str, str]:
         """What kind of source each type is, in the reader's words."""
-        return {kind: self.words(title) for kind, title in self.house.plugins.titles.items()}
+        titles = {**self.house.plugins.titles, "manual": "By hand"}
+        return {kind: self.words(title) for kind, title in titles.items()}
 
     @property
     def actor(self) -> str:

@@ -31,7 +31,14 @@ def environment(ways: Sequence[Nav] = (), takes: Mapping[str, str | None] = Mapp
         icon=icon, flag=flag, initials=initials, hue=hue, static=assets.address, charts=charts, LANGUAGES=LANGUAGES,
         said=said, ways=ways, takes=takes, source_types={},
     )  # fmt: skip
+    made.filters["begun"] = begun
     return made
+
+
+def begun(text: str) -> str:
+    """A sentence with a large first letter; the name of a file or an address keeps its own."""
+    first = text.partition(" ")[0]
+    return text if "." in first.rstrip(".") or "@" in first else text[:1].upper() + text[1:]
 
 
 def icon(name: str, size: int = 18, kind: str = "") -> Markup:
@@ -74,4 +81,4 @@ def said(cookies: Mapping[str, str]) -> dict[str, str] | None:
     return {"undo": "", **found} if found.get("text") else None
 
 
-__all__ = ["environment", "escape", "flag", "hue", "icon", "initials", "said"]
+__all__ = ["begun", "environment", "escape", "flag", "hue", "icon", "initials", "said"]

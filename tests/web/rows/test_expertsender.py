@@ -58,7 +58,7 @@ def test_X03_the_bar_over_the_chosen_has_every_action(browse: Browse) -> None:
     tab.locator("tbody input[name=id]").first.check()
     expect(bar).to_be_visible()
     assert [one.strip() for one in bar.get_by_role("button").all_inner_texts()] == [
-        "Export", "Tag", "Consents", "Mark inactive", "Erase …",
+        "Export", "Tag", "Consents", "Merge …", "Mark inactive", "Erase …",
     ]  # fmt: skip
     tab.locator("[data-all=id]").check()
     assert tab.locator("tbody input[name=id]:checked").count() == 13

@@ -15,12 +15,13 @@ from klientela.model.numbers import whole
 from klientela.store import batches
 from klientela_web.asking import Asking
 from klientela_web.pages.signin import inside
-from klientela_web.ways import post
+from klientela_web.ways import get, post
 
 ACTIONS = (
     ("export", "Export", "download"),
     ("tag", "Tag", "tag"),
     ("consent", "Consents", "shield-check"),
+    ("merge", "Merge …", "git-merge"),
     ("inactive", "Mark inactive", "user-off"),
     ("active", "Mark active", "user"),
     ("erase", "Erase …", "trash"),
@@ -91,6 +92,8 @@ def ask(asking: Asking) -> Response:
         if asking.person is None or not asking.person.may("admin"):
             raise NotAllowed("erasing takes an administrator")
         return asking.go(asking.link("/persons/erase", id=ids))
+    if do == "merge":
+        return _merge(asking, ids)
     if do not in WRITES:
         raise Misconfigured("nothing was chosen to be done")
     told, wrong = None, None
@@ -100,6 +103,15 @@ def ask(asking: Asking) -> Response:
         except KlientelaError as error:
             wrong = asking.told(error)
     return _form(asking, do, ids, told, wrong)
+
+
+def _merge(asking: Asking, ids: list[str]) -> Response:
+    """To the room where two are joined: it asks for the reason and shows what it would do."""
+    if asking.person is None or not asking.person.may("operator"):
+        raise NotAllowed("joining customers takes an operator")
+    if len(ids) != 2:
+        raise Misconfigured("two customers are joined at a time", hint="Tick exactly two of them.")
+    return asking.go(asking.link("/merges", one=ids[0], two=ids[1]))
 
 
 def do(asking: Asking) -> Response:
@@ -140,6 +152,11 @@ def _withdraw(asking: Asking, batch: int, name: str) -> None:
     withdraw.undo(asking.store, batch, actor=asking.actor)
 
 
+def back(asking: Asking) -> Response:
+    """Nothing is shown here without a choice: the list is where it is made."""
+    return asking.go("/customers")
+
+
 def _done(asking: Asking, word: str, ids: list[str]) -> Response:
     if word not in WRITES:
         raise Misconfigured("nothing was chosen to be done")
@@ -176,6 +193,7 @@ def _ids(asking: Asking) -> list[str]:
 
 
 WAYS = (
+    get("/customers/bulk", "viewer", back),
     post("/customers/bulk", "viewer", ask),
     post("/customers/bulk/do", "editor", do),
     post("/undo", "editor", undo),

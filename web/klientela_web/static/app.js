@@ -114,11 +114,13 @@ document.addEventListener("toggle", (event) => {
   if (!event.target.matches?.(".scroll details.menu[open]")) return;
   const [at, box] = [event.target.getBoundingClientRect(), event.target.querySelector(".menu-box")];
   const below = at.bottom + 8, high = box.offsetHeight;
+  event.target.dataset.at = at.top;
   Object.assign(box.style, { position: "fixed", right: `${root.clientWidth - at.right}px`, bottom: "auto",
     top: `${below + high <= innerHeight - 8 ? below : Math.max(8, at.top - 8 - high)}px` });
 }, true);
-document.addEventListener("scroll", () => {
-  for (const menu of document.querySelectorAll(".scroll details.menu[open]")) menu.open = false;
+document.addEventListener("scroll", () => { // its row went away under it
+  for (const menu of document.querySelectorAll(".scroll details.menu[open]"))
+    if (Math.abs(menu.getBoundingClientRect().top - menu.dataset.at) > 2) menu.open = false;
 }, { capture: true, passive: true });
 addEventListener("popstate", () => places().forEach((place) => load(location.href, "", place)));
 
