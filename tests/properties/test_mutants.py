@@ -504,13 +504,13 @@ MUTANTS = [
     ),
     Mutant(
         "a delivery address by hand stands beside the one it replaces",
-        hand, "_of_kind",
+        hand, "of_kind",
         "[*places[:first], said, *places[first + 1 :]]", "[*places, said]",
         by_journey("an operator gives somebody another delivery address"),
     ),
     Mutant(
         "a delivery address that is none by hand is the source's",
-        hand, "_of_kind",
+        hand, "of_kind",
         "if one.kind != kind]", "]",
         by_journey("an operator says that somebody has no delivery address"),
     ),
