@@ -14,7 +14,7 @@ from tests.web.axe import violations
 from tests.web.conftest import Served
 
 TEMPLATES = Path(klientela_web.__file__).parent / "templates"
-OF_A_PROFILE = {"complaint", "form", "from", "pinned", "token"}
+OF_A_PROFILE = {"box", "complaint", "form", "from", "options", "pinned", "token"}
 """Macros that are forms, or speak of the profile they stand in."""
 on_sqlite = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 
