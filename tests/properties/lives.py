@@ -325,7 +325,11 @@ def _answer(db: Any, key: bytes, text: str) -> str:
 
 @st.composite
 def lives(draw: st.DrawFn, most: int = 6, foci: Sequence[Focus] = FOCI[:-1]) -> Way:
-    """A way of one of the foci with all detours, erasures anywhere, and everything said again after them."""
+    """A way of one of the foci with all detours, erasures anywhere, and everything said again after them.
+
+    Not of orders that are placed here: an order that another source passes on, and that says who ordered in words of its
+    own, still brings the row of an erased guest back; there nearly every such way would meet one.
+    """
     focus = draw(st.sampled_from(foci))
     claims = draw(_claims(most, focus))
     ruleset = draw(rulesets(focus.guests))
