@@ -84,6 +84,12 @@ def heads(answer: httpx.Response) -> list[str]:
     return re.findall(r'<th scope="col" class="c-(\w+)"', answer.text)
 
 
+def test_before_the_first_source_the_page_says_what_to_do_and_shows_no_figures(served: Served) -> None:
+    page = served.client("viewer").get("/customers").text
+    assert "No source is connected yet" in page
+    assert 'class="card kpi"' not in page
+
+
 def test_the_answer_of_a_form_loaded_again_leads_to_its_page(served: Served, town: Store) -> None:
     client = served.client("operator")
     home = re.findall(r'class="stretch" href="([^"]+)"', client.get("/customers").text)[0]

@@ -65,7 +65,7 @@ def area(
     )
     every = max(1, -(-len(labels) // 7))
     along = [(i, text) for i, text in enumerate(labels) if i % every == 0 or i == last]
-    if len(along) > 1 and along[-1][0] - along[-2][0] < every / 2:
+    if len(along) > 1 and along[-1][0] - along[-2][0] < every * 0.85:
         del along[-2]
     points = [
         [round(100 * i / last, 2), round(100 * (1 - v / most), 2), labels[i], written(v),
