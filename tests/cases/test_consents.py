@@ -452,3 +452,43 @@ def test_R45_no_source_can_say_that_it_lifts_an_objection(store: Store) -> None:
     listed(store, no())
     assert state(store, "1") == "denied"
     whole(store)
+
+
+@pytest.mark.parametrize(
+    "between", [[said("granted", basis="import", evidence="list.csv: Unsubscribed", address="anna@x.de")], []]
+)
+def test_R45_a_list_that_objects_again_after_it_did_not_objects_anew(store: Store, between: list[Consent]) -> None:
+    """The order of the readings of one list is known: what it says again after it had stopped to was not seen by whoever lifted
+    it before. That it goes on saying so is nothing new, whatever else it changes."""
+    use(store)
+
+    def read(*consents: Consent, **more: Any) -> None:
+        person = contact(
+            "mail:anna@x.de", "Anna", "Ahorn", email="anna@x.de", consents=list(consents), version=None, **more
+        )
+        bring(store, "L", [person])
+
+    def now() -> tuple[str, bool]:
+        whole(store)
+        return state(store, "mail:anna@x.de", "L"), ask(store, "mail:anna@x.de", source="L").allowed
+
+    anna_there = Whom(("L/customer/mail:anna@x.de",))
+    read(no())
+    assert now() == ("denied", False)
+    first = allow(store, anna_there)
+    assert first.about["lifted"] == 1
+    read(no(), company="ACME")
+    assert now() == ("granted", True), "it goes on saying so"
+    read(*between, company="ACME")
+    assert now() == ("granted", bool(between)), "what has fallen silent is asked for before a contact (0016)"
+    read(no(), company="ACME")
+    assert now() == ("denied", False), "it says so anew"
+    read(no(), company="Other")
+    assert now() == ("denied", False)
+    rebuild(store)
+    assert now() == ("denied", False), "a rebuild remembers"
+    second = allow(store, anna_there)
+    assert (second.about["lifted"], now()) == (1, ("granted", True))
+    assert second.seq is not None
+    decide.undo(store, second.seq)
+    assert now() == ("denied", False), "the older grant answers it no more"

@@ -10,10 +10,9 @@ import msgspec
 
 from klientela.flow.desk import Decided, Desk
 from klientela.rules.hand import KINDS
-from klientela.store import facts
 from klientela.store import tables as t
 from klientela.store.database import Step, Store
-from klientela.store.handclaims import folded
+from klientela.store.handclaims import renew
 from klientela.store.locate import customers_of
 from klientela.store.spoken import Spoken
 
@@ -119,54 +118,6 @@ def write(step: Step, words: Sequence[Word]) -> None:
             for number, word in zip(numbers, words, strict=True)
         ],
     )
-
-
-def renew(step: Step, records: Iterable[int]) -> list[int]:
-    """Make the operators' claim of each record what the decisions that hold say. The records, sorted."""
-    numbers = sorted(set(records))
-    if not numbers:
-        return numbers
-    db = step.db
-    packed = db.pack(numbers)
-    wanted = folded(db, numbers)
-    channels = {
-        source: facts.channel_id(step, source, facts.OPERATOR, facts.rank_of(facts.OPERATOR, 0))
-        for source in sorted({one.source for one in wanted.values()})
-    }
-    standing = {
-        (row[0], row[1]): row[2:]
-        for row in db.rows(
-            f"SELECT record, channel, hash, from_seq FROM claim WHERE to_seq IS NULL AND record {db.among}", (packed,)
-        )
-    }
-    fresh = []
-    for number, (source, body, digest) in wanted.items():
-        channel = channels[source]
-        stood = standing.pop((number, channel), None)
-        if (None if stood is None else bytes(stood[0])) == digest:
-            if stood is not None:
-                standing[number, channel] = stood
-            continue
-        if stood is not None:
-            _close(step, number, channel, stood[1])
-        if body is not None:
-            fresh.append((number, channel, step.seq, digest, 0, body))
-            standing[number, channel] = (digest, step.seq)
-    db.insert(t.claim, ("record", "channel", "from_seq", "hash", "gone", "body"), fresh)
-    several = {record for record, _ in standing}
-    db.update(t.record, ("more",), [(int(number in several), number) for number in wanted])
-    return numbers
-
-
-def _close(step: Step, record: int, channel: int, since: int) -> None:
-    """The claim so far is history; one of this very step lived for no moment."""
-    if since == step.seq:
-        step.db.delete(t.claim, [(record, channel, since)], key=("record", "channel", "from_seq"))
-    else:
-        step.db.run(
-            "UPDATE claim SET to_seq = ? WHERE record = ? AND channel = ? AND from_seq = ?",
-            (step.seq, record, channel, since),
-        )
 
 
 __all__ = ["Word", "renew", "say", "unsay", "withdraw", "write"]

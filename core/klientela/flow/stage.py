@@ -15,11 +15,13 @@ from msgspec import UNSET
 from klientela.flow.enclosed import Enclosed, FileRefused
 from klientela.flow.suppress import Screen, unburied
 from klientela.model.records import FARTHEST, RICHEST, Gone, Letter, Order, Person, Record, RecordRef, Rejected, Thing
+from klientela.rules.objections import objections
 from klientela.source import Page
 from klientela.store import claims, facts
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
 from klientela.store.facts import Claim, Loaded, Register, SourceRow
+from klientela.store.handclaims import renew
 
 Item = tuple[Any, bytes, bytes, int]
 """A record as it came: the fact, its body, the body's digest, its place on the page."""
@@ -211,6 +213,7 @@ class Stage:
             positions.append((row.id, place))
         if changed:
             self._write(step, entity, changed, closed, extra)
+            renew(step, [row.id for ext, row in changed.items() if row.more and _objects_without_a_time(latest[ext])])
             self._pass_on(step, entity, changed, latest, news)
             if before:
                 _recount(news, before)
@@ -454,6 +457,13 @@ def _one_by_one(
             continue
         incoming.setdefault(entity, []).append((fact, body, sha256(body).digest()[:16], place))
     return incoming
+
+
+def _objects_without_a_time(fact: Any) -> bool:
+    """Whether it may be an objection that an operator had lifted and that is said anew (R45)."""
+    if type(fact) is not Person or fact.version is not None:
+        return False
+    return any(one.at is None for one in objections(fact))
 
 
 def refusals(db: Db, records: Sequence[Record]) -> dict[int, Rejected]:
