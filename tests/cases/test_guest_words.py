@@ -154,6 +154,28 @@ def test_a_denial_of_a_guest_row_that_is_nobody_holds_for_others_at_that_very_ad
     whole(store)
 
 
+def test_a_denial_by_post_of_a_guest_row_that_is_nobody_holds_for_others_at_that_address(store: Store) -> None:
+    """It names no address: that of the row was its order's, which still tells it."""
+    use(store, sources={"S": "per_order"})
+    bring(store, "S", [guest("7", "Gerd", "Gast", email="other@x.de"), order_of("7", addresses=[HOME])])
+    away = Address(street="Birkenweg", house_number="1", zip="01099", city="Dresden", country="DE")
+    bring(store, "T", [contact("8", "Rita", "Anders", addresses=[HOME], consents=[BY_POST]),
+                       contact("9", "Udo", "Fern", addresses=[away], consents=[BY_POST])])  # fmt: skip
+    assert ask(store, "T/customer/8", "post").allowed
+    seq = deny(store, ROW, "post")
+    assert "another customer objects" in ask(store, "T/customer/8", "post").reason
+    other_policy(store, "merge")
+    assert ask(store, "T/customer/8", "post").reason.startswith(
+        "somebody objects to promotion by post at that very postal"
+    )
+    assert ask(store, "T/customer/9", "post").allowed, "another address"
+    bring(store, "S", [order_of("7", 2, addresses=[away])])
+    assert (ask(store, "T/customer/8", "post").allowed, ask(store, "T/customer/9", "post").allowed) == (True, False)
+    decide.undo(store, seq)
+    assert ask(store, "T/customer/9", "post").allowed
+    whole(store)
+
+
 def test_an_erasure_takes_the_denial_of_a_guest_row_that_is_nobody(store: Store) -> None:
     use(store, sources={"S": "per_order"})
     bring(store, "S", [guest("7", "Gerd", "Gast", email="other@x.de"), order_of("7")])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
@@ -12,6 +13,8 @@ from klientela.model.instants import Instant, iso
 from klientela.model.records import Consent, Person
 from klientela.model.words import agree
 from klientela.rules import keys, precedence
+from klientela.rules.guests import guest_person
+from klientela.rules.hand import CONSENT
 from klientela.rules.objections import key_of, key_of_place, keys_of, objections
 from klientela.store import facts, ids
 from klientela.store.database import Db
@@ -200,6 +203,8 @@ class _Asked:
         records = [
             row[0] for row in self.db.rows("SELECT record FROM objection WHERE key = ?", (key,)) if row[0] not in mine
         ]
+        if self.channel == "post":
+            self._nobody_asleep(key, since, purpose, mine)
         if not records:
             return
         lifted = self._lifted(records, purpose)
@@ -211,12 +216,38 @@ class _Asked:
             for event in objections(person):
                 if (event.channel, event.purpose) != (self.channel, purpose):
                     continue
-                later = event.at is None or since is None or event.at >= since
-                if later and key in keys_of(person, event, self.members.ruleset.country):
+                if _later(event, since) and key in keys_of(person, event, self.members.ruleset.country):
                     where = f"{_NAMES.get(self.channel, 'number')}{_since(event.at)}"
                     if item.fact is None:
                         raise _No(f"somebody objects to {purpose} by {self.channel} at that very {where}")
                     raise _No(f"another customer objects to {purpose} by {self.channel} at that very {where}")
+
+    def _nobody_asleep(self, key: int, since: Instant | None, purpose: str, mine: Container[int]) -> None:
+        """An objection by post names no address: it is about those of its record. A guest row that is nobody now had them
+        from its order, which still tells them."""
+        rows = {
+            guest: (order, uid)
+            for guest, order, uid in self.db.rows(
+                "SELECT DISTINCT g.id, x.id, s.uid FROM decision d JOIN record g ON g.id = d.a JOIN source s ON s.id = g.source "
+                "JOIN record x ON x.source = g.source AND x.ext = g.ext AND x.entity = ? "
+                "WHERE d.kind = ? AND d.to_seq IS NULL AND g.entity = ? AND g.body IS NULL",
+                (facts.ORDER, CONSENT, facts.GUEST_ORDER),
+            )
+            if guest not in mine
+        }
+        if not rows:
+            return
+        ruleset, asleep = self.members.ruleset, facts.hands(self.db, rows)
+        orders = facts.load(self.db, [order for order, _ in rows.values()])
+        for guest, person in sorted(asleep.items(), key=itemgetter(0)):
+            order, uid = rows[guest]
+            told = orders[order].fact
+            row = guest_person(told, ruleset.of(uid)) if told is not None else None
+            for event in objections(person):
+                if row is None or (event.channel, event.purpose) != ("post", purpose) or not _later(event, since):
+                    continue
+                if key in keys_of(row, event, ruleset.country):
+                    raise _No(f"somebody objects to {purpose} by post at that very postal address{_since(event.at)}")
 
     def _key(self) -> int:
         """That very address."""
@@ -249,6 +280,11 @@ class _Asked:
             if precedence.consent_states(made).get(self.channel, {}).get(purpose) == "granted":
                 granted.add(number)
         return {record for record, customer in customers.items() if customer in granted}
+
+
+def _later(event: Consent, since: Instant | None) -> bool:
+    """Whether an objection is later than what a contact rests on; an equal or a missing time is later."""
+    return event.at is None or since is None or event.at >= since
 
 
 def _since(moment: Instant | None) -> str:
