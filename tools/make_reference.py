@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from klientela import errors
 from klientela.failpoints import POINTS
-from klientela.hookspecs import klientela_routes, klientela_sources
+from klientela.hookspecs import klientela_proposals, klientela_routes, klientela_sources
 from klientela.plugins import find
 from klientela.settings import Settings
 from klientela.settings.model import Feed
@@ -24,7 +24,9 @@ from klientela.settings.views import COLUMNS, PRESETS, View
 from klientela_csv import fields
 from klientela_daemon.cli import VERBS
 
-FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "docs" / "reference"
+HOUSE = {one.name for one in (ROOT / "plugins").iterdir()}
 NOTE = "<!-- written by tools/make_reference.py from the code; do not edit -->\n"
 
 
@@ -65,6 +67,8 @@ def configuration() -> str:
     parts.append(f"## `[feed.NAME]`\n\n{inspect.cleandoc(Feed.__doc__ or '')}\n")
     parts.append(_rows(Feed))
     for name, kind in sorted(find().types.items()):
+        if name not in HOUSE:
+            continue  # somebody's own plugin, installed beside ours
         parts.append(f'## `[sources.NAME]` with `type = "{name}"`\n')
         parts.append(_rows(kind.Settings))
     parts.append("### Our fields, for `[sources.NAME.columns]` of a CSV source\n")
@@ -143,14 +147,14 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def failures() -> str:
-    """The errors, sorted by who must act; the hook; the failpoints."""
+    """The errors, sorted by who must act; the hooks; the failpoints."""
     parts = [NOTE, "# Errors\n", "```\n" + inspect.cleandoc(errors.__doc__ or "") + "\n```\n"]
     parts.append("| kind in JSON | exit code | when |\n|---|---|---|")
     for item in vars(errors).values():
         if inspect.isclass(item) and issubclass(item, errors.KlientelaError):
             parts.append(f"| `{item.kind}` | {item.exit_code} | {(item.__doc__ or '').splitlines()[0]} |")
     parts.append("\n# Hooks\n")
-    for hook in (klientela_sources, klientela_routes):
+    for hook in (klientela_sources, klientela_routes, klientela_proposals):
         parts.append(f"`{hook.__name__}`: {inspect.cleandoc(hook.__doc__ or '')}\n")
     parts.append("# Failpoints\n\n`KLIENTELA_FAILPOINT=name:n` kills the process the n-th time it passes there:\n")
     parts.append(", ".join(f"`{point}`" for point in POINTS) + "\n")
