@@ -79,7 +79,8 @@ def fix_verb(
     elif not found:
         render.say(f"The quarantine holds no rows of {source}.")
     else:
-        render.say(f"The {rows} {'row' if rows == 1 else 'rows'} of {source} that could not be taken are in {file}.")
+        which = f"1 row of {source} is" if rows == 1 else f"{rows} rows of {source} are"
+        render.say(f"{which} in {file}, each with the reason why it could not be taken.")
         render.say(
             f"Mend them there, then `klientela import {file} --into {source}`, or put the source's own file right."
         )
