@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from klientela_web.pages import every_way
+
 ROOT = Path(__file__).parents[2]
 COUNTS = {"A": 30, "B": 20, "S": 42, "C": 34, "X": 27}
 ROWS = re.findall(
@@ -36,3 +38,22 @@ def test_a_row_has_a_test_or_says_why_not(row: str, where: str, shown: str) -> N
     for one in shown.split("<br>"):
         file, _, name = one.partition("::")
         assert name in named_in(file), f"{row} names a test that is not there: {one}"
+
+
+WAYS = [
+    re.sub(r"\\{\w+:path\\}", ".+", re.sub(r"\\{\w+\\}", "[^/]+", re.escape(way.path)))
+    for way in every_way()
+    if way.method == "GET"
+]
+
+
+def test_each_address_can_be_opened() -> None:
+    """What a row names is a page that is got, not where a form goes; the push API has addresses of its own."""
+    named = [
+        (row, address)
+        for row, where, _ in ROWS
+        for address in re.findall(r"(?<!\S)/[^\s,;()#?]*", re.sub(r"`[^`]*`", "", where))
+        if not address.startswith("/api/")
+    ]
+    assert len(named) > 100
+    assert [one for one in named if not any(re.fullmatch(way, one[1]) for way in WAYS)] == []
