@@ -321,7 +321,7 @@ def test_no_form_gets_further_than_it_may(served: Served, store: Store) -> None:
     """PostgreSQL keeps no NUL: whatever a form brings it in is refused or kept without it."""
     bring(store, "S", [account("1", "Anna", "Ahorn", email="anna@x.de"), order("o1", customer="1")])
     client, public = served.client("admin"), Desk(store).public("1", "S")
-    fields = dict.fromkeys(FIELDS, "x\0y") | {"was city": "\0", "was \0": "\0", "id": public, "text\0": "\0"}
+    fields = dict.fromkeys(SENT, "x\0y") | {"was city": "\0", "was \0": "\0", "id": public, "text\0": "\0"}
     for way in every_way():
         if way.method == "POST" and "erase" not in way.path and way.path not in ("/sign-out", "/sign-in"):
             path = re.sub(r"\{id\}", public, way.path)
@@ -340,7 +340,7 @@ def test_no_form_gets_further_than_it_may(served: Served, store: Store) -> None:
         assert client.get(f"/customers/{public}").status_code == 200
 
 
-FIELDS = (
+SENT = (
     "to", "do", "tag", "reason", "evidence", "channel", "purpose", "state", "text", "name", "role", "password", "seq", "version",
     "first_name", "last_name", "company", "email", "phone", "city", "street", "field", "value", "one", "two", "item", "as_of",
     "record", "emails", "into", "subject", "language", "order", "message", "customer", "number", "title", "quantity", "price",
