@@ -149,6 +149,7 @@ def test_the_log_is_searched_by_customer_kind_and_pages(served: Served, store: S
     bring(store, "L", [contact(str(n), f"N{n}", "Roth", email=f"n{n}@x.de") for n in range(120)])
     client = served.client("viewer")
     page = client.get("/audit").text
+    assert re.search(r'href="/customers/[^"]+" title="[^"]+">N\d+ Roth</a>', page), "people, not numbers"
     assert page.count("<time datetime") == 100
     older = page.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
     numbers = [int(one) for text in (page, client.get(older).text) for one in re.findall(r"<small>(\d+)</small>", text)]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
+from uuid import UUID
 
 from klientela.errors import UnknownThing
 from klientela.model.instants import iso
@@ -115,6 +116,23 @@ def rows(db: Db, wanted: Sequence[int], by: Lens, *, records: bool = False, key:
     return made
 
 
+def names(db: Db, publics: Iterable[str]) -> dict[str, str]:
+    """How customers are called in the list, by their public id; an id that no row has now is left out."""
+    wanted = set(publics)
+    halves = [ids.pub8(UUID(text).bytes) for text in wanted]
+    found = db.rows(
+        f"SELECT pub, first_name, last_name, email, phone, fallback FROM customer WHERE pub8 {db.among}",
+        (db.pack(halves),),
+    )
+    told = {ids.text(bytes(pub)): _name(bytes(pub), *parts) for pub, *parts in found}
+    return {public: told[public] for public in wanted & told.keys()}
+
+
+def _name(public: bytes, first: str | None, last: str | None, *others: str | None) -> str:
+    """First and last name, else the e-mail, the phone, what else there is, our number (A09)."""
+    return " ".join(x for x in (first, last) if x) or next((x for x in others if x), None) or ids.short_number(public)
+
+
 def first_seen(db: Db, wanted: Sequence[int]) -> dict[str, str]:
     """When those of some customers were first seen here of whom no source says since when they are customers (R55b), by
     their public id: what a list shows in the place of `joined`; it stands in no row and no export."""
@@ -136,7 +154,7 @@ def _row(columns: tuple[Any, ...], by: Lens) -> dict[str, Any]:
     tested = tests > 0 or by.knows(held, "test_orders")
     made = {
         "id": ids.text(public),
-        "name": " ".join(x for x in (first, last) if x) or email or phone or fallback or ids.short_number(public),
+        "name": _name(public, first, last, email, phone, fallback),
         "first_name": first,
         "last_name": last,
         "email": email,

@@ -19,6 +19,7 @@ from klientela.flow.importing import CHANGED, JOINED, NEW, Imported
 from klientela.flow.intake import Desk
 from klientela.model.cells import safe
 from klientela.model.numbers import whole
+from klientela.store import rows
 from klientela.store.batches import batches
 from klientela_web.asking import Asking
 from klientela_web.shelf import Kept, Shelf
@@ -264,6 +265,8 @@ def _looked(
             preview = _desk(asking).preview(said["into"], kept.path, _FIRST, **_overrides(said))
         except KlientelaError as error:
             wrong = wrong or asking.told(error)
+    with asking.store.reading() as db:
+        names = rows.names(db, [one["id"] for one in made.customers[:_NAMED]] if made is not None else ())
     return asking.show(
         "import_look.html",
         status=status,
@@ -281,6 +284,7 @@ def _looked(
         chosen={header: field for field, header in said.get("columns", {}).items()},
         shown=_SHOWN,
         named=_NAMED,
+        names=names,
     )
 
 

@@ -149,9 +149,11 @@ def audit(asking: Asking) -> Response:
         except KlientelaError as error:
             wrong = asking.told(error)
         checked = history.verify(db) if asking.text("verify") == "1" else None
+        names = rows.names(db, {public for one in lines for public in (one["customer"], one["other"]) if public})
     return asking.show(
         "audit.html",
         lines=lines,
+        names=names,
         kinds=KINDS,
         kind=kind if kind in KINDS else "",
         customer=customer,
