@@ -247,7 +247,8 @@ class _Asked:
                 if row is None or (event.channel, event.purpose) != ("post", purpose) or not _later(event, since):
                     continue
                 if key in keys_of(row, event, ruleset.country):
-                    raise _No(f"somebody objects to {purpose} by post at that very postal address{_since(event.at)}")
+                    where = f"{_NAMES['post']}{_since(event.at)}"
+                    raise _No(f"somebody objects to {purpose} by {self.channel} at that very {where}")
 
     def _key(self) -> int:
         """That very address."""
