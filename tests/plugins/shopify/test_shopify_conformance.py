@@ -98,8 +98,8 @@ class ShopifySubject(conformance.HttpSubject):
         for kind in list(self.box.mischief.rates):
             self.box.fault(kind, 0)
 
-    def _bend(self, data: Node) -> None:
-        for node in (data.get("customers") or {}).get("nodes", []):
+    def _bend(self, rows: list[Node]) -> None:
+        for node in rows:
             if node["id"] in self.odd:
                 self.odd[node["id"]](node)
 

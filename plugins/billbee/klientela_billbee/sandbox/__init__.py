@@ -16,14 +16,15 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from klientela.kit import SECOND, Misconfigured
-from klientela.testing import DEFAULT_RATE, Fault, Faults, parse_fault
+from klientela.kit import SECOND
+from klientela.testing import Faults
+from klientela.testing.backstage import START, Mischief, When
 from klientela_billbee.sandbox import life
 from klientela_billbee.sandbox.carry import Given, carry
-from klientela_billbee.sandbox.mischief import FAULTS, STEADY, Mischief
+from klientela_billbee.sandbox.mischief import BENDS, FAULTS, STEADY
 from klientela_billbee.sandbox.people import Town, settle_in
 from klientela_billbee.sandbox.server import Server
-from klientela_billbee.sandbox.shop import START, Shop, When, describe
+from klientela_billbee.sandbox.shop import Shop, describe
 
 USER = "haus@sandbox.example"
 PASSWORD = "sandbox-password"  # noqa: S105 - opens nothing but a pretend account
@@ -52,7 +53,7 @@ class Sandbox(Shop):
         self.user, self.password, self.api_key = USER, PASSWORD, API_KEY
         self.locked = 0  # an error code for everything: 1 the API is off, 16 unpaid, 17 not booked
         self.limit = limit
-        self.mischief = Mischief(seed)
+        self.mischief = Mischief(seed, FAULTS, BENDS, STEADY)
         self.bend: Callable[[list[dict[str, Any]]], None] = lambda rows: None  # what a test does to rows on their way
         self._town = Town(seed)
         settle_in(self, self._town, customers)
@@ -61,13 +62,6 @@ class Sandbox(Shop):
         self.server = Server(self)
         self.faults = Faults(self.server.app(), seed=seed, now=lambda: self.clock.now() / SECOND)
         self.app: ASGIApp = self.faults
-
-    def fault(self, kind: str, rate: float = 1.0, times: int | None = None) -> None:
-        """Switch a fault of `mischief.FAULTS` on, or off with rate 0; `times`: it strikes only so often.
-
-        Faults of the wire are set on `faults` (klientela.testing.Faults).
-        """
-        self.mischief.set(kind, rate, times)
 
     def advance(self, steps: int = 1) -> list[str]:
         """Let a number of seeded things happen (orders, changes, credit notes, joined customers, deletions)."""
@@ -84,21 +78,8 @@ def create(customers: int = 200, seed: int = 1, faults: Sequence[str] = ()) -> A
     `faults` are KIND or KIND:RATE, of `mischief.FAULTS` or of the wire. Misconfigured for others.
     """
     sandbox = Sandbox(seed=seed, customers=customers, running=True)
-    for fault in faults:
-        kind, _, rate = fault.strip().partition(":")
-        if kind in FAULTS:
-            sandbox.fault(kind, float(rate) if rate else 1.0 if kind in STEADY else DEFAULT_RATE)
-        else:
-            sandbox.faults.always(_of_the_wire(fault))
+    sandbox.begin_with(faults)
     return sandbox.app
-
-
-def _of_the_wire(text: str) -> Fault:
-    try:
-        return parse_fault(text)
-    except Misconfigured as error:
-        hint = f"{error.hint}; inside well-formed answers: {', '.join(FAULTS)}" if error.hint else None
-        raise Misconfigured(error.message, hint=hint) from error
 
 
 __all__ = ["API_KEY", "FAULTS", "PASSWORD", "USER", "Sandbox", "create"]

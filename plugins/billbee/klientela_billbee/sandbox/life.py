@@ -6,25 +6,12 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
+from klientela.testing.backstage import happen
 from klientela_billbee.sandbox.people import FIRST, LAST, Town, buy, buy_at_market
 from klientela_billbee.sandbox.shop import Shop
-from klientela_billbee.sandbox.things import CANCELLED, DELETED, ORDERED, PAID, SHIPPED, Customer, Order
+from klientela_billbee.sandbox.things import CANCELLED, DELETED, ORDERED, PAID, SHIPPED, Order
 
 Event = Callable[[Shop, Town], str | None]
-
-
-def live(shop: Shop, town: Town, steps: int = 1) -> list[str]:
-    """Let a number of things happen, one after the other; answers what they were."""
-    happened = []
-    with shop.lock:
-        for _ in range(steps):
-            event = town.dice.choices(list(EVENTS), list(EVENTS.values()))[0]
-            happened.append(event(shop, town) or "nothing")
-    return happened
-
-
-def _pick(shop: Shop, town: Town) -> Customer | None:
-    return shop.customers[town.dice.choice(sorted(shop.customers))] if shop.customers else None
 
 
 def _going(shop: Shop, town: Town) -> Order | None:
@@ -46,7 +33,7 @@ def _arrives(shop: Shop, town: Town) -> str | None:
 
 
 def _buys(shop: Shop, town: Town) -> str | None:
-    one = _pick(shop, town)
+    one = town.pick(shop.customers)
     return None if one is None else f"order {buy(shop, town, one, shop.clock.now()).number} was placed"
 
 
@@ -88,7 +75,7 @@ def _deletes(shop: Shop, town: Town) -> str | None:
 
 
 def _renames(shop: Shop, town: Town) -> str | None:
-    one = _pick(shop, town)
+    one = town.pick(shop.customers)
     if one is None:
         return None
     shop.customer(one.id, last_name=town.dice.choice(LAST))
@@ -96,7 +83,7 @@ def _renames(shop: Shop, town: Town) -> str | None:
 
 
 def _moves(shop: Shop, town: Town) -> str | None:
-    one = _pick(shop, town)
+    one = town.pick(shop.customers)
     if one is None:
         return None
     home = town.address(one.first_name, one.last_name)
@@ -136,6 +123,11 @@ EVENTS: dict[Event, int] = {
     _joins: 4,
     _leaves: 2,
 }
+
+
+def live(shop: Shop, town: Town, steps: int = 1) -> list[str]:
+    """Let a number of things happen, one after the other; answers what they were."""
+    return happen(shop, town, EVENTS, steps)
 
 
 def disturb(shop: Shop, dice: random.Random, kind: str) -> None:

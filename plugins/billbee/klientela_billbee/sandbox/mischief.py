@@ -5,11 +5,9 @@ Faults of the wire (429, HTML, cut-off bodies, timeouts) belong to `klientela.te
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
-from typing import Any
 
-Node = dict[str, Any]
+from klientela.testing.backstage import Node
 
 FAULTS: dict[str, str] = {
     "busy": "429 without Retry-After",
@@ -30,39 +28,6 @@ FAULTS: dict[str, str] = {
 }
 STEADY = frozenset({"coarse", "emptied", "other_shop"})
 """Faults that are a state of the account rather than an accident."""
-
-
-class Mischief:
-    """Which faults are on, each with the share of answers it strikes (0 to 1)."""
-
-    def __init__(self, seed: int) -> None:
-        self.rates: dict[str, float] = {}
-        self.left: dict[str, int] = {}  # how many more times; absent: no limit
-        self.dice = random.Random(seed)
-
-    def set(self, kind: str, rate: float = 1.0, times: int | None = None) -> None:
-        """Switch a fault on, or off with rate 0. `times` lets it strike only so often."""
-        if kind not in FAULTS:
-            raise ValueError(f"no fault named {kind!r}; there are {', '.join(FAULTS)}")
-        self.rates[kind] = rate
-        self.left.pop(kind, None)
-        if times is not None:
-            self.left[kind] = times
-
-    def strikes(self, kind: str) -> bool:
-        """Whether a fault strikes now."""
-        rate = self.rates.get(kind, 0.0)
-        if not rate or self.left.get(kind) == 0 or (rate < 1 and self.dice.random() >= rate):
-            return False
-        if kind in self.left:
-            self.left[kind] -= 1
-        return True
-
-    def bend(self, rows: list[Node]) -> None:
-        """Change the shape of one row of a list, as the faults want it."""
-        for kind, change in _BENDS.items():
-            if rows and self.strikes(kind):
-                change(self.dice.choice(rows))
 
 
 def _unknown_enum(node: Node) -> None:
@@ -92,10 +57,11 @@ def _extra_field(node: Node) -> None:
     node["ShinyNewField"] = {"Nested": [1, 2, 3]}
 
 
-_BENDS: dict[str, Callable[[Node], None]] = {
+BENDS: dict[str, Callable[[Node], None]] = {
     "unknown_enum": _unknown_enum,
     "null_field": _null_field,
     "missing_field": _missing_field,
     "wrong_type": _wrong_type,
     "extra_field": _extra_field,
 }
+"""Those that change the shape of a row, and how."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 
 from klientela.kit import DAY, HOUR, SECOND, Instant
+from klientela.testing.backstage import Strangers
 from klientela_billbee.sandbox.carry import assign
 from klientela_billbee.sandbox.shop import Shop
 from klientela_billbee.sandbox.things import (
@@ -52,20 +52,14 @@ GOODS = (
     ("Leuchte", "LEUCHTE-3", 12900),
 )
 MAILS = ("mail.example", "post.example", "web.example")
-_PHONES = "+4930231256"
+_PHONES = ("+4930231256",)  # a hundred numbers that are kept for fiction
 
 
-class Town:
+class Town(Strangers):
     """A seeded stream of people, addresses and purchases. The same seed gives the same people for ever."""
 
     def __init__(self, seed: int) -> None:
-        self.dice = random.Random(seed)
-        self._phones = [f"{_PHONES}{number:02}" for number in range(100)]
-        self.dice.shuffle(self._phones)
-
-    def phone(self) -> str | None:
-        """A fictional number that nobody else has; None when they are used up."""
-        return self._phones.pop() if self._phones else None
+        super().__init__(seed, _PHONES, digits=2)
 
     def address(self, first: str | None, last: str | None, kind: int = 1) -> Address:
         """A home."""

@@ -28,9 +28,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from klientela.kit import MINUTE, SECOND, Instant, instant
+from klientela.testing.backstage import levers
 from klientela_billbee.sandbox import life, views
 from klientela_billbee.sandbox.carry import carry
-from klientela_billbee.sandbox.shop import describe
 from klientela_billbee.sandbox.writing import Refused, write
 
 if TYPE_CHECKING:
@@ -70,10 +70,7 @@ class Server:
                 Route(f"{api}/events", self._guarded(self.events)),
                 Route(f"{api}/shopaccounts", self._guarded(self.accounts)),
                 Route("/_sandbox/settings", self.settings),
-                Route("/_sandbox/truth", self.truth),
-                Route("/_sandbox/clock", self.clock, methods=["POST"]),
-                Route("/_sandbox/advance", self.advance, methods=["POST"]),
-                Route("/_sandbox/mischief", self.mischief, methods=["POST"]),
+                *levers(self.sandbox, self.reply),
                 Route("/_sandbox/carry", self.carry, methods=["POST"]),
             ]
         )
@@ -260,28 +257,6 @@ class Server:
         spacing = 0.0 if box.limit is None else 1.1 / box.limit
         way_in = {"user": box.user, "password": box.password, "api_key": box.api_key}
         return self.reply({"type": "billbee", **way_in, "spacing": spacing})
-
-    async def truth(self, _request: Request) -> Response:
-        """The state as it is."""
-        return self.reply(describe(self.sandbox))
-
-    async def clock(self, request: Request) -> Response:
-        """Advance the clock by seconds."""
-        self.sandbox.advance_clock(float((await request.json()).get("seconds", 0)))
-        return self.reply({"now": describe(self.sandbox)["now"]})
-
-    async def advance(self, request: Request) -> Response:
-        """Let a number of seeded things happen."""
-        return self.reply({"happened": self.sandbox.advance(int((await request.json()).get("steps", 1)))})
-
-    async def mischief(self, request: Request) -> Response:
-        """Set faults: {kind: rate}."""
-        try:
-            for kind, rate in (await request.json()).items():
-                self.sandbox.fault(kind, float(rate))
-        except ValueError as error:
-            return self.reply({"error": str(error)}, 400)
-        return self.reply({"faults": self.sandbox.mischief.rates})
 
     async def carry(self, request: Request) -> Response:
         """Take over orders: {"orders": those of another sandbox's truth, "name", "platform", "relay"}."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields as fields_of
-from dataclasses import is_dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from klientela.kit import SECOND, Instant, instant, iso, minor
+from klientela.kit import Instant, iso
+from klientela.testing.backstage import START, Backstage, Money, When, money, numbered, plain
 from klientela_billbee.sandbox.things import (
     CANCELLED,
     CUSTOMERS_JOINED,
@@ -27,39 +25,11 @@ from klientela_billbee.sandbox.things import (
     Store,
 )
 
-When = Instant | str
-Money = int | str
-
-START = "2026-11-20T12:00:00Z"
 FIRST_ORDER = 2**53 + 1
 """Ids of orders lie beyond what floating point can tell apart."""
 
 
-class Clock:
-    """The account's own time, in whole seconds. It stands still unless it runs or is advanced."""
-
-    def __init__(self, start: Instant, *, running: bool = False) -> None:
-        self._base = start
-        self._running = running
-        self._begun = time.monotonic()
-
-    @property
-    def running(self) -> bool:
-        """Whether it goes on by itself."""
-        return self._running
-
-    def now(self) -> Instant:
-        """The present second."""
-        elapsed = int(time.monotonic() - self._begun) if self._running else 0
-        return self._base + elapsed * SECOND
-
-    def advance(self, seconds: float) -> Instant:
-        """Jump ahead."""
-        self._base += int(seconds) * SECOND
-        return self.now()
-
-
-class Shop:
+class Shop(Backstage):
     """One pretend account. All methods may be called while it is being served.
 
     `customer` and `order` make an object or, given the id of an existing one, change only the fields named. Times are
@@ -69,24 +39,22 @@ class Shop:
 
     def __init__(self, *, start: When = START, running: bool = False, number: int = 1) -> None:
         """`number`: which account it is, for two with the same shops are the same account (R60)."""
-        self.lock = threading.RLock()
-        self.clock = Clock(_when(start), running=running)
+        super().__init__(start=start, running=running)
         self.zone = ZoneInfo("Europe/Berlin")  # of the times it writes and reads without one
         self.currency = "EUR"
         self.stores: dict[int, Store] = {}
         self.customers: dict[int, Customer] = {}
         self.orders: dict[int, Order] = {}
         self.events: dict[int, Event] = {}
-        self.revision = 0  # grows with every visible change
         self._ids = {
-            "store": _numbered(100_000_000_091_372 + 1000 * number),
-            "customer": _numbered(100_000_150_176_895),
-            "number": _numbered(1),
-            "address": _numbered(100_000_176_934_711),
-            "order": _numbered(FIRST_ORDER),
-            "item": _numbered(100_000_317_105_650),
-            "event": _numbered(100_002_922_949_129),
-            "ident": _numbered(5_000_001),
+            "store": numbered(100_000_000_091_372 + 1000 * number),
+            "customer": numbered(100_000_150_176_895),
+            "number": numbered(1),
+            "address": numbered(100_000_176_934_711),
+            "order": numbered(FIRST_ORDER),
+            "item": numbered(100_000_317_105_650),
+            "event": numbered(100_002_922_949_129),
+            "ident": numbered(5_000_001),
         }
         self.home = self.store("Eigener Shop", "woocommerce")
         self.market = self.store("Marktplatz", "amazon")
@@ -116,7 +84,7 @@ class Shop:
                 self.customers[one.id] = one
             if addresses is not None:
                 one.addresses = [self._address(address) for address in addresses]
-            _set(one, fields)
+            self._set(one, fields)
             if one.addresses and fields.keys() & {"first_name", "last_name"}:
                 one.addresses[0].first_name, one.addresses[0].last_name = one.first_name, one.last_name
             self._changed()
@@ -142,7 +110,7 @@ class Shop:
             now = self.clock.now()
             one = self.orders.get(id) if id is not None else None
             if one is None:
-                born = _when(created_at, now)
+                born = self._when(created_at, now)
                 place = store or self.home
                 ident = str(fields.pop("ident", None) or next(self._ids["ident"]))
                 one = Order(
@@ -155,7 +123,7 @@ class Shop:
                     currency=str(fields.pop("currency", self.currency)),
                 )
                 self.orders[one.id] = one
-                items = items if items is not None else [Item(price=_money(total or "10.00", one.currency))]
+                items = items if items is not None else [Item(price=money(total or "10.00", one.currency))]
             if customer is not None:
                 one.customer = customer.id if isinstance(customer, Customer) else customer
             if items is not None:
@@ -166,10 +134,10 @@ class Shop:
                 one.shipping = self._address(shipping)
             if test is not None:
                 one.payment = TEST_PAYMENT if test else 3
-            _set(one, fields)
+            self._set(one, fields)
             if one.state == PAID and one.paid_at is None:
                 one.paid_at = now
-            self._touch(one, _when(modified_at, now))
+            self._modified(one, self._when(modified_at, now))
             return one
 
     def cancel(self, order: Order | int) -> Order:
@@ -200,7 +168,7 @@ class Shop:
             store=self.stores.get(one.store or 0),
             customer=one.customer,
             number=f"{one.number}-GS",
-            items=[Item(title="Gutschrift", price=-_money(amount, one.currency))],
+            items=[Item(title="Gutschrift", price=-money(amount, one.currency))],
             currency=one.currency,
             billing=one.billing and replace(one.billing),
         )
@@ -229,14 +197,9 @@ class Shop:
                     one.customer = new.id
                     self._happened(CUSTOMERS_JOINED, one)
                     if not quiet:
-                        self._touch(one, self.clock.now())
+                        self._modified(one, self.clock.now())
             self.customers.pop(old.id, None)
             self._changed()
-
-    def advance_clock(self, seconds: float = 0) -> Instant:
-        """Let time pass."""
-        with self.lock:
-            return self.clock.advance(seconds)
 
     # -- the workings --------------------------------------------------------------------------------------------
 
@@ -247,14 +210,9 @@ class Shop:
         event = Event(id=next(self._ids["event"]), at=self.clock.now(), kind=kind, order=order.id)
         self.events[event.id] = event
 
-    def _touch(self, order: Order, moment: Instant) -> None:
+    def _modified(self, order: Order, moment: Instant) -> None:
         order.modified_at = moment
         self._changed()
-
-    def _changed(self) -> None:
-        self.revision += 1
-        if not self.clock.running:
-            self.clock.advance(1)
 
     def _address(self, address: Address | Mapping[str, Any]) -> Address:
         one = address if isinstance(address, Address) else Address(**address)
@@ -263,34 +221,9 @@ class Shop:
 
     def _item(self, item: Item | Mapping[str, Any], currency: str) -> Item:
         one = item if isinstance(item, Item) else Item(**item)
-        one.price, one.rebate = _money(one.price, currency), _money(one.rebate, currency)
+        one.price, one.rebate = money(one.price, currency), money(one.rebate, currency)
         one.id = one.id or next(self._ids["item"])
         return one
-
-
-def _numbered(start: int) -> Iterator[int]:
-    while True:
-        yield start
-        start += 1
-
-
-def _set(thing: Any, fields: Mapping[str, Any]) -> None:
-    for name, value in fields.items():
-        if name not in thing.__dataclass_fields__:
-            raise TypeError(f"{type(thing).__name__} has no field {name!r}")
-        setattr(thing, name, _when(value) if name.endswith("_at") and value is not None else value)
-
-
-def _when(value: When | None, otherwise: Instant = 0) -> Instant:
-    """The instant of a time given either way, in whole seconds."""
-    if value is None:
-        return otherwise
-    moment = instant(value) if isinstance(value, str) else value
-    return moment - moment % SECOND
-
-
-def _money(value: Money, currency: str) -> int:
-    return value if isinstance(value, int) else minor(value, currency)
 
 
 def describe(shop: Shop) -> dict[str, Any]:
@@ -298,23 +231,10 @@ def describe(shop: Shop) -> dict[str, Any]:
     with shop.lock:
         return {
             "now": iso(shop.clock.now()),
-            "stores": {str(one.id): _plain(one) for one in shop.stores.values()},
-            "customers": {str(one.id): {**_plain(one), "name": one.name} for one in shop.customers.values()},
+            "stores": {str(one.id): plain(one) for one in shop.stores.values()},
+            "customers": {str(one.id): {**plain(one), "name": one.name} for one in shop.customers.values()},
             "orders": {
-                str(one.id): {**_plain(one), "total": one.total, "test": one.is_test} for one in shop.orders.values()
+                str(one.id): {**plain(one), "total": one.total, "test": one.is_test} for one in shop.orders.values()
             },
-            "events": {str(one.id): _plain(one) for one in shop.events.values()},
+            "events": {str(one.id): plain(one) for one in shop.events.values()},
         }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if not is_dataclass(value):
-        return value
-    plain: dict[str, Any] = {}
-    for name in (field.name for field in fields_of(value)):
-        inner = getattr(value, name)
-        is_time = (name == "at" or name.endswith("_at")) and inner is not None
-        plain[name] = iso(inner) if is_time else _plain(inner)
-    return plain

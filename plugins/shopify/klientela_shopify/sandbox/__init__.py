@@ -19,16 +19,17 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from klientela.kit import SECOND, Misconfigured
-from klientela.testing import DEFAULT_RATE, Fault, Faults, parse_fault
+from klientela.kit import SECOND
+from klientela.testing import Faults
+from klientela.testing.backstage import START, Mischief, When
 from klientela_shopify.sandbox import life, news
 from klientela_shopify.sandbox.bulk import Bulk
 from klientela_shopify.sandbox.cost import Purse
-from klientela_shopify.sandbox.mischief import FAULTS, LATE, STEADY, Mischief
+from klientela_shopify.sandbox.mischief import BENDS, FAULTS, STEADY
 from klientela_shopify.sandbox.news import FAIR, Message, Weather
 from klientela_shopify.sandbox.people import Town, settle_in
 from klientela_shopify.sandbox.server import Server
-from klientela_shopify.sandbox.shop import START, Shop, When, describe
+from klientela_shopify.sandbox.shop import Shop, describe
 
 VERSIONS = ("2026-01", "2026-04", "2026-07", "2026-10")
 TOKEN = "shpat_sandbox"  # noqa: S105 - opens nothing but a pretend shop
@@ -63,7 +64,7 @@ class Sandbox(Shop):
         self.depth = 25_000  # how deep a list may be paged
         self.generation = 0  # cursors of an older generation are expired
         self.purse = Purse()
-        self.mischief = Mischief(seed)
+        self.mischief = Mischief(seed, FAULTS, BENDS, STEADY)
         self._town = Town(seed)
         self._post = random.Random(seed)
         self._late: list[Message] = []
@@ -72,15 +73,6 @@ class Sandbox(Shop):
         self.server = Server(self)
         self.faults = Faults(self.server.app(), seed=seed, now=lambda: self.clock.now() / SECOND)
         self.app: ASGIApp = self.faults
-
-    def fault(self, kind: str, rate: float = 1.0, times: int | None = None) -> None:
-        """Switch a fault of `mischief.FAULTS` on, or off with rate 0; `times`: it strikes only so often.
-
-        Faults of the wire are set on `faults` (klientela.testing.Faults).
-        """
-        self.mischief.set(kind, rate, times)
-        if kind == "late":
-            self.lag = LATE if rate else 0.0
 
     def expire_cursors(self) -> None:
         """Every cursor handed out so far is invalid."""
@@ -116,21 +108,8 @@ def create(customers: int = 200, seed: int = 1, faults: Sequence[str] = ()) -> A
     `faults` are KIND or KIND:RATE, of `mischief.FAULTS` or of the wire. Misconfigured for others.
     """
     sandbox = Sandbox(seed=seed, customers=customers, running=True)
-    for fault in faults:
-        kind, _, rate = fault.strip().partition(":")
-        if kind in FAULTS:
-            sandbox.fault(kind, float(rate) if rate else 1.0 if kind in STEADY else DEFAULT_RATE)
-        else:
-            sandbox.faults.always(_of_the_wire(fault))
+    sandbox.begin_with(faults)
     return sandbox.app
 
 
 __all__ = ["CLIENT_ID", "CLIENT_SECRET", "FAULTS", "TOKEN", "Message", "Sandbox", "Weather", "create"]
-
-
-def _of_the_wire(text: str) -> Fault:
-    try:
-        return parse_fault(text)
-    except Misconfigured as error:
-        hint = f"{error.hint}; inside well-formed answers: {', '.join(FAULTS)}" if error.hint else None
-        raise Misconfigured(error.message, hint=hint) from error

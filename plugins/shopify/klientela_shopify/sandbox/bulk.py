@@ -29,8 +29,8 @@ from starlette.routing import Route
 
 from klientela.kit import SECOND, Instant, iso
 from klientela.testing import Faults
+from klientela.testing.backstage import Mischief
 from klientela_shopify.sandbox.graph import Visit, prepared, rows_of, schema
-from klientela_shopify.sandbox.mischief import Mischief
 from klientela_shopify.sandbox.shop import Shop
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class Bulk:
             one.error = "ACCESS_DENIED"
             return
         nodes = [edge["node"] for edge in data[_name(_top(one.document))]["edges"]]
-        self._mischief.bend({one.kind: {"nodes": nodes}})
+        self._mischief.bend(nodes)
         one.rows += [list(_flat(node)) for node in nodes]
 
     def _lines(self, one: Operation) -> Iterator[bytes]:

@@ -6,27 +6,14 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from klientela.testing.backstage import happen
 from klientela_shopify.sandbox.people import FIRST, LAST, MAILS, TAGS, Town
 from klientela_shopify.sandbox.shop import Shop
-from klientela_shopify.sandbox.things import Customer, Thing
-
-
-def live(shop: Shop, town: Town, steps: int = 1) -> list[str]:
-    """Let a number of things happen, one after the other; answers what they were."""
-    happened = []
-    with shop.lock:
-        for _ in range(steps):
-            event = town.dice.choices(list(EVENTS), list(EVENTS.values()))[0]
-            happened.append(event(shop, town) or "nothing")
-    return happened
-
-
-def _pick(shop: Shop, town: Town) -> Customer | None:
-    return shop.customers[town.dice.choice(sorted(shop.customers))] if shop.customers else None
+from klientela_shopify.sandbox.things import Thing
 
 
 def _renames(shop: Shop, town: Town) -> str | None:
-    one = _pick(shop, town)
+    one = town.pick(shop.customers)
     if one is None:
         return None
     shop.customer(one.id, first_name=one.first_name or town.dice.choice(FIRST), last_name=town.dice.choice(LAST))
@@ -34,7 +21,7 @@ def _renames(shop: Shop, town: Town) -> str | None:
 
 
 def _moves(shop: Shop, town: Town) -> str | None:
-    one = _pick(shop, town)
+    one = town.pick(shop.customers)
     if one is None:
         return None
     home = town.address(one.first_name, one.last_name)
@@ -43,7 +30,7 @@ def _moves(shop: Shop, town: Town) -> str | None:
 
 
 def _changes_mailbox(shop: Shop, town: Town) -> str | None:
-    one = _pick(shop, town)
+    one = town.pick(shop.customers)
     if one is None:
         return None
     shop.customer(one.id, email=f"new{one.id % 100_000}.{town.dice.randint(1, 999)}@{town.dice.choice(MAILS)}")
@@ -51,7 +38,7 @@ def _changes_mailbox(shop: Shop, town: Town) -> str | None:
 
 
 def _decides(shop: Shop, town: Town) -> str | None:
-    one = _pick(shop, town)
+    one = town.pick(shop.customers)
     if one is None:
         return None
     answer = "UNSUBSCRIBED" if one.email_consent == "SUBSCRIBED" else "SUBSCRIBED"
@@ -60,7 +47,7 @@ def _decides(shop: Shop, town: Town) -> str | None:
 
 
 def _is_tagged(shop: Shop, town: Town) -> str | None:
-    one = _pick(shop, town)
+    one = town.pick(shop.customers)
     if one is None:
         return None
     shop.customer(one.id, tags=sorted({*one.tags, town.dice.choice(TAGS)}))
@@ -68,7 +55,7 @@ def _is_tagged(shop: Shop, town: Town) -> str | None:
 
 
 def _registers(shop: Shop, town: Town) -> str | None:
-    one = _pick(shop, town)
+    one = town.pick(shop.customers)
     if one is None:
         return None
     shop.customer(one.id, state="ENABLED")
@@ -88,7 +75,7 @@ def _arrives(shop: Shop, town: Town) -> str | None:
 
 
 def _orders(shop: Shop, town: Town) -> str | None:
-    one = _pick(shop, town) if town.dice.random() < 0.8 else None
+    one = town.pick(shop.customers) if town.dice.random() < 0.8 else None
     if one is not None:
         home = replace(one.addresses[0], id=0) if one.addresses else None
         order = shop.order(customer=one, email=one.email, billing=home, lines=town.basket())
@@ -119,7 +106,7 @@ def _cancels(shop: Shop, town: Town) -> str | None:
 
 
 def _abandons(shop: Shop, town: Town) -> str | None:
-    cart = shop.checkout(customer=_pick(shop, town), lines=town.basket())
+    cart = shop.checkout(customer=town.pick(shop.customers), lines=town.basket())
     return f"checkout {cart.id} was abandoned"
 
 
@@ -155,6 +142,11 @@ EVENTS: dict[Callable[[Shop, Town], str | None], int] = {
     _comes_back: 4,
     _vanishes: 2,
 }
+
+
+def live(shop: Shop, town: Town, steps: int = 1) -> list[str]:
+    """Let a number of things happen, one after the other; answers what they were."""
+    return happen(shop, town, EVENTS, steps)
 
 
 def disturb(shop: Shop, dice: random.Random, kind: str, seen: list[int]) -> None:

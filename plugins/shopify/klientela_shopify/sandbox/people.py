@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 
 from klientela.kit import DAY, HOUR, MINUTE, SECOND, Instant
+from klientela.testing.backstage import Strangers
 from klientela_shopify.sandbox.shop import Shop
 from klientela_shopify.sandbox.things import Address, Customer, Line, Order
 
@@ -60,21 +61,10 @@ MAILS = ("mail.example", "post.example", "web.example")
 TAGS = ("VIP", "newsletter", "Großhandel", "Messe")
 _CHATS = {4: "SUBSCRIBED", 9: "UNSUBSCRIBED", 13: "PENDING"}  # of each sixteen customers, what they said of WhatsApp
 ROAMING, LARGE = 2, 3  # which customer has a dozen homes, which one a purchase of many lines and returns
-# numbers that German regulators reserve for fiction: never anybody's
-PREFIXES = ("+493023125", "+496990009", "+494066969", "+498999998")
 
 
-class Town:
+class Town(Strangers):
     """A seeded stream of people, addresses and purchases. The same seed gives the same people for ever."""
-
-    def __init__(self, seed: int) -> None:
-        self.dice = random.Random(seed)
-        self._phones = [f"{prefix}{number:03}" for prefix in PREFIXES for number in range(1000)]
-        self.dice.shuffle(self._phones)
-
-    def phone(self) -> str | None:
-        """A number that nobody else has; None when the fictional ones are used up."""
-        return self._phones.pop() if self._phones else None
 
     def address(self, first: str | None, last: str | None) -> Address:
         """A home."""

@@ -28,11 +28,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from klientela.kit import SECOND
+from klientela.testing.backstage import levers
 from klientela_shopify.sandbox import life
 from klientela_shopify.sandbox.cost import Price
 from klientela_shopify.sandbox.graph import Visit, prepared, schema
 from klientela_shopify.sandbox.news import Weather
-from klientela_shopify.sandbox.shop import describe
 
 if TYPE_CHECKING:
     from klientela_shopify.sandbox import Sandbox
@@ -67,10 +67,7 @@ class Server:
                 Route("/admin/api/{version}/graphql.json", self.graphql, methods=["POST"]),
                 Route("/_storage/{file}", self.sandbox.bulk.download),
                 Route("/_sandbox/settings", self.settings),
-                Route("/_sandbox/truth", self.truth),
-                Route("/_sandbox/clock", self.clock, methods=["POST"]),
-                Route("/_sandbox/advance", self.advance, methods=["POST"]),
-                Route("/_sandbox/mischief", self.mischief, methods=["POST"]),
+                *levers(self.sandbox, self.reply),
                 Route("/_sandbox/deliver", self.deliver, methods=["POST"]),
             ]
         )
@@ -189,7 +186,9 @@ class Server:
     def _spoil(self, data: Answer, visit: Visit) -> list[Answer]:
         """Faults that strike a finished answer."""
         shop = self.sandbox
-        shop.mischief.bend(data)
+        for value in data.values():
+            if isinstance(value, dict) and value.get("nodes"):
+                shop.mischief.bend(value["nodes"])
         if visit.listed and visit.more and shop.mischief.strikes("drift"):
             life.disturb(shop, shop.mischief.dice, visit.listed, visit.shown)
         if visit.listed and shop.mischief.strikes("partial"):
@@ -203,30 +202,6 @@ class Server:
     async def settings(self, _request: Request) -> Response:
         """What connects a source to this shop, beside base_url."""
         return self.reply({"type": "shopify", "access_token": self.sandbox.token})
-
-    async def truth(self, _request: Request) -> Response:
-        """The state as it is."""
-        return self.reply(describe(self.sandbox))
-
-    async def clock(self, request: Request) -> Response:
-        """Advance the clock by seconds."""
-        seconds = float((await request.json()).get("seconds", 0))
-        self.sandbox.advance_clock(seconds)
-        return self.reply({"now": describe(self.sandbox)["shop"]["now"]})
-
-    async def advance(self, request: Request) -> Response:
-        """Let a number of seeded things happen."""
-        steps = int((await request.json()).get("steps", 1))
-        return self.reply({"happened": self.sandbox.advance(steps)})
-
-    async def mischief(self, request: Request) -> Response:
-        """Set faults: {kind: rate}."""
-        try:
-            for kind, rate in (await request.json()).items():
-                self.sandbox.fault(kind, float(rate))
-        except ValueError as error:
-            return self.reply({"error": str(error)}, 400)
-        return self.reply({"faults": self.sandbox.mischief.rates})
 
     async def deliver(self, request: Request) -> Response:
         """Send the messages that wait to an address. The first time there are none yet: it subscribes."""

@@ -3,52 +3,20 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields as fields_of
-from dataclasses import is_dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from klientela.kit import DAY, SECOND, Instant, instant, iso, minor
+from klientela.kit import Instant, iso
+from klientela.testing.backstage import START, Backstage, Money, When, money, numbered, plain
 from klientela_shopify.sandbox import news
 from klientela_shopify.sandbox.drafts import Draft
 from klientela_shopify.sandbox.news import Message
-from klientela_shopify.sandbox.things import Address, Checkout, Customer, Line, Order, Refund, Thing, numbered
+from klientela_shopify.sandbox.things import Address, Checkout, Customer, Line, Order, Refund, Thing
 
-T = TypeVar("T", bound=Thing)
-When = Instant | str
-Money = int | str
-
-START = "2026-11-20T12:00:00Z"
 SCOPES = ("read_customers", "read_orders", "read_all_orders", "write_draft_orders")
 
 
-class Clock:
-    """The shop's own time, in whole seconds. It stands still unless it runs or is advanced."""
-
-    def __init__(self, start: Instant, *, running: bool = False) -> None:
-        self._base = start
-        self._running = running
-        self._begun = time.monotonic()
-
-    @property
-    def running(self) -> bool:
-        """Whether it goes on by itself."""
-        return self._running
-
-    def now(self) -> Instant:
-        """The present second."""
-        elapsed = int(time.monotonic() - self._begun) if self._running else 0
-        return self._base + elapsed * SECOND
-
-    def advance(self, seconds: float) -> Instant:
-        """Jump ahead."""
-        self._base += int(seconds) * SECOND
-        return self.now()
-
-
-class Shop:
+class Shop(Backstage):
     """One pretend shop. All methods may be called while it is being served.
 
     `customer`, `order`, `checkout` make an object or, given the id of an existing one, change only the fields named.
@@ -57,25 +25,21 @@ class Shop:
     """
 
     def __init__(self, *, start: When = START, running: bool = False, name: str = "Sandbox Shop") -> None:
-        self.lock = threading.RLock()
-        self.clock = Clock(_when(start), running=running)
+        super().__init__(start=start, running=running)
         self.gid = "gid://shopify/Shop/58033176765"
         self.name = name
         self.domain = "sandbox.myshopify.com"
         self.currency = "EUR"
         self.timezone = "Europe/Berlin"
         self.scopes: tuple[str, ...] = SCOPES
-        self.lag = 0.0  # seconds until the search index knows of a change
         self.customers: dict[int, Customer] = {}
         self.orders: dict[int, Order] = {}
         self.checkouts: dict[int, Checkout] = {}
         self.drafts: dict[int, Draft] = {}
         self.discounts: dict[str, int] = {}  # codes of vouchers, and what each is worth in minor units
         self.orders_of: dict[int, list[int]] = {}
-        self.revision = 0  # grows with every visible change
         self.listening = False  # whether somebody subscribed to the webhooks
         self.outbox: list[Message] = []  # those that wait for the post
-        self._unlisted: list[tuple[Instant, Instant, Thing]] = []
         self._ids = {
             "customer": numbered(7_000_000_000_001),
             "order": numbered(5_100_000_000_001),
@@ -105,18 +69,18 @@ class Shop:
             one = self.customers.get(id) if id is not None else None
             before = None if one is None else (one.email_consent, one.sms_consent, frozenset(one.tags))
             if one is None:
-                born = _when(created_at, now)
+                born = self._when(created_at, now)
                 one = Customer(id=id or self._free("customer", self.customers), created_at=born, updated_at=born)
                 self.customers[one.id] = one
             elif created_at is not None:
-                one.created_at = _when(created_at)
+                one.created_at = self._when(created_at)
             if addresses is not None:
                 one.addresses = [self._address(address) for address in addresses]
                 one.default_address = 0
             if consent_at is not None:
-                one.email_consent_at = one.sms_consent_at = one.whatsapp_consent_at = _when(consent_at)
-            _set(one, fields)
-            self._touch(one, _when(updated_at, now))
+                one.email_consent_at = one.sms_consent_at = one.whatsapp_consent_at = self._when(consent_at)
+            self._set(one, fields)
+            self._touch(one, self._when(updated_at, now))
             self._tell_of_customer(one, before)
             return one
 
@@ -142,7 +106,7 @@ class Shop:
             one = self.orders.get(id) if id is not None else None
             topic = "create" if one is None else "updated"
             if one is None:
-                born = _when(created_at, _when(processed_at, now))
+                born = self._when(created_at, self._when(processed_at, now))
                 number = next(self._ids["number"])
                 one = Order(
                     id=id or self._free("order", self.orders),
@@ -150,13 +114,13 @@ class Shop:
                     name=f"#{number}",
                     created_at=born,
                     updated_at=born,
-                    processed_at=_when(processed_at, born),
+                    processed_at=self._when(processed_at, born),
                     currency=str(fields.pop("currency", self.currency)),
                 )
                 self.orders[one.id] = one
-                lines = lines if lines is not None else [Line(price=_money(total or "10.00", one.currency))]
+                lines = lines if lines is not None else [Line(price=money(total or "10.00", one.currency))]
             elif processed_at is not None:
-                one.processed_at = _when(processed_at)
+                one.processed_at = self._when(processed_at)
             if customer is not None:
                 self._assign(one, customer)
             if lines is not None:
@@ -168,14 +132,14 @@ class Shop:
             if shipping is not None:
                 one.shipping = self._address(shipping)
             if refunded is not None:
-                back = _money(refunded, one.currency)
+                back = money(refunded, one.currency)
                 one.refunds = [self.refund_of(back, now)] if back else []
             if cancelled is not None:
-                one.cancelled_at = now if cancelled is True else None if cancelled is False else _when(cancelled)
+                one.cancelled_at = now if cancelled is True else None if cancelled is False else self._when(cancelled)
                 one.cancel_reason = "CUSTOMER" if one.cancelled_at is not None else None
                 topic = "cancelled" if topic == "updated" and one.cancelled_at is not None else topic
-            _set(one, fields)
-            self._touch(one, _when(updated_at, now))
+            self._set(one, fields)
+            self._touch(one, self._when(updated_at, now))
             self._tell(f"orders/{topic}", news.order(self, one) if self.listening else {})
             return one
 
@@ -197,13 +161,13 @@ class Shop:
             one = self.checkouts.get(id) if id is not None else None
             topic = "create" if one is None else "update"
             if one is None:
-                born = _when(created_at, now)
+                born = self._when(created_at, now)
                 number = id or self._free("checkout", self.checkouts)
                 one = Checkout(
                     id=number, token=f"tok{number}", created_at=born, updated_at=born, currency=self.currency
                 )
                 self.checkouts[one.id] = one
-                lines = lines if lines is not None else [Line(price=_money(total or "10.00", one.currency))]
+                lines = lines if lines is not None else [Line(price=money(total or "10.00", one.currency))]
             if customer is not None:
                 one.customer = customer.id if isinstance(customer, Customer) else customer
             if lines is not None:
@@ -211,9 +175,9 @@ class Shop:
             if total is not None or lines is not None:
                 one.total = _total(total, one.lines, one.currency)
             if completed_at is not None:
-                one.completed_at = _when(completed_at)
-            _set(one, fields)
-            self._touch(one, _when(updated_at, now))
+                one.completed_at = self._when(completed_at)
+            self._set(one, fields)
+            self._touch(one, self._when(updated_at, now))
             self._tell(f"checkouts/{topic}", news.checkout(self, one) if self.listening else {})
             return one
 
@@ -221,7 +185,7 @@ class Shop:
         """Pay money back."""
         with self.lock:
             one = self.orders[order if isinstance(order, int) else order.id]
-            one.refunds.append(self.refund_of(_money(amount, one.currency), self.clock.now(), note))
+            one.refunds.append(self.refund_of(money(amount, one.currency), self.clock.now(), note))
             self._touch(one, self.clock.now())
             self._tell("orders/updated", news.order(self, one) if self.listening else {})
             return one
@@ -284,24 +248,7 @@ class Shop:
         """A refund with an id of its own, not yet part of any order."""
         return Refund(id=next(self._ids["refund"]), at=at, amount=amount, note=note)
 
-    def advance_clock(self, seconds: float = 0, *, days: float = 0) -> Instant:
-        """Let time pass: late rows become visible, tokens expire, windows move."""
-        with self.lock:
-            moment = self.clock.advance(seconds + days * DAY / SECOND)
-            self.settle()
-            return moment
-
     # -- what the interface reads --------------------------------------------------------------------------------
-
-    def settle(self) -> None:
-        """Let the search index catch up with what is due by now."""
-        now = self.clock.now()
-        due = [entry for entry in self._unlisted if entry[0] <= now]
-        if due:
-            self._unlisted = [entry for entry in self._unlisted if entry[0] > now]
-            for _, version, thing in due:
-                thing.indexed = version
-            self.revision += 1
 
     def spent(self, customer: Customer) -> int:
         """amountSpent: what is left of the customer's orders, in minor units of the shop's currency."""
@@ -334,19 +281,6 @@ class Shop:
     def _free(self, kind: str, taken: Mapping[int, object]) -> int:
         return next(number for number in self._ids[kind] if number not in taken)
 
-    def _touch(self, thing: Thing, moment: Instant) -> None:
-        thing.updated_at = moment
-        if self.lag:
-            self._unlisted.append((self.clock.now() + int(self.lag * SECOND), moment, thing))
-        else:
-            thing.indexed = moment
-        self._changed()
-
-    def _changed(self) -> None:
-        self.revision += 1
-        if not self.clock.running:
-            self.clock.advance(1)
-
     def _assign(self, order: Order, customer: Customer | int) -> None:
         buyer = customer.id if isinstance(customer, Customer) else customer
         self._unassign(order)
@@ -364,35 +298,14 @@ class Shop:
 
     def _line(self, line: Line | Mapping[str, Any], currency: str) -> Line:
         one = line if isinstance(line, Line) else Line(**line)
-        one.price = _money(one.price, currency)
-        one.total = None if one.total is None else _money(one.total, currency)
+        one.price = money(one.price, currency)
+        one.total = None if one.total is None else money(one.total, currency)
         one.id = one.id or next(self._ids["line"])
         return one
 
 
-def _set(thing: Thing, fields: Mapping[str, Any]) -> None:
-    for name, value in fields.items():
-        if name not in thing.__dataclass_fields__:
-            raise TypeError(f"{type(thing).__name__} has no field {name!r}")
-        if name.endswith("_at") and value is not None:
-            value = _when(value)
-        setattr(thing, name, value)
-
-
-def _when(value: When | None, otherwise: Instant = 0) -> Instant:
-    """The instant of a time given either way, in whole seconds as the shop keeps them."""
-    if value is None:
-        return otherwise
-    moment = instant(value) if isinstance(value, str) else value
-    return moment - moment % SECOND
-
-
-def _money(value: Money, currency: str) -> int:
-    return value if isinstance(value, int) else minor(value, currency)
-
-
 def _total(total: Money | None, lines: Sequence[Line], currency: str) -> int:
-    return sum(line.discounted for line in lines) if total is None else _money(total, currency)
+    return sum(line.discounted for line in lines) if total is None else money(total, currency)
 
 
 def describe(shop: Shop) -> dict[str, Any]:
@@ -400,29 +313,16 @@ def describe(shop: Shop) -> dict[str, Any]:
     with shop.lock:
         return {
             "shop": {"id": shop.gid, "name": shop.name, "now": iso(shop.clock.now()), "currency": shop.currency},
-            "customers": {str(one.id): _plain(one) for one in shop.customers.values()},
+            "customers": {str(one.id): plain(one) for one in shop.customers.values()},
             "orders": {
                 str(one.id): {
-                    **_plain(one),
+                    **plain(one),
                     "refunded": one.refunded,
                     "current_total": one.current_total,
                     "status": one.status,
                 }
                 for one in shop.orders.values()
             },
-            "checkouts": {str(one.id): _plain(one) for one in shop.checkouts.values()},
-            "drafts": {str(one.id): {**_plain(one), "total": one.total} for one in shop.drafts.values()},
+            "checkouts": {str(one.id): plain(one) for one in shop.checkouts.values()},
+            "drafts": {str(one.id): {**plain(one), "total": one.total} for one in shop.drafts.values()},
         }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if not is_dataclass(value):
-        return value
-    plain: dict[str, Any] = {}
-    for name in (field.name for field in fields_of(value) if field.name != "indexed"):
-        inner = getattr(value, name)
-        is_time = (name == "at" or name.endswith("_at")) and inner is not None
-        plain[name] = iso(inner) if is_time else _plain(inner)
-    return plain

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from klientela.kit import Instant
@@ -154,10 +153,3 @@ class Checkout(Thing):
     billing: Address | None = None
     shipping: Address | None = None
     note: str = ""
-
-
-def numbered(start: int) -> Iterator[int]:
-    """Ids in order, as a shop hands them out."""
-    while True:
-        yield start
-        start += 1

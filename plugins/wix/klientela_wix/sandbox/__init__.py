@@ -16,13 +16,14 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from klientela.kit import SECOND, Misconfigured
-from klientela.testing import DEFAULT_RATE, Fault, Faults, parse_fault
+from klientela.kit import SECOND
+from klientela.testing import Faults
+from klientela.testing.backstage import START, Mischief, When
 from klientela_wix.sandbox import life, news
-from klientela_wix.sandbox.mischief import FAULTS, LATE, STEADY, Mischief
+from klientela_wix.sandbox.mischief import BENDS, FAULTS, STEADY
 from klientela_wix.sandbox.people import Town, settle_in
 from klientela_wix.sandbox.server import Server
-from klientela_wix.sandbox.site import START, Site, When, describe
+from klientela_wix.sandbox.site import Site, describe
 
 API_KEY = "IST.sandbox-key"
 APP_ID = "5a9d0d1e-0000-4000-8000-000000000800"
@@ -55,22 +56,13 @@ class Sandbox(Site):
         self.forbidden: set[str] = set()  # what may not be done: contacts, members, orders, checkouts, manage orders
         self.not_installed: set[str] = set()  # lists whose app the site has not
         self.generation = 0  # cursors of an older generation are expired
-        self.mischief = Mischief(seed)
+        self.mischief = Mischief(seed, FAULTS, BENDS, STEADY)
         self.signer = news.Signer()
         self._town = Town(seed)
         settle_in(self, self._town, customers)
         self.server = Server(self)
         self.faults = Faults(self.server.app(), seed=seed, now=lambda: self.clock.now() / SECOND)
         self.app: ASGIApp = self.faults
-
-    def fault(self, kind: str, rate: float = 1.0, times: int | None = None) -> None:
-        """Switch a fault of `mischief.FAULTS` on, or off with rate 0; `times`: it strikes only so often.
-
-        Faults of the wire are set on `faults` (klientela.testing.Faults).
-        """
-        self.mischief.set(kind, rate, times)
-        if kind == "late":
-            self.lag = LATE if rate else 0.0
 
     def expire_cursors(self) -> None:
         """Every cursor handed out so far is invalid."""
@@ -101,21 +93,8 @@ def create(customers: int = 200, seed: int = 1, faults: Sequence[str] = ()) -> A
     `faults` are KIND or KIND:RATE, of `mischief.FAULTS` or of the wire. Misconfigured for others.
     """
     sandbox = Sandbox(seed=seed, customers=customers, running=True)
-    for fault in faults:
-        kind, _, rate = fault.strip().partition(":")
-        if kind in FAULTS:
-            sandbox.fault(kind, float(rate) if rate else 1.0 if kind in STEADY else DEFAULT_RATE)
-        else:
-            sandbox.faults.always(_of_the_wire(fault))
+    sandbox.begin_with(faults)
     return sandbox.app
-
-
-def _of_the_wire(text: str) -> Fault:
-    try:
-        return parse_fault(text)
-    except Misconfigured as error:
-        hint = f"{error.hint}; inside well-formed answers: {', '.join(FAULTS)}" if error.hint else None
-        raise Misconfigured(error.message, hint=hint) from error
 
 
 __all__ = ["API_KEY", "APP_ID", "APP_SECRET", "FAULTS", "Sandbox", "create"]

@@ -7,27 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from klientela.testing.backstage import happen
 from klientela_wix.sandbox.people import FIRST, LABELS, LAST, Town
 from klientela_wix.sandbox.site import Site
-from klientela_wix.sandbox.things import Contact
-
-
-def live(site: Site, town: Town, steps: int = 1) -> list[str]:
-    """Let a number of things happen, one after the other; answers what they were."""
-    happened = []
-    with site.lock:
-        for _ in range(steps):
-            event = town.dice.choices(list(EVENTS), list(EVENTS.values()))[0]
-            happened.append(event(site, town) or "nothing")
-    return happened
-
-
-def _pick(site: Site, town: Town) -> Contact | None:
-    return site.contacts[town.dice.choice(sorted(site.contacts))] if site.contacts else None
 
 
 def _renames(site: Site, town: Town) -> str | None:
-    one = _pick(site, town)
+    one = town.pick(site.contacts)
     if one is None:
         return None
     site.contact(one.id, first_name=one.first_name or town.dice.choice(FIRST), last_name=town.dice.choice(LAST))
@@ -35,7 +21,7 @@ def _renames(site: Site, town: Town) -> str | None:
 
 
 def _moves(site: Site, town: Town) -> str | None:
-    one = _pick(site, town)
+    one = town.pick(site.contacts)
     if one is None:
         return None
     site.contact(one.id, addresses=[town.address("SHIPPING"), *(replace(home) for home in one.addresses[:1])])
@@ -43,7 +29,7 @@ def _moves(site: Site, town: Town) -> str | None:
 
 
 def _changes_mailbox(site: Site, town: Town) -> str | None:
-    one = _pick(site, town)
+    one = town.pick(site.contacts)
     if one is None or site.member_of(one) is not None:
         return None  # what a member logs in with cannot be changed
     site.contact(one.id, email=town.mail("neu", one.last_name, site.revision))
@@ -51,7 +37,7 @@ def _changes_mailbox(site: Site, town: Town) -> str | None:
 
 
 def _loses_phone(site: Site, town: Town) -> str | None:
-    one = _pick(site, town)
+    one = town.pick(site.contacts)
     if one is None or not one.email:
         return None
     site.contact(one.id, phone=None, more_phones=[])
@@ -59,7 +45,7 @@ def _loses_phone(site: Site, town: Town) -> str | None:
 
 
 def _decides(site: Site, town: Town) -> str | None:
-    one = _pick(site, town)
+    one = town.pick(site.contacts)
     if one is None or not one.email:
         return None
     answer = "UNSUBSCRIBED" if one.email_consent == "SUBSCRIBED" else "SUBSCRIBED"
@@ -68,7 +54,7 @@ def _decides(site: Site, town: Town) -> str | None:
 
 
 def _is_labelled(site: Site, town: Town) -> str | None:
-    one = _pick(site, town)
+    one = town.pick(site.contacts)
     if one is None:
         return None
     site.contact(one.id, labels=sorted({*one.labels, town.dice.choice(LABELS)}))
@@ -76,7 +62,7 @@ def _is_labelled(site: Site, town: Town) -> str | None:
 
 
 def _registers(site: Site, town: Town) -> str | None:
-    one = _pick(site, town)
+    one = town.pick(site.contacts)
     if one is None or not one.email or site.member_of(one) is not None:
         return None
     site.member(one, verified=False)
@@ -104,7 +90,7 @@ def _arrives(site: Site, town: Town) -> str | None:
 
 
 def _orders(site: Site, town: Town) -> str | None:
-    one = _pick(site, town)
+    one = town.pick(site.contacts)
     if one is None:
         return None
     home = replace(one.addresses[0]) if one.addresses else town.address()
@@ -133,7 +119,7 @@ def _cancels(site: Site, town: Town) -> str | None:
 
 
 def _abandons(site: Site, town: Town) -> str | None:
-    cart = site.checkout(contact=_pick(site, town), lines=town.basket())
+    cart = site.checkout(contact=town.pick(site.contacts), lines=town.basket())
     return f"checkout {cart.id} was abandoned"
 
 
@@ -188,6 +174,11 @@ EVENTS: dict[Callable[[Site, Town], str | None], int] = {
     _merges: 2,
     _vanishes: 2,
 }
+
+
+def live(site: Site, town: Town, steps: int = 1) -> list[str]:
+    """Let a number of things happen, one after the other; answers what they were."""
+    return happen(site, town, EVENTS, steps)
 
 
 def disturb(site: Site, dice: random.Random, shelf: str, seen: list[str]) -> None:

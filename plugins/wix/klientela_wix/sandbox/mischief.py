@@ -5,9 +5,9 @@ Faults of the wire (HTML, cut-off bodies, timeouts, 5xx) belong to `klientela.te
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
-from typing import Any
+
+from klientela.testing.backstage import Node
 
 FAULTS: dict[str, str] = {
     "throttled": "too many calls, whatever their number; no word how long to wait",
@@ -26,44 +26,8 @@ FAULTS: dict[str, str] = {
 STEADY = frozenset({"late", "emptied"})
 """Faults that are a state of the site rather than an accident."""
 
-LATE = 300.0
-"""Seconds."""
 
-
-class Mischief:
-    """Which faults are on, each with the share of answers it strikes (0 to 1)."""
-
-    def __init__(self, seed: int) -> None:
-        self.rates: dict[str, float] = {}
-        self.left: dict[str, int] = {}  # how many more times; absent: no limit
-        self.dice = random.Random(seed)
-
-    def set(self, kind: str, rate: float = 1.0, times: int | None = None) -> None:
-        """Switch a fault on, or off with rate 0. `times` lets it strike only so often."""
-        if kind not in FAULTS:
-            raise ValueError(f"no fault named {kind!r}; there are {', '.join(FAULTS)}")
-        self.rates[kind] = rate
-        self.left.pop(kind, None)
-        if times is not None:
-            self.left[kind] = times
-
-    def strikes(self, kind: str) -> bool:
-        """Whether a fault strikes now."""
-        rate = self.rates.get(kind, 0.0)
-        if not rate or self.left.get(kind) == 0 or (rate < 1 and self.dice.random() >= rate):
-            return False
-        if kind in self.left:
-            self.left[kind] -= 1
-        return True
-
-    def bend(self, rows: list[dict[str, Any]]) -> None:
-        """Change the shape of one row of an answer, as the faults want it."""
-        for kind, change in _BENDS.items():
-            if rows and self.strikes(kind):
-                change(self.dice.choice(rows))
-
-
-def _unknown_enum(node: dict[str, Any]) -> None:
+def _unknown_enum(node: Node) -> None:
     for name in ("status", "paymentStatus"):
         if name in node:
             node[name] = "BRAND_NEW_STATUS"
@@ -71,30 +35,31 @@ def _unknown_enum(node: dict[str, Any]) -> None:
         node["primaryEmail"]["subscriptionStatus"] = "BRAND_NEW_STATUS"
 
 
-def _null_field(node: dict[str, Any]) -> None:
+def _null_field(node: Node) -> None:
     node["priceSummary" if "priceSummary" in node else "updatedDate"] = None
 
 
-def _missing_field(node: dict[str, Any]) -> None:
+def _missing_field(node: Node) -> None:
     for name in ("primaryPhone", "billingInfo", "lineItems", "profile"):
         node.pop(name, None)
 
 
-def _wrong_type(node: dict[str, Any]) -> None:
+def _wrong_type(node: Node) -> None:
     for name in ("info", "lineItems", "contactId"):
         if name in node:
             node[name] = 42
             return
 
 
-def _extra_field(node: dict[str, Any]) -> None:
+def _extra_field(node: Node) -> None:
     node["shinyNewField"] = {"nested": [1, 2, 3]}
 
 
-_BENDS: dict[str, Callable[[dict[str, Any]], None]] = {
+BENDS: dict[str, Callable[[Node], None]] = {
     "unknown_enum": _unknown_enum,
     "null_field": _null_field,
     "missing_field": _missing_field,
     "wrong_type": _wrong_type,
     "extra_field": _extra_field,
 }
+"""Those that change the shape of a row, and how."""

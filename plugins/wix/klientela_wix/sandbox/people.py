@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 
 from klientela.kit import DAY, MINUTE, SECOND, Instant
+from klientela.testing.backstage import Strangers
 from klientela_wix.sandbox.site import Site
 from klientela_wix.sandbox.things import Address, Contact, Line, Order
 
@@ -53,21 +53,10 @@ GOODS = (
 )
 MAILS = ("brief.example", "post.example", "netz.example")
 LABELS = ("custom.vip", "custom.messe", "contacts.contacted-me", "contacts.customers")
-# numbers that German regulators reserve for fiction: never anybody's
-PREFIXES = ("+493023125", "+496990009", "+494066969", "+498999998")
 
 
-class Town:
+class Town(Strangers):
     """A seeded stream of people, addresses and purchases. The same seed gives the same people for ever."""
-
-    def __init__(self, seed: int) -> None:
-        self.dice = random.Random(seed)
-        self._phones = [f"{prefix}{number:03}" for prefix in PREFIXES for number in range(1000)]
-        self.dice.shuffle(self._phones)
-
-    def phone(self) -> str | None:
-        """A number that nobody else has; None when the fictional ones are used up."""
-        return self._phones.pop() if self._phones else None
 
     def address(self, tag: str = "UNTAGGED") -> Address:
         """A home."""

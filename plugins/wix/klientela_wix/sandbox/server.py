@@ -32,6 +32,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from klientela.kit import MINUTE, SECOND
+from klientela.testing.backstage import levers
 from klientela_wix.sandbox import life, views, writing
 from klientela_wix.sandbox.lists import (
     Column,
@@ -44,7 +45,6 @@ from klientela_wix.sandbox.lists import (
     sort,
     state_of,
 )
-from klientela_wix.sandbox.site import describe
 from klientela_wix.sandbox.things import Thing
 
 if TYPE_CHECKING:
@@ -166,10 +166,7 @@ class Server:
                 Route("/ecom/v1/abandoned-checkout/query", self.checkouts, methods=["POST"]),
                 Route("/ecom/v1/abandoned-checkout/{id}", self.checkout),
                 Route("/_sandbox/settings", self.settings),
-                Route("/_sandbox/truth", self.truth),
-                Route("/_sandbox/clock", self.clock, methods=["POST"]),
-                Route("/_sandbox/advance", self.advance, methods=["POST"]),
-                Route("/_sandbox/mischief", self.mischief, methods=["POST"]),
+                *levers(self.sandbox, self.reply),
                 Route("/_sandbox/deliver", self.deliver, methods=["POST"]),
             ]
         )
@@ -436,30 +433,6 @@ class Server:
                 "webhook_public_key": site.signer.public_key,
             }
         )
-
-    async def truth(self, _request: Request) -> Response:
-        """The state as it is."""
-        return self.reply(describe(self.sandbox))
-
-    async def clock(self, request: Request) -> Response:
-        """Advance the clock by seconds."""
-        seconds = float((await request.json()).get("seconds", 0))
-        self.sandbox.advance_clock(seconds)
-        return self.reply({"now": describe(self.sandbox)["site"]["now"]})
-
-    async def advance(self, request: Request) -> Response:
-        """Let a number of seeded things happen."""
-        steps = int((await request.json()).get("steps", 1))
-        return self.reply({"happened": self.sandbox.advance(steps)})
-
-    async def mischief(self, request: Request) -> Response:
-        """Set faults: {kind: rate}."""
-        try:
-            for kind, rate in (await request.json()).items():
-                self.sandbox.fault(kind, float(rate))
-        except ValueError as error:
-            return self.reply({"error": str(error)}, 400)
-        return self.reply({"faults": self.sandbox.mischief.rates})
 
     async def deliver(self, request: Request) -> Response:
         """Send all waiting messages; the statuses they were answered with."""

@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields as fields_of
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from klientela.kit import DAY, SECOND, Instant, instant, iso, minor
+from klientela.kit import iso
+from klientela.testing.backstage import START, Backstage, Money, When, money, plain
 from klientela_wix.sandbox import news
 from klientela_wix.sandbox.things import Address, Checkout, Contact, Line, Member, Message, Order, Thing
 
-When = Instant | str
-Money = int | str
-
-START = "2026-11-20T12:00:00Z"
 SITE_ID = "5a9d0d1e-0000-4000-8000-000000000001"
 INSTANCE_ID = "5a9d0d1e-0000-4000-8000-000000000900"
 
 
-class Clock:
-    """The site's own time, in whole seconds. It stands still unless it runs or is advanced."""
-
-    def __init__(self, start: Instant, *, running: bool = False) -> None:
-        self._base = start
-        self._running = running
-        self._begun = time.monotonic()
-
-    @property
-    def running(self) -> bool:
-        """Whether it goes on by itself."""
-        return self._running
-
-    def now(self) -> Instant:
-        """The present second."""
-        elapsed = int(time.monotonic() - self._begun) if self._running else 0
-        return self._base + elapsed * SECOND
-
-    def advance(self, seconds: float) -> Instant:
-        """Jump ahead."""
-        self._base += int(seconds) * SECOND
-        return self.now()
-
-
-class Site:
+class Site(Backstage):
     """One pretend site. All methods may be called while it is being served.
 
     `contact`, `member`, `order`, `checkout` make an object or, given the id of an existing one, change only the fields
@@ -54,14 +24,14 @@ class Site:
     leaves a message in `outbox` for the site's webhooks.
     """
 
+    grain = 1000  # Wix keeps milliseconds
+
     def __init__(self, *, start: When = START, running: bool = False, name: str = "Sandbox Site") -> None:
-        self.lock = threading.RLock()
-        self.clock = Clock(_when(start), running=running)
+        super().__init__(start=start, running=running)
         self.site_id = SITE_ID
         self.instance_id = INSTANCE_ID
         self.name = name
         self.currency = "EUR"
-        self.lag = 0.0  # seconds until the lists know of a change
         self.contacts: dict[str, Contact] = {}
         self.members: dict[str, Member] = {}
         self.orders: dict[str, Order] = {}
@@ -70,8 +40,6 @@ class Site:
         self.outbox: list[Message] = []
         self.mailed: list[str] = []  # orders of which the buyer was told by mail
         self.holds_back = False  # whether unpaid orders are held back though they are to be paid offline
-        self.revision = 0  # grows with every visible change
-        self._unlisted: list[tuple[Instant, Instant, Thing]] = []
         self._counts: dict[str, int] = {}
 
     # -- hands ---------------------------------------------------------------------------------------------------
@@ -91,15 +59,15 @@ class Site:
             one = self.contacts.get(id) if id is not None else None
             made = one is None
             if one is None:
-                born = _when(created_at, now)
+                born = self._when(created_at, now)
                 one = Contact(id=id or self.new_id("contact"), created_at=born, updated_at=born)
                 self.contacts[one.id] = one
             else:
                 one.revision += 1
             if addresses is not None:
                 one.addresses = [_address(address) for address in addresses]
-            _set(one, fields)
-            self._touch(one, _when(updated_at, now))
+            self._set(one, fields)
+            self._touch(one, self._when(updated_at, now))
             self._tell("contact", "created" if made else "updated", one)
             return one
 
@@ -118,7 +86,7 @@ class Site:
             one = self.member_of(owner)
             made = one is None
             if one is None:
-                born = _when(created_at, now)
+                born = self._when(created_at, now)
                 mail = fields.pop("login_email", None) or owner.email
                 if not mail:
                     raise ValueError("a member logs in with an e-mail")
@@ -126,10 +94,12 @@ class Site:
                     id=self.new_id("member"), created_at=born, updated_at=born, contact=owner.id, login_email=mail
                 )
                 self.members[one.id] = one
-            _set(one, fields)
-            self._touch(one, _when(updated_at, now))
+            self._set(one, fields)
+            self._touch(one, self._when(updated_at, now))
             self._tell("member", "created" if made else "updated", one)
-            self.contact(owner.id, updated_at=_when(updated_at, now))  # a contact shows the status of its membership
+            self.contact(
+                owner.id, updated_at=self._when(updated_at, now)
+            )  # a contact shows the status of its membership
             return one
 
     def leave(self, contact: Contact | str) -> None:
@@ -163,21 +133,21 @@ class Site:
             one = self.orders.get(id) if id is not None else None
             made = one is None
             if one is None:
-                born = _when(created_at, _when(purchased_at, now))
+                born = self._when(created_at, self._when(purchased_at, now))
                 one = Order(
                     id=id or self.new_id("order"),
                     number=10_000 + self._count("number"),
                     created_at=born,
                     updated_at=born,
-                    purchased_at=_when(purchased_at, born),
+                    purchased_at=self._when(purchased_at, born),
                     currency=str(fields.pop("currency", self.currency)),
                     checkout_id=str(fields.pop("checkout_id", None) or self.new_id("checkout token")),
                 )
                 self.orders[one.id] = one
-                lines = lines if lines is not None else [Line(price=_money(total or "10.00", one.currency))]
+                lines = lines if lines is not None else [Line(price=money(total or "10.00", one.currency))]
             else:
-                one.created_at = _when(created_at, one.created_at)
-                one.purchased_at = _when(purchased_at, one.purchased_at)
+                one.created_at = self._when(created_at, one.created_at)
+                one.purchased_at = self._when(purchased_at, one.purchased_at)
             if contact is not None:
                 one.contact = _id(contact)
                 if made and "member" not in fields and "visitor" not in fields:
@@ -185,16 +155,16 @@ class Site:
             if lines is not None:
                 one.lines = [_line(line, one.currency) for line in lines]
             if total is not None or lines is not None:
-                one.total = sum(line.total for line in one.lines) if total is None else _money(total, one.currency)
+                one.total = sum(line.total for line in one.lines) if total is None else money(total, one.currency)
             if billing is not None:
                 one.billing = _address(billing)
             if recipient is not None:
                 one.recipient = _address(recipient)
             if refunded is not None:
-                one.refunded = _money(refunded, one.currency)
+                one.refunded = money(refunded, one.currency)
             before = one.status
-            _set(one, fields)
-            self._touch(one, _when(updated_at, now))
+            self._set(one, fields)
+            self._touch(one, self._when(updated_at, now))
             if one.status != "INITIALIZED":
                 slug = "created" if made else "canceled" if before != one.status == "CANCELED" else "updated"
                 self._tell("order", slug, one)
@@ -218,7 +188,7 @@ class Site:
             one = self.checkouts.get(id) if id is not None else None
             made = one is None
             if one is None:
-                born = _when(created_at, now)
+                born = self._when(created_at, now)
                 one = Checkout(
                     id=id or self.new_id("checkout"),
                     checkout_id=self.new_id("checkout token"),
@@ -227,7 +197,7 @@ class Site:
                     currency=self.currency,
                 )
                 self.checkouts[one.id] = one
-                lines = lines if lines is not None else [Line(price=_money(total or "10.00", one.currency))]
+                lines = lines if lines is not None else [Line(price=money(total or "10.00", one.currency))]
             if contact is not None:
                 one.contact = _id(contact)
                 if made:
@@ -235,11 +205,11 @@ class Site:
             if lines is not None:
                 one.lines = [_line(line, one.currency) for line in lines]
             if total is not None or lines is not None:
-                one.total = sum(line.total for line in one.lines) if total is None else _money(total, one.currency)
+                one.total = sum(line.total for line in one.lines) if total is None else money(total, one.currency)
             if recovered_at is not None:
-                one.recovered_at = _when(recovered_at)
-            _set(one, fields)
-            self._touch(one, _when(updated_at, now))
+                one.recovered_at = self._when(recovered_at)
+            self._set(one, fields)
+            self._touch(one, self._when(updated_at, now))
             slug = "created" if made else "recovered" if recovered_at is not None else "updated"
             self._tell("checkout", slug, one)
             return one
@@ -248,7 +218,7 @@ class Site:
         """Pay money back."""
         with self.lock:
             one = self.orders[_id(order)]
-            return self.order(one.id, refunded=one.refunded + _money(amount, one.currency))
+            return self.order(one.id, refunded=one.refunded + money(amount, one.currency))
 
     def cancel(self, order: Order | str) -> Order:
         """Cancel an order."""
@@ -294,24 +264,7 @@ class Site:
             self._tell(kind, "deleted", thing, anonymize=anonymize)
             self._changed()
 
-    def advance_clock(self, seconds: float = 0, *, days: float = 0) -> Instant:
-        """Let time pass: late rows become visible, tokens expire, windows move."""
-        with self.lock:
-            moment = self.clock.advance(seconds + days * DAY / SECOND)
-            self.settle()
-            return moment
-
     # -- what the interface reads --------------------------------------------------------------------------------
-
-    def settle(self) -> None:
-        """Let the lists catch up with what is due by now."""
-        now = self.clock.now()
-        due = [entry for entry in self._unlisted if entry[0] <= now]
-        if due:
-            self._unlisted = [entry for entry in self._unlisted if entry[0] > now]
-            for _, version, thing in due:
-                thing.indexed = version
-            self.revision += 1
 
     def member_of(self, contact: Contact | str) -> Member | None:
         """The membership of a contact."""
@@ -338,19 +291,6 @@ class Site:
         owner = self.contacts.get(thing.contact or "")
         thing.email = thing.email or (owner.email if owner else None)
 
-    def _touch(self, thing: Thing, moment: Instant) -> None:
-        thing.updated_at = moment
-        if self.lag:
-            self._unlisted.append((self.clock.now() + int(self.lag * SECOND), moment, thing))
-        else:
-            thing.indexed = moment
-        self._changed()
-
-    def _changed(self) -> None:
-        self.revision += 1
-        if not self.clock.running:
-            self.clock.advance(1)
-
     def _tell(self, kind: str, slug: str, thing: Thing, *, anonymize: bool = False) -> None:
         self.outbox.append(news.message(self, kind, slug, thing, anonymize=anonymize))
 
@@ -376,27 +316,8 @@ def _address(address: Address | Mapping[str, Any]) -> Address:
 
 def _line(line: Line | Mapping[str, Any], currency: str) -> Line:
     one = line if isinstance(line, Line) else Line(**line)
-    one.price = _money(one.price, currency)
+    one.price = money(one.price, currency)
     return one
-
-
-def _set(thing: Thing, fields: Mapping[str, Any]) -> None:
-    for name, value in fields.items():
-        if name not in thing.__dataclass_fields__:
-            raise TypeError(f"{type(thing).__name__} has no field {name!r}")
-        setattr(thing, name, value)
-
-
-def _when(value: When | None, otherwise: Instant = 0) -> Instant:
-    """The instant of a time given either way, in whole milliseconds as Wix keeps them."""
-    if value is None:
-        return otherwise
-    moment = instant(value) if isinstance(value, str) else value
-    return moment - moment % 1000
-
-
-def _money(value: Money, currency: str) -> int:
-    return value if isinstance(value, int) else minor(value, currency)
 
 
 def describe(site: Site) -> dict[str, Any]:
@@ -410,18 +331,6 @@ def describe(site: Site) -> dict[str, Any]:
         }
         return {
             "site": {"id": site.site_id, "name": site.name, "now": iso(site.clock.now()), "currency": site.currency},
-            **{name: {key: _plain(one) for key, one in shelf.items()} for name, shelf in shelves.items()},
+            **{name: {key: plain(one) for key, one in shelf.items()} for name, shelf in shelves.items()},
             "merged": dict(site.merged),
         }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    if not is_dataclass(value):
-        return value
-    plain: dict[str, Any] = {}
-    for name in (field.name for field in fields_of(value) if field.name != "indexed"):
-        inner = getattr(value, name)
-        plain[name] = iso(inner) if name.endswith("_at") and inner is not None else _plain(inner)
-    return plain
