@@ -188,7 +188,9 @@ def test_S34_T52_addresses_are_pasted(client: httpx.Client, store: Store) -> Non
     assert "this is no e-mail address" in tried
     assert "foo" in tried
     done = written(client, place, into="manual")
-    assert sorted(re.findall(r'<a class="a" href="/customers/[^"]+">([^<]+)</a>', done)) == ["a@x.de", "b@x.de"], "by name"
+    assert sorted(re.findall(r'<a class="a" href="/customers/[^"]+">([^<]+)</a>', done)) == ["a@x.de", "b@x.de"], (
+        "by name"
+    )
     assert {row["email"] for row in Desk(store).rows()} == {"a@x.de", "b@x.de"}
 
 
