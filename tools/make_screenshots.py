@@ -177,6 +177,7 @@ def take(chromium: Browser, url: str, store: Store, one: Picture, folder: Path, 
     )  # fmt: skip
     context.add_cookies([{"name": "klientela", "value": secret, "url": url}])
     tab = context.new_page()
+    tab.goto(url + "/merges")  # whoever has looked there knows how many questions wait
     tab.goto(url + one.path)
     if one.doing is not None:
         one.doing(tab)
