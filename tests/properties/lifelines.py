@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from klientela.kit import Address, Letter, Record, RecordRef, Scan
+from klientela.kit import Address, Letter, Origin, Record, RecordRef, Scan
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.rules.whole import Decided, Worded
 from tests.properties.journeys import (
@@ -170,6 +170,38 @@ LIFELINES = {
         BACK,
         FIRST,
         [_guest_order(customer=None, guest=True, email="max@example.org")],
+    ),
+    "another source passes on an order of theirs in words of its own": _life(
+        Ruleset(sources={"alfa": SourceRules(guests="per_order"), "beta": SourceRules(same_as={"S1": "alfa"})}),
+        [_guest_order(customer=None, guest=True, email="max@example.org")],
+        FIRST,
+        _beta(
+            _order(
+                "8",
+                email="relay@example.org",
+                first_name="R.",
+                last_name="Elay",
+                placed_at=NOON,
+                origin=Origin(platform="shopify", shop="S1", id="1"),
+            )
+        ),
+        [_guest_order(customer=None, guest=True, email="max@example.org")],
+    ),
+    "and does so before anybody knows which shop it means": _life(
+        PER_ORDER,
+        [_guest_order(customer=None, guest=True, email="max@example.org", number="#1001")],
+        FIRST,
+        _beta(
+            _order(
+                "8",
+                email="relay@example.org",
+                first_name="R.",
+                last_name="Elay",
+                placed_at=NOON,
+                origin=Origin(platform="shopify", shop="S1", name="1001"),
+            )
+        ),
+        Ruleset(sources={"alfa": SourceRules(guests="per_order"), "beta": SourceRules(same_as={"S1": "alfa"})}),
     ),
     "another source tells of a letter to whom a shop asks to erase": _life(
         MERGE,

@@ -44,6 +44,12 @@ def nobodys(fact: Order | Checkout) -> Any:
     return replace(fact, **{name: UNSET for name in _OF_A_PERSON if hasattr(fact, name)})
 
 
+def erased(fact: Order | Checkout) -> Any:
+    """The same of somebody who was erased: an order says so, whoever passes it on."""
+    left = nobodys(fact)
+    return replace(left, erased=True) if isinstance(left, Order) else left
+
+
 def is_nobodys(fact: Any) -> bool:
     """Whether it says whose it is."""
     return not any(getattr(fact, name, None) for name in _OF_A_PERSON)
@@ -204,7 +210,7 @@ class Lived:
 
     def _of_nobody(self, key: RecordKey, fact: Order | Checkout) -> Any:
         if any(key in one.bought for one in self.graves):
-            return nobodys(fact)
+            return erased(fact)
         if fact.customer:
             buyer = (key[0], "customer", fact.customer)
             if self.buried(*buyer):
@@ -214,7 +220,7 @@ class Lived:
         if key in self._belong:
             return fact
         if key[1] == "order" and self.buried(key[0], "guest_order", key[2]):
-            return nobodys(fact)
+            return erased(fact)
         person = (
             guest_person(fact, self.ruleset.of(key[0]))
             if isinstance(fact, Order)
@@ -267,7 +273,9 @@ class Lived:
             fact: Any = one.fact
             if isinstance(fact, Order | Checkout):
                 named = (one.source, "customer", fact.customer or "") in people
-                return one._replace(fact=nobodys(fact)) if one.key in bought or named else one
+                if one.key in bought:
+                    return one._replace(fact=erased(fact))
+                return one._replace(fact=nobodys(fact)) if named else one
             return one
 
         self.said = [left(one) for one in self.said if one.key not in people]
@@ -277,8 +285,11 @@ class Lived:
             self.past.pop(key, None)
         for key, facts in self.past.items():
             if key[1] in ("order", "checkout"):
-                gone = [key in bought or (key[0], "customer", one.customer or "") in people for one in facts]
-                self.past[key] = [nobodys(one) if lost else one for one, lost in zip(facts, gone, strict=True)]
+                named = [(key[0], "customer", one.customer or "") in people for one in facts]
+                self.past[key] = [
+                    erased(one) if key in bought else nobodys(one) if lost else one
+                    for one, lost in zip(facts, named, strict=True)
+                ]
 
 
 __all__ = ["ENTITIES", "KNOWN", "Grave", "Lived", "canary", "is_nobodys", "key_of", "marked", "nobodys", "reached_by"]

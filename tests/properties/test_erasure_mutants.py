@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from klientela.flow import emptying, erase, reach, suppress
+from klientela.rules import carriers
 from klientela.store import locate
 from klientela.store.tombstones import Graves
 from tests.properties.arena import Fresh, sqlite_arena
@@ -80,6 +81,18 @@ MUTANTS = [
         "guest_person(fact, SourceRules()) if isinstance(fact, Order) else fact",
         "None if isinstance(fact, Order) else fact",
         by_way("an import that was taken back had orders of theirs and of another"),
+    ),
+    Mutant(
+        "another source's words for an order of theirs count",
+        carriers, "told",
+        "if any(c.order.erased is True", "if False and any(c.order.erased is True",
+        by_way("another source passes on an order of theirs in words of its own"),
+    ),
+    Mutant(
+        "an order of theirs that comes again is as any that is nobody's",
+        suppress.Screen, "_bought",
+        "else nobodys(fact)", "else without_person(fact)",
+        by_way("another source passes on an order of theirs in words of its own"),
     ),
     Mutant(
         "a phone in another's address is nobody else's",

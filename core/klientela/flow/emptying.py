@@ -20,7 +20,7 @@ from klientela.flow.traces import Finder
 from klientela.model.records import Checkout, Person
 from klientela.rules.hand import EDIT, PIN
 from klientela.rules.orderhand import PERSONAL
-from klientela.rules.pseudonym import hidden, without_person
+from klientela.rules.pseudonym import hidden, nobodys, without_person
 from klientela.store import facts
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
@@ -87,7 +87,7 @@ def _bought(db: Db, reach: Reach, telling: Collection[int], mask: Callable[[str]
     exts = set(keys.values())
 
     def made(number: int, entity: int, body: bytes) -> tuple[bytes, bytes]:
-        fact = without_person(facts.decode(entity, body))
+        fact = nobodys(facts.decode(entity, body))
         if number in telling or (isinstance(fact, Checkout) and fact.order in exts):
             fact = hidden(fact, mask)
         return _written(fact)

@@ -25,7 +25,7 @@ from klientela.rules import geo
 from klientela.rules.guests import guest_person
 from klientela.rules.keys import mailbox
 from klientela.rules.names import folded
-from klientela.rules.pseudonym import hidden, is_without_person, without_person
+from klientela.rules.pseudonym import hidden, is_without_person, nobodys, without_person
 from klientela.rules.ruleset import Ruleset
 from klientela.source import Page
 from klientela.store import facts
@@ -133,7 +133,7 @@ class Screen:
             became = of_record(self.key, self.source.uid, "order", fact.order)
             fact = self._hidden(fact) if became in self.graves.hidden else fact
         if hashed in self.graves.orders:
-            return self._hidden(without_person(fact)) if hashed in self.graves.hidden else without_person(fact)
+            return self._hidden(nobodys(fact)) if hashed in self.graves.hidden else nobodys(fact)
         if fact.customer and self._buried("customer", fact.customer):
             return without_person(fact)
         if isinstance(fact, Order):
@@ -145,6 +145,8 @@ class Screen:
             return fact
         if fact.customer and self._stands(fact.customer):
             return fact
+        if row:
+            return nobodys(fact)
         return without_person(fact)  # also where it names an account nobody has told of: it may be a new one of theirs
 
     def _hidden(self, fact: Order | Checkout) -> Order | Checkout:

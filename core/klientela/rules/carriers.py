@@ -147,6 +147,7 @@ _OWN = ("customer", "guest", "kind", "origin")
 """What only the one whose word counts can say: whom it names is a name of its own source, and who is a guest there."""
 _BY_HAND = ("pinned", "billing", "shipping")
 """What operators say of one carrier, and what is of it alone."""
+_CONTACT = ("first_name", "last_name", "company", "email", "phone", "addresses", "tags")
 _FIELDS = tuple(
     name for name in Order.__struct_fields__ if name not in ("external_id", "version", "channel", *_OWN, *_BY_HAND)
 )
@@ -155,7 +156,7 @@ _PLACES = ("address", "billing", "shipping")
 
 def told(one: Group) -> Order:
     """The order as its carriers together tell it: what an operator pinned, the origin's values, then by priority; a test
-    if any says so."""
+    if any says so. Of somebody who was erased none tells, be it in words of its own (R56)."""
     head = one.head.order
     if len(one.carriers) == 1:
         return head
@@ -167,6 +168,8 @@ def told(one: Group) -> Order:
     pinning = [c.order for c in one.carriers if c.order.pinned is not UNSET]
     if pinning:
         values.update(_pinned(pinning, values))
+    if any(c.order.erased is True for c in one.carriers) and (head.erased is True or not head.customer):
+        values.update(dict.fromkeys(_CONTACT, UNSET))
     if any(carrier.order.test is True for carrier in one.carriers):
         values["test"] = True
     return Order(external_id=head.external_id, version=head.version, **values)

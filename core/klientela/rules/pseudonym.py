@@ -29,6 +29,12 @@ def without_person(fact: Order | Checkout) -> Order | Checkout:
     return replace(fact, **said) if said else fact
 
 
+def nobodys(fact: Order | Checkout) -> Order | Checkout:
+    """The same of somebody who was erased: an order that says so, for another source may pass it on in words of its own."""
+    left = without_person(fact)
+    return replace(left, erased=True) if isinstance(left, Order) else left
+
+
 def hidden(fact: Order | Checkout, mask: Callable[[str], str]) -> Order | Checkout:
     """The same order by other words, for its own name the person: its id and its number as `mask` has them; of a checkout
     the order that it became."""
@@ -43,4 +49,4 @@ def is_without_person(fact: Order | Checkout) -> bool:
     return all(not getattr(fact, name, UNSET) for name in _PERSONAL)
 
 
-__all__ = ["hidden", "is_without_person", "without_person"]
+__all__ = ["hidden", "is_without_person", "nobodys", "without_person"]

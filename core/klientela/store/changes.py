@@ -17,7 +17,7 @@ from klientela.store.facts import Claim, SourceRow
 from klientela.store.locate import record_keys
 from klientela.store.spoken import CANNOT, MUST, NOTE, REMARK, Change, Spoken, changes, spoken
 
-_SILENT = frozenset(("external_id", "version", "channel", "entity", "checkout_token", "placed_as"))
+_SILENT = frozenset(("external_id", "version", "channel", "entity", "checkout_token", "placed_as", "erased"))
 _FIELD = {
     hand.TAG: "tags",
     hand.CONSENT: "consents",
