@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from klientela.kit import UNSET, Order, Page, Person, Window
+from tests.sandboxes import records, standing
+
+from klientela.kit import UNSET, Order, Person, Window
 from klientela.store import Store, facts
 from klientela_billbee.sandbox import API_KEY, PASSWORD, USER, Sandbox
 from klientela_billbee.sandbox.things import CANCELLED, DELETED, OFFERED
@@ -26,17 +28,6 @@ def settings_of(url: str, **settings: Any) -> BillbeeSettings:
     """What connects to a sandbox; without spacing, for it has no limit."""
     way_in = {"user": USER, "password": PASSWORD, "api_key": API_KEY, "spacing": 0}
     return BillbeeSettings(**{"type": "billbee", "base_url": url, **way_in, **settings})
-
-
-def pages(source: BillbeeSource, stream: str, window: Window | None = None, position: Any = None) -> list[Page]:
-    """All pages of a stream."""
-    one = next(one for one in source.streams() if one.name == stream)
-    return list(one.read(window or Window(), position))
-
-
-def records(source: BillbeeSource, stream: str, window: Window | None = None, position: Any = None) -> list[Any]:
-    """All records of a stream."""
-    return [record for page in pages(source, stream, window, position) for record in page.records]
 
 
 def orders(source: BillbeeSource, window: Window | None = None) -> dict[str, Order]:
@@ -65,13 +56,7 @@ def truth(box: Sandbox) -> Told:
 
 def known(store: Store, name: str = "bb") -> Told:
     """What the store says of an account's objects that are not gone, in the words of `truth`."""
-    with store.reading() as db:
-        rows = db.rows(
-            "SELECT r.id FROM record r JOIN source s ON s.id = r.source "
-            "WHERE s.label = ? AND r.gone = 0 AND r.channel IS NOT NULL",
-            (name,),
-        )
-        loaded = facts.load(db, [row[0] for row in rows]).values()
+    loaded = standing(store, name)
     here = {one.ext for one in loaded if one.entity == facts.CUSTOMER}
     return {(facts.entity_name(one.entity), one.ext): told(one.fact, here) for one in loaded}
 

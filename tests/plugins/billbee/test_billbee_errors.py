@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from billbee_helpers import Connect, SmallPages, records, settings_of
+from billbee_helpers import Connect, SmallPages, settings_of
+from tests.sandboxes import records
 
 from klientela.kit import (
     Interrupted,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from billbee_helpers import Connect, known, orders, records, truth
+from billbee_helpers import Connect, known, orders, truth
+from tests.sandboxes import records
 from tests.shops import use
 
 from klientela.flow.sync import sync

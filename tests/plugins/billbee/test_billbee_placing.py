@@ -9,15 +9,14 @@ import httpx
 import msgspec
 import pytest
 import respx
-from billbee_helpers import Connect, orders, records, settings_of
+from billbee_helpers import Connect, orders, settings_of
 from msgspec.structs import replace
 from pydantic import ValidationError
 from tests.cases.seen import Desk
 from tests.conftest import SHARED
-from tests.shops import use
+from tests.sandboxes import kept, revenue
 
 from klientela.errors import Conflict, KlientelaError, NotKnown, SourceBroken, SourceRefused
-from klientela.flow.ordering import place
 from klientela.flow.placing import send, settle
 from klientela.flow.rebuild import rebuild
 from klientela.flow.sync import sync
@@ -51,19 +50,6 @@ def box() -> Sandbox:
 def writing(connect: Connect, box: Sandbox, **settings: Any) -> BillbeeSource:
     made: BillbeeSource = connect(box, write_orders=True, **{"write_shop": box.home.id, **settings})
     return made
-
-
-def kept(store: Store, source: Any, **more: str) -> str:
-    """Anna's order is placed here: 2 x 12.50, mostly less 3.00."""
-    use(store)
-    assert sync(store, source).status == "ok"
-    number = next(one.external_id for one in records(source, "customers"))
-    return place(store, f"bb/customer/{number}", [("Tea", "2", "12.50")], "EUR", **more)[1]
-
-
-def revenue(store: Store) -> tuple[str, int]:
-    (row,) = Desk(store).rows()
-    return row["ltv"][0]["amount"] if isinstance(row["ltv"], list) else row["ltv"]["amount"], row["orders"]
 
 
 def ours(box: Sandbox) -> list[Any]:
@@ -108,7 +94,7 @@ def test_the_fields_are_those_of_the_vendor() -> None:
 
 def test_S19_S20_an_order_is_written_and_counts_once(store: Store, box: Sandbox, connect: Connect) -> None:
     source = writing(connect, box)
-    made = send(store, kept(store, source, voucher="SPRING", discount="3.00"), source)
+    made = send(store, kept(store, source), source)
     (one,) = ours(box)
     (anna,) = box.customers
     assert (made.state, made.ext, made.error) == ("taken", str(one.id), None)
@@ -158,7 +144,7 @@ def test_who_has_no_customer_object_there_is_assigned_by_the_address_he_orders_w
 
 def test_S20_a_voucher_without_amount_is_noted_and_said_so(store: Store, box: Sandbox, connect: Connect) -> None:
     source = writing(connect, box)
-    made = send(store, kept(store, source, voucher="SPRING"), source)
+    made = send(store, kept(store, source, discount=""), source)
     assert made.error == "Billbee knows no vouchers: SPRING is noted there, and nothing was taken off."
     (one,) = ours(box)
     assert (one.total, "SPRING" in one.note) == (2500, True)
@@ -169,7 +155,7 @@ def test_an_answer_that_is_lost_is_never_asked_for_again_and_stands_once_however
     store: Store, box: Sandbox, connect: Connect, fault: str
 ) -> None:
     source = writing(connect, box)
-    key = kept(store, source, discount="3.00")
+    key = kept(store, source, voucher="")
     box.faults.on(fault, when=lambda seen: seen.method == "POST")
     made = send(store, key, source)
     box.faults.calm()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from billbee_helpers import Connect, SmallPages, known, orders, pages, records, told, truth
+from billbee_helpers import Connect, SmallPages, known, orders, told, truth
+from tests.sandboxes import pages, records
 from tests.shops import use
 
 from klientela.flow.sync import sync

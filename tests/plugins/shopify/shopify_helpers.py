@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from klientela.kit import UNSET, Checkout, Instant, Order, Page, Person, Rejected, Window
+from tests.sandboxes import standing
+
+from klientela.kit import UNSET, Checkout, Instant, Order, Person, Rejected, Window
 from klientela.store import Store, facts
 from klientela_shopify.sandbox import Sandbox
 from klientela_shopify.source import ShopifySource
 
 Connect = Callable[..., ShopifySource]
-
-
-def pages(source: ShopifySource, stream: str, window: Window | None = None, position: Any = None) -> list[Page]:
-    """All pages of a stream."""
-    one = next(one for one in source.streams() if one.name == stream)
-    return list(one.read(window or Window(), position))
-
-
-def records(source: ShopifySource, stream: str, window: Window | None = None, position: Any = None) -> list[Any]:
-    """All records of a stream."""
-    return [record for page in pages(source, stream, window, position) for record in page.records]
 
 
 class Mirror:
@@ -67,13 +58,7 @@ class Mirror:
 
 def known(store: Store, name: str) -> dict[tuple[str, str], Any]:
     """What the store says of a shop's objects that are not gone, in the words of `truth`."""
-    with store.reading() as db:
-        rows = db.rows(
-            "SELECT r.id FROM record r JOIN source s ON s.id = r.source "
-            "WHERE s.label = ? AND r.gone = 0 AND r.channel IS NOT NULL",
-            (name,),
-        )
-        loaded = facts.load(db, [row[0] for row in rows]).values()
+    loaded = standing(store, name)
     here = {one.ext for one in loaded if one.entity == facts.CUSTOMER}
     return {(facts.entity_name(one.entity), one.ext): _told(one.fact, here) for one in loaded}
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shopify_helpers import Connect, Mirror, pages, records, truth
+from shopify_helpers import Connect, Mirror, truth
+from tests.sandboxes import pages, records
 
 from klientela.kit import Interrupted, Page, SourceBroken, Window
 from klientela.testing import hurry, serve

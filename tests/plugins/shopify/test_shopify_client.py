@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
-from shopify_helpers import Connect, pages, records
+from shopify_helpers import Connect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from tests.sandboxes import pages, records
 
 from klientela.kit import Interrupted, KlientelaError, SourceBroken, SourceRefused
 from klientela.testing import serve

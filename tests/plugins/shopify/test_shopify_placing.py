@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from shopify_helpers import Connect, records
+from shopify_helpers import Connect
 from tests.cases.seen import Desk
-from tests.shops import use
+from tests.sandboxes import kept, revenue
 
 from klientela.errors import Conflict, NotKnown, SourceBroken, SourceRefused
-from klientela.flow.ordering import place
 from klientela.flow.placing import send
 from klientela.flow.rebuild import rebuild
 from klientela.flow.sync import sync
@@ -40,20 +37,6 @@ def box() -> Sandbox:
     )  # fmt: skip
     made.order(customer=anna, total="10.00", email="anna@example.com")
     return made
-
-
-def kept(store: Store, source: Any, *, discount: str = "3.00", voucher: str = "SPRING") -> str:
-    """Anna's order is placed here: 2 x 12.50."""
-    use(store)
-    assert sync(store, source).status == "ok"
-    (number,) = [record.external_id for record in records(source, "customers")]
-    lines = [("Tea", "2", "12.50")]
-    return place(store, f"main/customer/{number}", lines, "EUR", voucher=voucher, discount=discount)[1]
-
-
-def revenue(store: Store) -> tuple[str, int]:
-    (row,) = Desk(store).rows()
-    return row["ltv"][0]["amount"] if isinstance(row["ltv"], list) else row["ltv"]["amount"], row["orders"]
 
 
 def test_the_draft_says_what_the_order_says() -> None:

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from shopify_helpers import Connect, Mirror, pages, records, truth
+from shopify_helpers import Connect, Mirror, truth
+from tests.sandboxes import pages, records
 
 from klientela.kit import Page, SourceBroken, Window
 from klientela_shopify import source as source_module

@@ -7,7 +7,8 @@ import threading
 from collections import Counter
 
 import pytest
-from shopify_helpers import Connect, Mirror, pages, records, truth
+from shopify_helpers import Connect, Mirror, truth
+from tests.sandboxes import pages, records
 
 from klientela.flow import inbox as flow
 from klientela.flow.sync import sync

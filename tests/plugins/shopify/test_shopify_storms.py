@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 from shopify_helpers import Connect, known, truth
+from tests.sandboxes import says_why, weather
 from tests.shops import use
 
 from klientela.flow.sync import Report, sync
@@ -19,7 +20,6 @@ from klientela_shopify.reading import Listing
 from klientela_shopify.sandbox import Sandbox
 from klientela_shopify.source import ShopifySource
 
-WEATHER = ("429", "429-date", "html", "truncated", "truncated-json", "500", "reset")
 MISCHIEF = ("drift", "repeat", "expired", "throttled", "internal", "partial")
 SHELVES = {"customers": "customer", "orders": "order", "checkouts": "checkout"}
 
@@ -53,21 +53,6 @@ def never_ahead(store: Store, box: Sandbox, name: str) -> int:
     return looked_at
 
 
-def weather(box: Sandbox, dice: random.Random) -> None:
-    """Some faults for one run."""
-    calm(box)
-    for kind in dice.sample(WEATHER, 3):
-        box.faults.always(kind, dice.uniform(0.15, 0.4))
-    for kind in dice.sample(MISCHIEF, 2):
-        box.fault(kind, dice.uniform(0.1, 0.5))
-
-
-def calm(box: Sandbox) -> None:
-    box.faults.calm()
-    for kind in list(box.mischief.rates):
-        box.fault(kind, 0)
-
-
 @pytest.mark.parametrize("seed", [1, 2])
 def test_storms_end_runs_with_a_sentence_and_lose_nothing(
     store: Store, connect: Connect, waits: list[float], seed: int
@@ -77,18 +62,15 @@ def test_storms_end_runs_with_a_sentence_and_lose_nothing(
     box = Sandbox(seed=seed, customers=60)
     statuses, looked_at = set(), 0
     for _ in range(15):
-        weather(box, dice)
+        weather(box, dice, MISCHIEF, wire=(0.15, 0.4), inside=(0.1, 0.5))
         report = sync(store, small(connect, box))
-        statuses.add(report.status)
-        if report.status != "ok":
-            assert report.error is not None
-            assert len(report.error["message"].split()) > 3, report.error
+        statuses.add(says_why(report))
         looked_at += never_ahead(store, box, "main")
         box.advance(3)
         box.advance_clock(dice.choice((5, 600, 7200)))
     assert "partial" in statuses
     assert looked_at > 10, "no run was broken off in the middle of a list"
-    calm(box)
+    box.calm()
     quiet = sync(store, small(connect, box))
     assert quiet.status == "ok", quiet.error
     swept = sync(store, small(connect, box), full=True)

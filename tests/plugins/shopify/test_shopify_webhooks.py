@@ -16,7 +16,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shopify_helpers import Connect, records
+from shopify_helpers import Connect
+from tests.sandboxes import records
 
 from klientela.flow import inbox as flow
 from klientela.kit import (

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from tests.sandboxes import Link
 from wix_helpers import Connect
 
-from klientela.testing import hurry, serve
 from klientela_wix.sandbox import API_KEY, Sandbox
 from klientela_wix.settings import WixSettings
 from klientela_wix.source import WixSource
 
 
 @pytest.fixture
-def connect() -> Iterator[Connect]:
+def connect(link: Link) -> Connect:
     """`connect(sandbox, **settings)`: a source over real HTTP; `kind` is another class of source."""
-    with ExitStack() as stack:
 
-        def make(box: Sandbox, kind: type[WixSource] = WixSource, **settings: Any) -> WixSource:
-            url = stack.enter_context(serve(box.app))
-            if "app_id" not in settings:
-                settings = {"api_key": API_KEY, "site_id": box.site_id, **settings}
-            source = kind("main", WixSettings(type="wix", base_url=url, **settings))
-            stack.callback(source.close)
-            return source
+    def make(box: Sandbox, kind: type[WixSource] = WixSource, **settings: Any) -> WixSource:
+        way_in = {} if "app_id" in settings else {"api_key": API_KEY, "site_id": box.site_id}
+        told = {"type": "wix", **way_in, **settings}
+        return link(box.app, lambda url: kind("main", WixSettings(base_url=url, **told)))  # type: ignore[no-any-return]
 
-        yield make
-
-
-@pytest.fixture
-def waits() -> Iterator[list[float]]:
-    """Waits take no time; their seconds are collected here."""
-    with hurry() as seconds:
-        yield seconds
+    return make

@@ -89,8 +89,7 @@ class WixSubject(conformance.HttpSubject):
         super().calm()
         self.odd, self.offsets = {}, False
         self.box.api_key, self.box.site_id = API_KEY, self.home
-        for kind in list(self.box.mischief.rates):
-            self.box.fault(kind, 0)
+        self.box.calm()
 
     def _bend(self, rows: list[Node]) -> None:
         for node in rows:

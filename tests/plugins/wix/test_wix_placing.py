@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from tests.cases.seen import Desk
-from tests.shops import use
-from wix_helpers import Connect, records
+from tests.sandboxes import kept, revenue
+from wix_helpers import Connect
 
 from klientela.errors import Conflict, SourceRefused
-from klientela.flow.ordering import place
 from klientela.flow.placing import send
 from klientela.flow.rebuild import rebuild
 from klientela.flow.sync import sync
@@ -41,20 +40,6 @@ def box() -> Sandbox:
     made.member(anna)
     made.order(contact=anna, total="10.00")
     return made
-
-
-def kept(store: Store, source: Any, *, discount: str = "3.00", voucher: str = "SPRING") -> str:
-    """Anna's order is placed here: 2 x 12.50."""
-    use(store)
-    assert sync(store, source).status == "ok"
-    number = records(source, "contacts")[0].external_id
-    lines = [("Tea", "2", "12.50")]
-    return place(store, f"main/customer/{number}", lines, "EUR", voucher=voucher, discount=discount)[1]
-
-
-def revenue(store: Store) -> tuple[str, int]:
-    (row,) = Desk(store).rows()
-    return row["ltv"][0]["amount"] if isinstance(row["ltv"], list) else row["ltv"]["amount"], row["orders"]
 
 
 def marked(box: Sandbox) -> list[Any]:
@@ -104,7 +89,7 @@ def test_the_shares_of_a_discount_are_the_discount_to_the_cent() -> None:
 
 def test_S19_S20_an_order_is_made_and_counts_once(store: Store, box: Sandbox, connect: Connect) -> None:
     source = connect(box, write_orders=True)
-    made = send(store, kept(store, source), source)
+    made = send(store, kept(store, source, people="contacts"), source)
     (anna,) = box.contacts.values()
     (one,) = marked(box)
     assert (made.state, made.ext, made.error) == ("taken", one.id, None)
@@ -125,7 +110,7 @@ def test_S19_S20_an_order_is_made_and_counts_once(store: Store, box: Sandbox, co
 @pytest.mark.parametrize("by", ["the id it answered", "the mark alone"])
 def test_an_order_that_comes_back_is_known_by_either(store: Store, box: Sandbox, connect: Connect, by: str) -> None:
     source = connect(box, write_orders=True)
-    key = kept(store, source)
+    key = kept(store, source, people="contacts")
     box.holds_back = by == "the mark alone"  # then it is no order yet, and answered as a draft
     made = send(store, key, source)
     (one,) = marked(box)
@@ -155,7 +140,7 @@ def test_S20_what_becomes_of_a_voucher_and_of_another_total_is_told(
     store: Store, box: Sandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = connect(box, write_orders=True)
-    made = send(store, kept(store, source, discount=""), source)
+    made = send(store, kept(store, source, people="contacts", discount=""), source)
     assert ([one.total for one in marked(box)], made.state) == ([2500], "taken")
     assert "redeems no voucher" in (made.error or "")
     monkeypatch.setattr("klientela_wix.sandbox.writing._discount", lambda *_: 0)
@@ -167,7 +152,7 @@ def test_an_answer_that_is_lost_is_never_asked_for_again(
     store: Store, box: Sandbox, connect: Connect, fault: str
 ) -> None:
     source = connect(box, write_orders=True)
-    key = kept(store, source)
+    key = kept(store, source, people="contacts")
     box.faults.on(fault, body="lineItems")
     made = send(store, key, source)
     box.faults.calm()
@@ -186,7 +171,7 @@ def test_an_answer_that_is_lost_is_never_asked_for_again(
 @pytest.mark.parametrize("fault", ["429", "401"])
 def test_a_no_is_a_no(store: Store, box: Sandbox, connect: Connect, fault: str) -> None:
     source = connect(box, write_orders=True)
-    key = kept(store, source)
+    key = kept(store, source, people="contacts")
     box.faults.on(fault, body="lineItems")
     assert send(store, key, source).state == "refused"
     box.faults.calm()

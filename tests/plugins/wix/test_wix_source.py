@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.sandboxes import pages, records
 from tests.shops import use
-from wix_helpers import Connect, SmallPages, facts_of, known, pages, records, truth
+from wix_helpers import Connect, SmallPages, facts_of, known, truth
 
 from klientela.flow.sync import sync
 from klientela.kit import (

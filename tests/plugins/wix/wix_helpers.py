@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from klientela.kit import UNSET, Checkout, Order, Page, Person, Window
+from klientela.kit import UNSET, Checkout, Order, Person
 from klientela.store import Store, facts
 from klientela_wix.reading import CursorList, OffsetList
 from klientela_wix.sandbox import Sandbox
@@ -48,17 +48,6 @@ class SmallPages(WixSource):
             replace(orders, size=size),
             replace(checkouts, size=size),
         )
-
-
-def pages(source: WixSource, stream: str, window: Window | None = None, position: Any = None) -> list[Page]:
-    """All pages of a stream."""
-    one = next(one for one in source.streams() if one.name == stream)
-    return list(one.read(window or Window(), position))
-
-
-def records(source: WixSource, stream: str, window: Window | None = None, position: Any = None) -> list[Any]:
-    """All records of a stream."""
-    return [record for page in pages(source, stream, window, position) for record in page.records]
 
 
 def told(record: Person | Order | Checkout) -> tuple[Any, ...]:

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from tests.sandboxes import Link
 from woocommerce_helpers import Connect
 
-from klientela.testing import hurry, serve
 from klientela_woocommerce.sandbox import WooCommerceSandbox
 from klientela_woocommerce.source import WooCommerceSource
 
 
 @pytest.fixture
-def connect() -> Iterator[Connect]:
+def connect(link: Link) -> Connect:
     """`connect(box, **settings)`: a source over real HTTP."""
-    with ExitStack() as stack:
 
-        def make(box: WooCommerceSandbox, **settings: Any) -> WooCommerceSource:
-            url = stack.enter_context(serve(box.app))
+    def make(box: WooCommerceSandbox, **settings: Any) -> WooCommerceSource:
+        def source(url: str) -> WooCommerceSource:
             told = {**box.settings(url), **settings}
-            source = WooCommerceSource("main", WooCommerceSource.Settings.model_validate(told))
-            stack.callback(source.close)
-            return source
+            return WooCommerceSource("main", WooCommerceSource.Settings.model_validate(told))
 
-        yield make
+        return link(box.app, source)  # type: ignore[no-any-return]
 
-
-@pytest.fixture
-def waits() -> Iterator[list[float]]:
-    """Waits take no time; their seconds are collected here."""
-    with hurry() as seconds:
-        yield seconds
+    return make

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,15 +29,21 @@ class Village(Served):
         return self._secrets[role]
 
 
-@pytest.fixture(scope="package")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The page of the village."""
-    folder = tmp_path_factory.mktemp("village")
+@contextmanager
+def page_of(folder: Path, fill: Callable[[Store], object]) -> Iterator[Village]:
+    """A page of a new store in a folder, which `fill` has filled."""
     with open_store(f"sqlite:///{folder / 'village.db'}", key_file=folder / "klientela.key") as store:
-        settle(store)
+        fill(store)
         made = Village(store, folder)
         yield made
         made.close()
+
+
+@pytest.fixture(scope="package")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The page of the village."""
+    with page_of(tmp_path_factory.mktemp("village"), settle) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

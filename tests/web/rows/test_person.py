@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -14,10 +13,10 @@ from playwright.sync_api import Page, expect
 
 from klientela.flow import correct, remarks
 from klientela.flow.sync import sync
-from klientela.store import open_store, operation
+from klientela.store import Store, operation
 from tests.cases.seen import Desk, at
 from tests.web.conftest import Served
-from tests.web.rows.conftest import Look, Village
+from tests.web.rows.conftest import Look, page_of
 from tests.web.rows.village import colour, names, text
 from tests.web.someone import HOME, POST, WORK, Boutique, everything, shop_says
 from tests.web.test_profile import numbers, part, path
@@ -27,19 +26,20 @@ DAY = at("2025-11-30 12:00")
 """25 days after the last order, 71 after the last letter that was sent."""
 
 
+def annas_life(store: Store) -> None:
+    """Anna and everything of hers, her city and her remark changed since."""
+    everything(store)
+    moved = [replace(HOME, city="Potsdam"), WORK, POST]
+    assert sync(store, Boutique("main", [shop_says(6, addresses=moved)])).status == "ok"
+    remarks.remark(store, "main/customer/A", "Prefers the phone.", actor="operator paula")
+    correct.edit(store, "list/customer/7", {"company": "Ahorn AG"}, actor="operator paula")
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The page of a store with Anna and everything of hers, her city and her remark changed since."""
-    folder: Path = tmp_path_factory.mktemp("anna")
-    with open_store(f"sqlite:///{folder / 'anna.db'}", key_file=folder / "klientela.key") as store:
-        everything(store)
-        moved = [replace(HOME, city="Potsdam"), WORK, POST]
-        assert sync(store, Boutique("main", [shop_says(6, addresses=moved)])).status == "ok"
-        remarks.remark(store, "main/customer/A", "Prefers the phone.", actor="operator paula")
-        correct.edit(store, "list/customer/7", {"company": "Ahorn AG"}, actor="operator paula")
-        made = Village(store, folder)
+    """The page of a store with Anna."""
+    with page_of(tmp_path_factory.mktemp("anna"), annas_life) as made:
         yield made
-        made.close()
 
 
 @pytest.fixture(autouse=True)
