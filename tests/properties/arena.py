@@ -98,9 +98,10 @@ def _record(step: Step, key: RecordKey) -> int:
 
 
 def _again(step: Step, *records: int) -> None:
-    step.db.many(
-        "INSERT INTO work (kind, subject, reason) VALUES ('person', ?, 'decision') ON CONFLICT DO NOTHING",
-        [(record,) for record in records],
+    step.db.run(
+        f"INSERT INTO work (kind, subject, reason) SELECT {work.KIND_OF}, id, 'decision' FROM record "
+        f"WHERE id {step.db.among} ON CONFLICT DO NOTHING",
+        (step.db.pack(records),),
     )
 
 

@@ -27,6 +27,7 @@ from tests.properties.worlds import DAY, NOON, Turn, Way
 
 EVA: dict[str, Any] = {"email": "eva@example.org", "first_name": "Eva", "last_name": "Lang"}
 BEN: dict[str, Any] = {"email": "ben@example.org", "first_name": "Ben", "last_name": "Roth"}
+ORDER = ("alfa", "order", "1")
 PHONE = "+49 171 5550123"
 SECOND = Turn("erase", size=1)
 """Erase the second customer by the key of its oldest record."""
@@ -240,6 +241,19 @@ LIFELINES = {
         EVERYBODY,
         [_person("1"), _person("2", first_name=None), _person("3", 2, **BEN)],
         SECOND,
+    ),
+    "an operator corrected what they ordered": _life(
+        MERGE,
+        [_person("1"), _order("1", customer="1")],
+        Worded("edit", ORDER, {"field": "phone", "value": PHONE}),
+        Worded("edit", ORDER, {"field": "state", "value": "cancelled"}),
+        Turn(
+            "say_for_now", word=(once := Worded("pin", ORDER, {"field": "company", "value": "Hand AG", "note": "now"}))
+        ),
+        Turn("unsay", word=once),
+        FIRST,
+        [_order("1", 6, customer="1", phone=PHONE)],
+        Worded("edit", ORDER, {"field": "state", "value": "paid"}),
     ),
 }
 

@@ -31,7 +31,9 @@ Value = tuple[str, str]
 KNOWN = tuple((name, Campaign(external_id="known", version=1)) for name in SOURCES)
 """A source that says nothing any more is connected all the same, and the function knows sources by what they say."""
 
-_OF_A_PERSON = ("customer", "first_name", "last_name", "company", "email", "phone", "addresses", "tags")
+_OF_A_PERSON = (
+    "customer", "first_name", "last_name", "company", "email", "phone", "addresses", "tags", "billing", "shipping",
+)  # fmt: skip
 
 
 def key_of(source: str, record: Any) -> RecordKey:
@@ -48,6 +50,11 @@ def erased(fact: Order | Checkout) -> Any:
     """The same of somebody who was erased: an order says so, whoever passes it on."""
     left = nobodys(fact)
     return replace(left, erased=True) if isinstance(left, Order) else left
+
+
+def of_an_order(word: Worded) -> bool:
+    """Whether an operator says of an order how far it is, and nothing of a person."""
+    return word.key[1] == "order" and word.detail["field"] == "state"
 
 
 def is_nobodys(fact: Any) -> bool:
@@ -193,6 +200,10 @@ class Lived:
         """Whether that record was erased."""
         return any(key in one.people for one in self.graves)
 
+    def silenced(self, word: Worded) -> bool:
+        """Whether it is of a record that was erased, or says who ordered what is nobody's now."""
+        return self.buried(*word.key) or (not of_an_order(word) and any(word.key in one.bought for one in self.graves))
+
     def taken(self, source: str, record: Any) -> Any:
         """The record, or what may be kept of it; None where nothing may."""
         key = key_of(source, record)
@@ -280,7 +291,9 @@ class Lived:
 
         self.said = [left(one) for one in self.said if one.key not in people]
         self.decisions = [one for one in self.decisions if people.isdisjoint((one[0].a, one[0].b))]
-        self.words = [one for one in self.words if one.key not in people]
+        self.words = [
+            one for one in self.words if one.key not in people and (one.key not in bought or of_an_order(one))
+        ]
         for key in people:
             self.past.pop(key, None)
         for key, facts in self.past.items():
@@ -292,4 +305,16 @@ class Lived:
                 ]
 
 
-__all__ = ["ENTITIES", "KNOWN", "Grave", "Lived", "canary", "is_nobodys", "key_of", "marked", "nobodys", "reached_by"]
+__all__ = [
+    "ENTITIES",
+    "KNOWN",
+    "Grave",
+    "Lived",
+    "canary",
+    "is_nobodys",
+    "key_of",
+    "marked",
+    "nobodys",
+    "of_an_order",
+    "reached_by",
+]

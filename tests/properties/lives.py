@@ -29,7 +29,7 @@ from klientela.store.locate import locate
 from klientela.store.tombstones import Tombstones
 from tests import canaries
 from tests.properties import arena
-from tests.properties.lived import KNOWN, Lived, canary, marked, reached_by, told
+from tests.properties.lived import KNOWN, Lived, canary, marked, of_an_order, reached_by, told
 from tests.properties.replay import lost_ids, replayed, standing
 from tests.properties.states import broken, differences, expected, public_of, stored
 from tests.properties.worlds import (
@@ -39,6 +39,7 @@ from tests.properties.worlds import (
     Placed,
     Turn,
     Way,
+    _bought,
     _claims,
     _decisions,
     _insert,
@@ -150,7 +151,8 @@ class Life:
             self.lived.decisions.append((decision, detail))
 
     def _word(self, turn: Turn, word: Worded) -> None:
-        word = word._replace(detail={**word.detail, "why": canary(word.key)})
+        if not of_an_order(word):
+            word = word._replace(detail={**word.detail, "why": canary(word.key)})
         mark = repr(word)
         if turn.what == "unsay":
             if word in self.lived.words:
@@ -158,7 +160,7 @@ class Life:
                 self.lived.unsay(word)
             else:
                 self._is_gone(mark)
-        elif not self.lived.buried(*word.key):
+        elif not self.lived.silenced(word):
             self.spoken[mark] = arena.say(self.store, word, drain=turn.drain)
             self.lived.say(word)
 
@@ -332,7 +334,7 @@ def lives(draw: st.DrawFn, most: int = 6, foci: Sequence[Focus] = FOCI) -> Way:
     ruleset = draw(rulesets(focus.guests))
     placed = draw(_placed(focus, claims)) if focus.placed else Placed()
     decisions = (*draw(_decisions(_keys(claims), 3)), *placed.decisions)
-    words, kept = draw(_words(_keys(claims), focus.words)), draw(_kept(focus, claims))
+    words, kept = draw(_words(_keys(claims), focus.words, _bought(claims))), draw(_kept(focus, claims))
     way = draw(_way(claims, decisions, words, ruleset, kept, detours=focus, placed=placed))
     # a shop makes an order of one that was placed here: what is erased before was none of that
     turns = sorted(way.turns, key=lambda one: one.source != HERE and one.what != "answer")

@@ -113,6 +113,12 @@ MUTANTS = [
         by_way("they come back when the tombstone is lifted, without what was decided"),
     ),
     Mutant(
+        "what was said of their orders stays",
+        emptying, "_by_hand",
+        'json.loads(said)["field"] in PERSONAL', "False",
+        by_way("an operator corrected what they ordered"),
+    ),
+    Mutant(
         "what others have too is forgotten",
         erase, "tombstone",
         'if values == "all" else ()', "if False else ()",

@@ -41,7 +41,7 @@ from klientela.flow import (
     work,
 )
 from klientela.flow.resolve import Resolver
-from klientela.rules import hand, identity, keys, names, precedence, publish, rights
+from klientela.rules import carriers, hand, identity, keys, names, orderhand, precedence, publish, rights
 from klientela.store import changes, claims, facts, handclaims, provenance
 from klientela.store import identity as realm
 from tests.cases import test_consents as consent_cases
@@ -59,6 +59,7 @@ from tests.properties.test_order_independence import hold
 from tests.properties.worlds import BY_HAND, CROWDS, LETTERS, TWINS, Focus, Plan, plans
 from tests.store import test_correct as correct_tests
 from tests.store import test_hands as hands_tests
+from tests.store import test_orders_by_hand as order_tests
 from tests.store import test_remarks as remark_tests
 from tests.store import test_things as thing_tests
 from tests.store import test_withdraw as withdraw_tests
@@ -524,7 +525,7 @@ MUTANTS = [
         "a pin is an edit",
         hand, "fold",
         "if any(pinned.values()):", "if False:",
-        BY_HANDS,
+        by_cases(hand_cases.test_T38_a_pinned_phone_is_shown_and_the_shops_is_kept_beneath),
     ),
     Mutant(
         "an edit after a pin leaves it pinned",
@@ -585,6 +586,25 @@ MUTANTS = [
         changes._Past, "by_operators",
         "for seq in (word.since, word.until):", "for seq in (word.since,):",
         by_cases(remark_tests.test_R39_an_edit_tells_what_stood_before_also_where_the_source_changed_meanwhile),
+    ),
+    # orders by hand
+    Mutant(
+        "an order says what its source says, whatever operators said",
+        orderhand, "lay_over",
+        "if word is not UNSET:\n            values[name]", "if word is UNSET:\n            values[name]",
+        by_cases(order_tests.test_R38_the_state_of_a_listed_order_is_edited_survives_the_next_sync_and_is_undone),
+    ),
+    Mutant(
+        "a pin holds only while its carrier counts first",
+        carriers, "told",
+        "if pinning:", "if False:",
+        by_cases(order_tests.test_R27_what_was_pinned_on_a_list_stands_when_the_shop_tells_of_the_order_later),
+    ),
+    Mutant(
+        "a paper cancels what an operator pinned",
+        carriers, "correct",
+        ' and not orderhand.pins(target, "state")', "",
+        by_cases(order_tests.test_R0b_a_pinned_state_stands_before_a_paper_that_cancels_and_an_edit_behind_it),
     ),
     # what operators say
     Mutant(

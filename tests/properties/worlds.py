@@ -141,6 +141,27 @@ HANDS: tuple[tuple[str, dict[str, Any]], ...] = (
     *(("tag", {"tag": tag}) for tag in ("hand", "vip", "hand")),
 )
 """What they change with their own hands: fields that match and fields that do not."""
+OF_ORDERS: tuple[tuple[str, dict[str, Any]], ...] = tuple(
+    (kind, {"field": field, "value": value})
+    for kind in ("edit", "pin")
+    for field, value in (
+        ("state", "cancelled"),
+        ("state", "paid"),
+        ("state", "offer"),
+        ("phone", "+49 171 5550123"),
+        ("phone", None),
+        ("first_name", "Max"),
+        ("last_name", "Müller"),
+        ("last_name", None),
+        ("company", "Hand AG"),
+        ("address", to_builtins(PLACES[0])),
+        ("address", None),
+        ("billing", to_builtins(PLACES[1])),
+        ("billing", None),
+        ("shipping", {"city": "Ulm"}),
+    )
+)
+"""What they change of orders: how they count, and who their guest rows are."""
 TIMES = (UNSET, None, NOON - 2 * DAY, NOON - DAY, NOON, NOON + 9 * 3_600_000_000)
 STATES = (UNSET, "open", "paid", "cancelled", "returned", "offer", "deleted", "void")
 
@@ -628,10 +649,21 @@ def placed_here(key: str, **says: Any) -> tuple[Record, ...]:
     return Person(external_id=key, kind="guest"), Order(external_id=key, customer=key, placed_as=key, **says)
 
 
+def _bought(claims: Sequence[tuple[str, Record]]) -> list[RecordKey]:
+    return sorted({_key(source, record) for source, record in claims if isinstance(record, Order)})
+
+
 @st.composite
-def _words(draw: st.DrawFn, keys: Sequence[RecordKey], most: int) -> tuple[Worded, ...]:
+def _words(
+    draw: st.DrawFn, keys: Sequence[RecordKey], most: int, bought: Sequence[RecordKey] = ()
+) -> tuple[Worded, ...]:
+    def made(said: Any, key: RecordKey) -> Worded:
+        return Worded(said[0], key, said[1])
+
     said = st.one_of(_some(WORDS), _some(HANDS), _some(HANDS))
-    word = st.builds(lambda said, key: Worded(said[0], key, said[1]), said, _some(keys))
+    word = st.builds(made, said, _some(keys))
+    if bought:
+        word = st.one_of(word, word, word, st.builds(made, _some(OF_ORDERS), _some(bought)))
     return tuple(draw(st.lists(word, min_size=draw(st.integers(0, most)), max_size=most)))
 
 
@@ -676,7 +708,7 @@ def _way(
         for one in draw(_decisions(_keys(claims), 1)):
             for_now = [Turn(what, decision=one, drain=draw(st.booleans())) for what in ("for_now", "withdraw")]
             _insert(turns, draw, for_now)
-        for word in draw(_words(_keys(claims), 1)):
+        for word in draw(_words(_keys(claims), 1, _bought(claims))):
             word = word._replace(detail={**word.detail, "note": "for now"})
             _insert(
                 turns, draw, [Turn(what, word=word, drain=draw(st.booleans())) for what in ("say_for_now", "unsay")]
@@ -728,7 +760,7 @@ def plans(draw: st.DrawFn, most: int = 6, foci: Sequence[Focus] = FOCI) -> Plan:
     ruleset = draw(rulesets(focus.guests))
     placed = draw(_placed(focus, claims)) if focus.placed else Placed()
     decisions = (*draw(_decisions(_keys(claims), 3)), *placed.decisions)
-    words = draw(_words(_keys(claims), focus.words))
+    words = draw(_words(_keys(claims), focus.words, _bought(claims)))
     kept = draw(_kept(focus, claims))
     ways = (
         draw(_way(claims, decisions, words, ruleset, kept, detours=focus, placed=placed)),

@@ -122,6 +122,22 @@ def test_R29_R38_an_order_of_two_carriers_is_edited_field_by_field_and_a_pin_out
     whole(store)
 
 
+def test_R27_what_was_pinned_on_a_list_stands_when_the_shop_tells_of_the_order_later(store: Store) -> None:
+    use(store, sources={"L": SourceRules(same_as={"7": "S"}), "S": SourceRules()})
+    listed(store, order("b1", addresses=[HOME], origin=Origin(platform="shop", shop="7", id="100")))
+    correct.pin(store, "L/order/b1", "state", "returned")
+    correct.pin(store, "L/order/b1", "shipping_city", "Ulm")
+    bill = Address(street="Am Ring 1", city="Bonn", kind="billing")
+    bring(store, "S", [order("100", company="Shop AG", addresses=[bill, HOME])])
+    found = seen(store, "S/order/100")
+    assert (found["key"], found["state"], found["company"]) == ("S/order/100", "returned", "Shop AG")
+    assert [one["city"] for one in found["addresses"]] == ["Bonn", "Ulm"]
+    assert found["provenance"]["shipping"]["pinned"], "and it says so"
+    whole(store)
+    correct.unpin(store, "S/order/100", "state")
+    assert seen(store, "S/order/100")["state"] == "paid"
+
+
 def test_R0b_a_pinned_state_stands_before_a_paper_that_cancels_and_an_edit_behind_it(store: Store) -> None:
     use(store)
     listed(store, account("1", "Anna", "Ahorn"), order("o1", customer="1"), order("o2", cancels="o1"))
