@@ -102,6 +102,40 @@ def test_R40b_the_later_of_two_saves_is_told(run: Any, house: Path) -> None:
 # -- tags, remark, notes -------------------------------------------------------------------------------------------------
 
 
+def test_R38_an_order_is_edited_pinned_and_taken_back_by_its_key(run: Any, here: Path) -> None:
+    row = "1,2026-03-01,10.00,EUR,paid,{},Anna,a@x.example\n"
+    (here / "orders.csv").write_text(
+        "order_id,placed_at,total,currency,state,company,first_name,email\n" + row.format("Alt KG")
+    )
+    configure('[sources.list]\ntype = "csv"\npath = "orders.csv"\nevery = "1h"\n')
+    assert run("sync")[0] == 0
+    key = "list/order/1"
+    before, lines = exported(run), decided(run)
+    dry = document(run, "edit", key, "state=cancelled", "--dry-run")
+    assert sorted(dry) == ["customers", "order"]
+    assert (exported(run), decided(run)) == (before, lines)
+    made = document(run, "edit", key, "state=cancelled", "company=Neu")
+    assert (made["order"], len(made["customers"])) == (key, 1)
+    (order,) = document(run, "customer", made["customers"][0]["id"])["order_list"]
+    assert (order["state"], order["why_not"]) == ("cancelled", "cancelled")
+    document(run, "pin", key, "phone", "+49 30 123")
+    for words, code, said in (
+        (("edit", key, "phone=+49 30 5"), 1, "the phone is pinned"),
+        (("edit", key, "email=b@x.example"), 1, "changes only by the sync"),
+        (("edit", key, "total=5"), 2, "no field 'total'"),
+        (("edit", key, "company=X", "--as-of", "1"), 1, "was changed meanwhile"),
+        (("unpin", key, "state"), 1, "the state is not pinned"),
+        (("edit", "list/order/7", "state=paid"), 1, "there is no order list/order/7"),
+        (("undo", "99999"), 1, "there is no decision"),
+    ):
+        found, _, err = run(*words)
+        assert (found, said in err, err.count("Traceback")) == (code, True, 0), err
+    assert "The order list/order/1" in run("unpin", key, "phone")[1]
+    document(run, "undo", str(made["seq"]))
+    assert exported(run) == before
+    assert document(run, "undo", str(made["seq"]), code=1)["error"]["kind"] == "conflict"
+
+
 def test_tags_remark_and_notes(run: Any, house: Path) -> None:
     before = exported(run)
     (house / "brief.pdf").write_bytes(b"%PDF-1.4 x")

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from klientela.errors import Conflict, Misconfigured, NotKnown, SourceBroken, SourceChanged, SourceRefused, UnknownThing
-from klientela.flow import placing, withdraw
+from klientela.flow import correct, placing, withdraw
 from klientela.flow.ordering import place
 from klientela.flow.placing import UNDERWAY, send, settle, takers
 from klientela.flow.rebuild import rebuild
@@ -104,6 +104,24 @@ def test_what_is_sent_is_what_was_placed_and_who_the_profile_shows(store: Store,
     assert (asked.billing, asked.shipping) == (HOME, WORK)
     assert key == f"manual/order/{asked.key}"
     assert (made.state, made.ext, made.source, made.error) == ("taken", "n1", "S", None)
+
+
+def test_what_was_corrected_of_the_order_is_sent_and_what_was_sent_changes_in_the_shop(
+    store: Store, shop: Taker
+) -> None:
+    key = local(store)
+    correct.edit(store, key, {"shipping_street": "Am Ring 3", "shipping_city": "Ulm", "phone": "+49 30 999"})
+    correct.edit(store, key, {"state": "cancelled"})
+    with pytest.raises(Conflict, match="is cancelled here, so it is not sent"):
+        send(store, key, shop)
+    correct.edit(store, key, {"state": "open"})
+    send(store, key, shop)
+    (asked,) = shop.asked
+    assert asked.shipping == Address(street="Am Ring 3", city="Ulm", kind="shipping")
+    assert (asked.billing, asked.phone, asked.last_name) == (HOME, "+49 30 999", "Ahorn")
+    with pytest.raises(Conflict, match="the order was sent to S, so the state changes there"):
+        correct.edit(store, key, {"state": "cancelled"})
+    whole(store)
 
 
 @pytest.mark.parametrize("marked", [False, True], ids=["by the id it answered", "by the mark alone"])

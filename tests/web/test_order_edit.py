@@ -124,6 +124,8 @@ def test_R37_bad_uses_are_told_and_write_nothing(served: Served, shop: Store) ->
     for key in ("L/order/none", "S/customer/1", Desk(shop).public("1")):
         assert client.post("/orders/edit", data={"key": key, "company": "X", "was company": ""}).status_code == 404, key
     assert Desk(shop).count("decision") == 0
+    assert sent(client, "edit", company="<script>alert(1)</script>", _was_company="").status_code == 303
+    assert "<script>alert" not in client.get("/orders/L/order/o1").text, "hostile words are words"
     assert 'class="editing"' not in served.client("viewer").get("/orders/L/order/o1").text
     assert served.client("viewer").post("/orders/edit", data={"key": "L/order/o1"}).status_code == 403
 

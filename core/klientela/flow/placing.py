@@ -26,7 +26,7 @@ from klientela.model.instants import Instant
 from klientela.model.records import Address, Order
 from klientela.placing import Placed, Placing
 from klientela.plugins import Plugins
-from klientela.rules import precedence
+from klientela.rules import orderhand, precedence
 from klientela.rules.carriers import kept_here
 from klientela.rules.totals import OTHER_CARRIER
 from klientela.settings.model import Settings
@@ -38,6 +38,7 @@ from klientela.store.locate import customers_of
 from klientela.store.outbox import REFUSED, SENDING, TAKEN, UNDERWAY, UNKNOWN, Handed
 from klientela.store.provenance import Members
 
+_DONE_WITH = ("cancelled", "returned", "deleted", "void")
 VOUCHER = "voucher "
 """Before the code of a voucher among the tags of an order that was placed here."""
 
@@ -214,12 +215,14 @@ def _came_back(db: Db, record: int) -> bool:
 
 
 def _sheet(db: Db, key: str, row: SourceRow) -> _Sheet:
-    """The order with what the profile of its customer shows now."""
+    """The order with what the profile of its customer shows now, where nobody said otherwise of the order itself."""
     record = record_of(db, key)
     order: Order = facts.load(db, [record])[record].fact
     if not kept_here(order):
         raise Conflict(f"the order {key} was kept before orders were sent to shops", hint="Place it anew.")
     owner = db.one("SELECT owner, why FROM orders WHERE id = ?", (record,))
+    if order.state in _DONE_WITH:
+        raise Conflict(f"the order {key} is {order.state} here, so it is not sent", hint="Give it another state first.")
     if owner is None or owner[0] is None:
         raise Conflict(f"the order {key} is nobody's, so there is nobody to send it for")
     if owner[1] == OTHER_CARRIER:
@@ -231,19 +234,29 @@ def _sheet(db: Db, key: str, row: SourceRow) -> _Sheet:
 def _placing(order: Order, members: Members, row: SourceRow) -> Placing:
     made = members.summary
     places: list[Address] = precedence.ordered(made.addresses)
+    own = orderhand.places_of(order)
     lines = list(order.lines) if order.lines is not UNSET else []
     total = order.total if order.total is not UNSET else 0
     tags = order.tags if order.tags is not UNSET else []
     codes = [tag.removeprefix(VOUCHER) for tag in tags if tag.startswith(VOUCHER)]
     name = made.name[1] if made.name is not None else (None, None)
+    if order.first_name or order.last_name:
+        name = (order.first_name or None, order.last_name or None)
     emails, phones = precedence.ordered(made.emails), precedence.ordered(made.phones)
     return Placing(
         key=str(order.placed_as), currency=str(order.currency), lines=lines, total=total,
         discount=sum(line.total or 0 for line in lines) - total, voucher=codes[0] if codes else None,
         number=order.number or None, customer=_account(members, row), first_name=name[0], last_name=name[1],
-        company=made.company[1] if made.company is not None else None, email=emails[0] if emails else None,
-        phone=phones[0] if phones else None, billing=_place(places, "billing"), shipping=_place(places, "shipping"),
+        company=order.company or (made.company[1] if made.company is not None else None), email=emails[0] if emails else None,
+        phone=order.phone or (phones[0] if phones else None),
+        billing=_own(own, "billing") or _place(places, "billing"),
+        shipping=_own(own, "shipping") or _place(places, "shipping"),
     )  # fmt: skip
+
+
+def _own(places: list[Address], kind: str) -> Address | None:
+    """Where an order of its own says it goes: its address of that kind, or one for both."""
+    return next((one for one in places if one.kind == kind), None) or next((p for p in places if p.kind is None), None)
 
 
 def _place(places: list[Address], kind: str) -> Address | None:
