@@ -202,7 +202,11 @@ class Lived:
 
     def silenced(self, word: Worded) -> bool:
         """Whether it is of a record that was erased, or says who ordered what is nobody's now."""
-        return self.buried(*word.key) or (not of_an_order(word) and any(word.key in one.bought for one in self.graves))
+        if word.key[1] != "order":
+            return self.buried(*word.key)
+        row = (word.key[0], "guest_order", word.key[2])
+        erased = self.buried(*row) or any(word.key in one.bought for one in self.graves)
+        return erased and not of_an_order(word)
 
     def taken(self, source: str, record: Any) -> Any:
         """The record, or what may be kept of it; None where nothing may."""

@@ -39,7 +39,6 @@ from tests.properties.worlds import (
     Placed,
     Turn,
     Way,
-    _bought,
     _claims,
     _decisions,
     _insert,
@@ -334,10 +333,12 @@ def lives(draw: st.DrawFn, most: int = 6, foci: Sequence[Focus] = FOCI) -> Way:
     ruleset = draw(rulesets(focus.guests))
     placed = draw(_placed(focus, claims)) if focus.placed else Placed()
     decisions = (*draw(_decisions(_keys(claims), 3)), *placed.decisions)
-    words, kept = draw(_words(_keys(claims), focus.words, _bought(claims))), draw(_kept(focus, claims))
+    words, kept = draw(_words(_keys(claims), focus.words)), draw(_kept(focus, claims))
     way = draw(_way(claims, decisions, words, ruleset, kept, detours=focus, placed=placed))
     # a shop makes an order of one that was placed here: what is erased before was none of that
     turns = sorted(way.turns, key=lambda one: one.source != HERE and one.what != "answer")
+    # what operators say of orders is held by a way of its own (lifelines.py)
+    turns = [one for one in turns if one.word is None or one.word.key[1] != "order"]
     dice = Random(draw(st.integers(0, 2**16)))
     for _ in range(draw(st.integers(1, 3))):
         # early there is nobody to erase

@@ -135,7 +135,9 @@ def _unit(field: str) -> str:
 def _erased(item: Loaded, uid: str, graves: Graves | None) -> bool:
     if item.ext.startswith(ERASED):
         return True
-    return graves is not None and of_record(graves.key, uid, "order", item.ext) in graves.orders
+    if graves is None:
+        return False
+    return of_record(graves.key, uid, "order", item.ext) in graves.orders or graves.holds(uid, "guest_order", item.ext)
 
 
 __all__ = ["OrderCard"]
