@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from klientela.flow.ordering import place
 from klientela.flow.sync import Report, sync
-from klientela.kit import Page, Source, Window
+from klientela.kit import SECOND, Instant, Page, Source, Window
 from klientela.store import Store, facts
+from klientela.testing import conformance
 from klientela.testing.backstage import Backstage
+from klientela.testing.conformance import Trouble
 from tests.cases.seen import Desk
 from tests.shops import use
 
@@ -82,3 +84,49 @@ def revenue(store: Store) -> tuple[str, int]:
     """What the one customer spent, and in how many orders."""
     (row,) = Desk(store).rows()
     return row["ltv"][0]["amount"] if isinstance(row["ltv"], list) else row["ltv"]["amount"], row["orders"]
+
+
+class SandboxSubject(conformance.HttpSubject):
+    """A sandbox with objects of its own, which begins empty, for the conformance suite.
+
+    A plugin's subject makes `box`, says what each trouble of one record does to its row in `changes`, and under which name
+    (`name_of`) a row is found; `bent` is to be called with each row on its way out.
+    """
+
+    box: Any
+    changes: ClassVar[Mapping[Trouble, Callable[[dict[str, Any]], None]]] = {}
+    ids: dict[str, Any]
+    odd: dict[Any, Callable[[dict[str, Any]], None]]
+
+    def __init__(self, box: Backstage) -> None:
+        self.box = box
+        self.ids = {}
+        self.odd = {}
+        super().__init__(box.faults)
+
+    def name_of(self, key: str) -> Any:
+        """What a row says it is; by default its id."""
+        return self.ids[key]
+
+    def bent(self, name: Any, row: dict[str, Any]) -> None:
+        """Do to the row of that name what its trouble does."""
+        if name in self.odd:
+            self.odd[name](row)
+
+    def reach(self, when: Instant) -> None:
+        """Let the shop's clock stand just after a time, at least."""
+        ahead = when + SECOND - self.box.clock.now()
+        if ahead > 0:
+            self.box.advance_clock(ahead / SECOND)
+
+    def trouble(self, kind: Trouble, key: str = "") -> None:
+        if kind in conformance.WIRE:
+            super().trouble(kind)
+        elif key:
+            self.odd[self.name_of(key)] = self.changes[kind]
+        else:
+            self.box.fault(kind)
+
+    def calm(self) -> None:
+        self.box.calm()
+        self.odd.clear()

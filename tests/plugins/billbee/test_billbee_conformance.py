@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import pytest
 from billbee_helpers import settings_of
 from tests.conftest import fresh_schema
+from tests.sandboxes import SandboxSubject
 
-from klientela.kit import MINUTE, SECOND, Instant, Source
+from klientela.kit import MINUTE, Instant, Source
 from klientela.store import Store, open_store
 from klientela.testing import conformance
 from klientela.testing.conformance import Trouble
@@ -25,74 +26,6 @@ class ThreeRows(BillbeeSource):
     """The source, with as many rows on a page as the checks want."""
 
     size = 3
-
-
-class BillbeeSubject(conformance.HttpSubject):
-    """A pretend account that begins empty."""
-
-    lateness = 5 * MINUTE
-    secrets = (PASSWORD, API_KEY)
-    not_applicable: ClassVar[Mapping[str, str]] = {"mixed_offsets": "Billbee's customers carry no times"}
-
-    def __init__(self) -> None:
-        self.box = Sandbox(start="2026-03-01T07:00:00Z")
-        self.ids: dict[str, int] = {}
-        self.odd: dict[int, Callable[[Node], None]] = {}  # customer -> what is done to its row
-        self.box.bend = self._bend
-        super().__init__(self.box.faults)
-
-    def source(self, stop: threading.Event) -> Source:
-        return ThreeRows("main", settings_of(self.url), stop=stop)
-
-    def writer(self, stop: threading.Event) -> Source:
-        return ThreeRows("main", settings_of(self.url, write_orders=True, write_shop=self.box.home.id), stop=stop)
-
-    def written(self) -> int:
-        return sum(one.ident is not None and one.ident.startswith("klientela-") for one in self.box.orders.values())
-
-    def put(self, key: str, when: Instant, **fields: str | None) -> str:
-        ahead = when + SECOND - self.box.clock.now()
-        if ahead > 0:
-            self.box.advance_clock(ahead / SECOND)
-        known = self.ids.get(key)
-        named = {"first_name": fields.get("first_name"), "last_name": fields.get("last_name")}
-        homes = None if known else [{"street": "Weg", "number": str(len(self.ids)), "zip": "10115", **named}]
-        one = self.box.customer(known, addresses=homes, **dict[str, Any](fields))
-        self.ids[key] = one.id
-        return str(one.id)
-
-    def delete(self, key: str) -> None:
-        self.box.delete(self.box.customers[self.ids[key]])
-
-    def trouble(self, kind: Trouble, key: str = "") -> None:
-        if kind in conformance.WIRE:
-            super().trouble(kind)
-        elif kind == "refused":
-            self.box.password = "another"
-        elif kind == "mention":
-            self.box.order(customer=self.ids[key], order_email="other@example.com", total="12.50")
-            self.odd[self.ids[key]] = _mentioned
-        elif key:
-            self.odd[self.ids[key]] = _ODD[kind]
-        else:
-            self.box.fault(kind)
-
-    def calm(self) -> None:
-        super().calm()
-        self.odd.clear()
-        self.box.password = PASSWORD
-        self.box.calm()
-
-    def _bend(self, rows: list[Node]) -> None:
-        for row in rows:
-            if row.get("Id") in self.odd and "Name" in row:
-                self.odd[row["Id"]](row)
-            elif row.get("Customer") and self.odd.get(row["Customer"]["Id"]) is _mentioned:
-                row["Customer"] = {"Id": row["Customer"]["Id"], "Email": "other@example.com"}
-
-
-def _mentioned(node: Node) -> None:
-    """The list of customers goes on saying what is true."""
 
 
 def _unknown_enum(node: Node) -> None:
@@ -118,6 +51,65 @@ _ODD: dict[Trouble, Callable[[Node], None]] = {
     "missing_field": _missing_field,
     "broken_record": _broken_record,
 }
+
+
+class BillbeeSubject(SandboxSubject):
+    """A pretend account that begins empty."""
+
+    box: Sandbox
+    changes = _ODD
+    lateness = 5 * MINUTE
+    secrets = (PASSWORD, API_KEY)
+    not_applicable: ClassVar[Mapping[str, str]] = {"mixed_offsets": "Billbee's customers carry no times"}
+
+    def __init__(self) -> None:
+        super().__init__(Sandbox(start="2026-03-01T07:00:00Z"))
+        self.box.bend = self._bend
+
+    def source(self, stop: threading.Event) -> Source:
+        return ThreeRows("main", settings_of(self.url), stop=stop)
+
+    def writer(self, stop: threading.Event) -> Source:
+        return ThreeRows("main", settings_of(self.url, write_orders=True, write_shop=self.box.home.id), stop=stop)
+
+    def written(self) -> int:
+        return sum(one.ident is not None and one.ident.startswith("klientela-") for one in self.box.orders.values())
+
+    def put(self, key: str, when: Instant, **fields: str | None) -> str:
+        self.reach(when)
+        known = self.ids.get(key)
+        named = {"first_name": fields.get("first_name"), "last_name": fields.get("last_name")}
+        homes = None if known else [{"street": "Weg", "number": str(len(self.ids)), "zip": "10115", **named}]
+        one = self.box.customer(known, addresses=homes, **dict[str, Any](fields))
+        self.ids[key] = one.id
+        return str(one.id)
+
+    def delete(self, key: str) -> None:
+        self.box.delete(self.box.customers[self.ids[key]])
+
+    def trouble(self, kind: Trouble, key: str = "") -> None:
+        if kind == "refused":
+            self.box.password = "another"
+        elif kind == "mention":
+            self.box.order(customer=self.ids[key], order_email="other@example.com", total="12.50")
+            self.odd[self.ids[key]] = _mentioned
+        else:
+            super().trouble(kind, key)
+
+    def calm(self) -> None:
+        super().calm()
+        self.box.password = PASSWORD
+
+    def _bend(self, rows: list[Node]) -> None:
+        for row in rows:
+            if row.get("Id") in self.odd and "Name" in row:
+                self.odd[row["Id"]](row)
+            elif row.get("Customer") and self.odd.get(row["Customer"]["Id"]) is _mentioned:
+                row["Customer"] = {"Id": row["Customer"]["Id"], "Email": "other@example.com"}
+
+
+def _mentioned(node: Node) -> None:
+    """The list of customers goes on saying what is true."""
 
 
 class TestBillbee(conformance.Suite):

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
+from tests.sandboxes import SandboxSubject
 
-from klientela.kit import MINUTE, SECOND, Instant, Source
+from klientela.kit import MINUTE, Instant, Source
 from klientela.testing import Seen, conformance
 from klientela.testing.conformance import Trouble
 from klientela_shopify import bulk
@@ -34,75 +35,6 @@ class SmallPages(ShopifySource):
         return replace(customers, size=size), replace(orders, size=size), replace(checkouts, size=size)
 
 
-class ShopifySubject(conformance.HttpSubject):
-    """A pretend shop that begins empty."""
-
-    bulk = "never"
-    lateness = 5 * MINUTE  # the search index lags behind
-    secrets = (TOKEN,)
-    not_applicable: ClassVar[Mapping[str, str]] = {"mixed_offsets": "Shopify writes all times in UTC"}
-
-    def __init__(self) -> None:
-        self.box = Sandbox(start="2026-03-01T07:00:00Z")
-        self.ids: dict[str, int] = {}
-        self.odd: dict[str, Callable[[Node], None]] = {}  # global id -> what is done to its row
-        self.box.mischief.bend = self._bend  # type: ignore[method-assign]
-        super().__init__(self.box.faults)
-
-    def source(self, stop: threading.Event, **more: Any) -> Source:
-        given = {"type": "shopify", "base_url": self.url, "access_token": TOKEN, "bulk": self.bulk, **more}
-        return SmallPages("main", ShopifySettings.model_validate(given), stop=stop)
-
-    def writer(self, stop: threading.Event) -> Source:
-        return self.source(stop, write_orders=True)
-
-    def writes(self, seen: Seen) -> bool:
-        return b"draftOrderCreate" in seen.body
-
-    def written(self) -> int:
-        return len(self.box.drafts)
-
-    def accept(self) -> None:
-        for one in self.box.drafts.values():
-            if one.order is None:
-                complete(self.box, f"gid://shopify/DraftOrder/{one.id}")
-
-    def put(self, key: str, when: Instant, **fields: str | None) -> str:
-        ahead = when + SECOND - self.box.clock.now()
-        if ahead > 0:
-            self.box.advance_clock(ahead / SECOND)
-        born = None if key in self.ids else when
-        one = self.box.customer(self.ids.get(key), created_at=born, updated_at=when, **dict[str, Any](fields))
-        self.ids[key] = one.id
-        return str(one.id)
-
-    def delete(self, key: str) -> None:
-        self.box.delete(self.box.customers[self.ids[key]])
-
-    def trouble(self, kind: Trouble, key: str = "") -> None:
-        if kind in conformance.WIRE:
-            super().trouble(kind)
-        elif kind == "refused":
-            self.box.token = "shpat_another"
-        elif kind == "mention":
-            self.box.order(customer=self.ids[key], email="other@example.com", total="12.50")
-        elif key:
-            self.odd[f"gid://shopify/Customer/{self.ids[key]}"] = _ODD[kind]
-        else:
-            self.box.fault(kind)
-
-    def calm(self) -> None:
-        super().calm()
-        self.odd.clear()
-        self.box.token = TOKEN
-        self.box.calm()
-
-    def _bend(self, rows: list[Node]) -> None:
-        for node in rows:
-            if node["id"] in self.odd:
-                self.odd[node["id"]](node)
-
-
 def _unknown_enum(node: Node) -> None:
     node["state"] = node["defaultEmailAddress"]["marketingState"] = "BRAND_NEW"
 
@@ -125,6 +57,68 @@ _ODD: dict[Trouble, Callable[[Node], None]] = {
     "missing_field": _missing_field,
     "broken_record": _broken_record,
 }
+
+
+class ShopifySubject(SandboxSubject):
+    """A pretend shop that begins empty."""
+
+    box: Sandbox
+    changes = _ODD
+    bulk = "never"
+    lateness = 5 * MINUTE  # the search index lags behind
+    secrets = (TOKEN,)
+    not_applicable: ClassVar[Mapping[str, str]] = {"mixed_offsets": "Shopify writes all times in UTC"}
+
+    def __init__(self) -> None:
+        super().__init__(Sandbox(start="2026-03-01T07:00:00Z"))
+        self.box.mischief.bend = self._bend  # type: ignore[method-assign]
+
+    def source(self, stop: threading.Event, **more: Any) -> Source:
+        given = {"type": "shopify", "base_url": self.url, "access_token": TOKEN, "bulk": self.bulk, **more}
+        return SmallPages("main", ShopifySettings.model_validate(given), stop=stop)
+
+    def writer(self, stop: threading.Event) -> Source:
+        return self.source(stop, write_orders=True)
+
+    def writes(self, seen: Seen) -> bool:
+        return b"draftOrderCreate" in seen.body
+
+    def written(self) -> int:
+        return len(self.box.drafts)
+
+    def accept(self) -> None:
+        for one in self.box.drafts.values():
+            if one.order is None:
+                complete(self.box, f"gid://shopify/DraftOrder/{one.id}")
+
+    def put(self, key: str, when: Instant, **fields: str | None) -> str:
+        self.reach(when)
+        born = None if key in self.ids else when
+        one = self.box.customer(self.ids.get(key), created_at=born, updated_at=when, **dict[str, Any](fields))
+        self.ids[key] = one.id
+        return str(one.id)
+
+    def delete(self, key: str) -> None:
+        self.box.delete(self.box.customers[self.ids[key]])
+
+    def name_of(self, key: str) -> str:
+        return f"gid://shopify/Customer/{self.ids[key]}"
+
+    def trouble(self, kind: Trouble, key: str = "") -> None:
+        if kind == "refused":
+            self.box.token = "shpat_another"
+        elif kind == "mention":
+            self.box.order(customer=self.ids[key], email="other@example.com", total="12.50")
+        else:
+            super().trouble(kind, key)
+
+    def calm(self) -> None:
+        super().calm()
+        self.box.token = TOKEN
+
+    def _bend(self, rows: list[Node]) -> None:
+        for node in rows:
+            self.bent(node["id"], node)
 
 
 class TestShopify(conformance.Suite):

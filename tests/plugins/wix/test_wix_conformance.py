@@ -8,9 +8,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar
 
 import pytest
+from tests.sandboxes import SandboxSubject
 from wix_helpers import SmallPages
 
-from klientela.kit import MINUTE, SECOND, Instant, Source
+from klientela.kit import MINUTE, Instant, Source
 from klientela.store import Store
 from klientela.testing import Seen, conformance
 from klientela.testing.conformance import Trouble
@@ -26,84 +27,6 @@ class ThreeRows(SmallPages):
     """The source, with as many rows on a page as the checks want."""
 
     size = 3
-
-
-class WixSubject(conformance.HttpSubject):
-    """A pretend site that begins empty."""
-
-    lateness = 5 * MINUTE  # the lists lag behind
-    secrets = (API_KEY,)
-    not_applicable: ClassVar[Mapping[str, str]] = {}
-
-    def __init__(self) -> None:
-        self.box = Sandbox(start="2026-03-01T07:00:00Z")
-        self.home = self.box.site_id
-        self.ids: dict[str, str] = {}
-        self.odd: dict[str, Callable[[Node], None]] = {}  # contact id -> what is done to its row
-        self.offsets = False
-        self.box.mischief.bend = self._bend  # type: ignore[method-assign]
-        super().__init__(self.box.faults)
-
-    def source(self, stop: threading.Event, **more: Any) -> Source:
-        settings = WixSettings(type="wix", base_url=self.url, api_key=API_KEY, site_id=self.box.site_id, **more)
-        return ThreeRows("main", settings, stop=stop)
-
-    def writer(self, stop: threading.Event) -> Source:
-        return self.source(stop, write_orders=True)
-
-    def writes(self, seen: Seen) -> bool:
-        return seen.path == ORDERS
-
-    def written(self) -> int:
-        return sum(1 for one in self.box.orders.values() if one.external_id)
-
-    def put(self, key: str, when: Instant, **fields: str | None) -> str:
-        ahead = when + SECOND - self.box.clock.now()
-        if ahead > 0:
-            self.box.advance_clock(ahead / SECOND)
-        born = None if key in self.ids else when
-        one = self.box.contact(self.ids.get(key), created_at=born, updated_at=when, **dict[str, Any](fields))
-        self.ids[key] = one.id
-        return one.id
-
-    def delete(self, key: str) -> None:
-        self.box.delete(self.box.contacts[self.ids[key]])
-
-    def trouble(self, kind: Trouble, key: str = "") -> None:
-        if kind in conformance.WIRE:
-            super().trouble(kind)
-        elif kind == "refused":
-            self.box.api_key = "IST.another"
-        elif kind == "other_shop":
-            self.box.site_id = OTHER_SITE  # all sites have one address: who is asked is a matter of the site's id
-        elif kind == "mention":
-            self.box.order(contact=self.ids[key], email="other@example.com", total="12.50")
-        elif kind == "offsets":
-            self.offsets = True
-        elif key:
-            self.odd[self.ids[key]] = _ODD[kind]
-        else:
-            self.box.fault(kind)
-
-    def calm(self) -> None:
-        super().calm()
-        self.odd, self.offsets = {}, False
-        self.box.api_key, self.box.site_id = API_KEY, self.home
-        self.box.calm()
-
-    def _bend(self, rows: list[Node]) -> None:
-        for node in rows:
-            if self.offsets and "updatedDate" in node:
-                hours = int(node["id"][-1], 16) % 3
-                node["updatedDate"] = _elsewhere(node["updatedDate"], hours)
-            if "info" in node and node["id"] in self.odd:
-                self.odd[node["id"]](node)
-
-
-def _elsewhere(text: str, hours: int) -> str:
-    """The same moment as a clock some hours to the east shows it."""
-    there = datetime.fromisoformat(text).astimezone(timezone(timedelta(hours=hours)))
-    return there.isoformat(timespec="milliseconds")
 
 
 def _unknown_enum(node: Node) -> None:
@@ -130,6 +53,76 @@ _ODD: dict[Trouble, Callable[[Node], None]] = {
     "missing_field": _missing_field,
     "broken_record": _broken_record,
 }
+
+
+class WixSubject(SandboxSubject):
+    """A pretend site that begins empty."""
+
+    box: Sandbox
+    changes = _ODD
+    lateness = 5 * MINUTE  # the lists lag behind
+    secrets = (API_KEY,)
+    not_applicable: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self) -> None:
+        super().__init__(Sandbox(start="2026-03-01T07:00:00Z"))
+        self.home = self.box.site_id
+        self.offsets = False
+        self.box.mischief.bend = self._bend  # type: ignore[method-assign]
+
+    def source(self, stop: threading.Event, **more: Any) -> Source:
+        settings = WixSettings(type="wix", base_url=self.url, api_key=API_KEY, site_id=self.box.site_id, **more)
+        return ThreeRows("main", settings, stop=stop)
+
+    def writer(self, stop: threading.Event) -> Source:
+        return self.source(stop, write_orders=True)
+
+    def writes(self, seen: Seen) -> bool:
+        return seen.path == ORDERS
+
+    def written(self) -> int:
+        return sum(1 for one in self.box.orders.values() if one.external_id)
+
+    def put(self, key: str, when: Instant, **fields: str | None) -> str:
+        self.reach(when)
+        born = None if key in self.ids else when
+        one = self.box.contact(self.ids.get(key), created_at=born, updated_at=when, **dict[str, Any](fields))
+        self.ids[key] = one.id
+        return one.id
+
+    def delete(self, key: str) -> None:
+        self.box.delete(self.box.contacts[self.ids[key]])
+
+    def trouble(self, kind: Trouble, key: str = "") -> None:
+        if kind == "refused":
+            self.box.api_key = "IST.another"
+        elif kind == "other_shop":
+            self.box.site_id = OTHER_SITE  # all sites have one address: who is asked is a matter of the site's id
+        elif kind == "mention":
+            self.box.order(contact=self.ids[key], email="other@example.com", total="12.50")
+        elif kind == "offsets":
+            self.offsets = True
+        else:
+            super().trouble(kind, key)
+
+    def calm(self) -> None:
+        super().calm()
+        self.offsets = False
+        self.box.api_key, self.box.site_id = API_KEY, self.home
+
+    def _bend(self, rows: list[Node]) -> None:
+        for node in rows:
+            if self.offsets and "updatedDate" in node:
+                hours = int(node["id"][-1], 16) % 3
+                node["updatedDate"] = _elsewhere(node["updatedDate"], hours)
+            if "info" in node:
+                self.bent(node["id"], node)
+
+
+def _elsewhere(text: str, hours: int) -> str:
+    """The same moment as a clock some hours to the east shows it."""
+    there = datetime.fromisoformat(text).astimezone(timezone(timedelta(hours=hours)))
+    return there.isoformat(timespec="milliseconds")
 
 
 class TestWix(conformance.Suite):
