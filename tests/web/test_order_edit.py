@@ -45,10 +45,9 @@ def shop(store: Store) -> Store:
 
 
 def version(html: str) -> str:
-    """The version that the forms of the page carry."""
+    """The version that the forms of the page carry; of one without forms, any."""
     found = re.search(r'name="version" value="(\d+)"', html)
-    assert found is not None
-    return found[1]
+    return "0" if found is None else found[1]
 
 
 def sent(client: httpx.Client, way: str, key: str = "L/order/o1", **fields: Any) -> httpx.Response:
@@ -85,8 +84,8 @@ def test_C30_R38_an_order_of_a_list_is_edited_explained_and_taken_back(served: S
 def test_R38_a_field_of_a_shop_says_whose_it_is_and_is_pinned_only_by_policy(served: Served, shop: Store) -> None:
     client, key = served.client("editor"), "S/order/o1"
     page = client.get(f"/orders/{key}").text
-    assert "it changes there" in page
-    assert 'name="phone"' not in page
+    assert "; it changes there." in page
+    assert 'id="edit-form"' not in page, "a form of locked fields is none"
     assert "Lay a value over it" not in page
     refused = sent(client, "edit", key, state="open", _was_state="paid")
     assert (refused.status_code, "so it changes there" in refused.text) == (409, True)

@@ -68,6 +68,11 @@ def badges(found: Found, types: Mapping[str, str], titles: Mapping[str, str]) ->
     ]
 
 
+def of_kind(kind: str) -> tuple[str, ...]:
+    """The fields of an address of a kind."""
+    return tuple(f"{kind}_{part}" for part in PLACE)
+
+
 def touched(asking: Asking, prefix: str) -> bool:
     """Whether somebody typed another value into one of the fields of that prefix."""
     names = (f"{prefix}{part}" for part in PLACE)
@@ -242,6 +247,6 @@ def since(found: Found, version: int, fields: Collection[str], words: Words) -> 
 
 
 __all__ = [
-    "CONTACT", "DATA", "KINDS", "OF_KINDS", "PLACE", "Badge", "activity", "badges", "changes", "origin", "picture", "plain",
+    "CONTACT", "DATA", "KINDS", "OF_KINDS", "PLACE", "Badge", "activity", "badges", "changes", "of_kind", "origin", "picture", "plain",
     "purchases", "since", "source_title", "touched",
 ]  # fmt: skip
