@@ -352,3 +352,91 @@ def test_X06_consents_of_many_are_one_decision(served: Served, town: Store) -> N
     assert client.post("/customers/bulk/do", data=said).status_code == 303
     page = client.get("/customers", params={"consent": "email:promotion:denied"}).text
     assert 'id="count" data-say><b>1–3</b>' in page
+
+
+def test_X03_all_found_are_tagged_as_one_decision_and_taken_back(served: Served, town: Store) -> None:
+    client = served.client("admin")
+    asked = {"q": "vorname", "tag": "even", "size": "10", "segment": "registered"}
+    address = str(client.build_request("GET", "/customers", params=asked).url.raw_path, "ascii")
+    page = client.get(address).text
+    assert "data-say><b>1–10</b> of <b>20</b>" in page
+    assert "Choose all 20 found" in page
+    assert "data-every" not in client.get("/customers?size=10").text, "nobody was looked for"
+    assert "data-every" not in client.get("/customers?q=vorname001").text, "all of them stand on the page"
+    every = {"all": "1", "to": address, "do": "tag"}
+    assert "20 customers are chosen." in client.post("/customers/bulk", data=every).text
+    said = {**every, "tag": "fair", "count": "20"}
+    assert "It would change 20 customers." in client.post("/customers/bulk/do", data={**said, "dry": "1"}).text
+    other = client.post("/customers/bulk/do", data={**said, "count": "19"})
+    assert (other.status_code, "finds 20 now, and not 19" in other.text) == (400, True)
+    assert 'name="count" value="20"' in other.text, "asked again about those that are found now"
+    for do, to, told in (
+        ("tag", "/customers?q=+", "would mean everybody"), ("tag", "/customers?q=zz", "obody in the list"),
+        ("merge", address, "wo customers are joined"), ("consent", address, " consent needs evidence"),
+    ):  # fmt: skip
+        where = "/customers/bulk" if do == "merge" else "/customers/bulk/do"
+        wrong = client.post(
+            where, data={**said, "do": do, "to": to, "channel": "email", "purpose": "promotion", "state": "denied"}
+        )
+        assert (wrong.status_code, told in wrong.text) == (400, True), (do, wrong.text)
+    assert "No customers" in client.get("/customers?tag=fair").text, "nothing is written"
+    done = client.post("/customers/bulk/do", data=said)
+    assert (done.status_code, done.headers["location"]) == (303, address)
+    seq = parse_qs(client.cookies["said"].strip('"'))["undo"][0]
+    assert "of <b>20</b>" in client.get("/customers?tag=fair&size=10").text
+    assert client.post("/undo", data={"seq": seq, "to": "/"}).status_code == 303
+    assert "No customers" in client.get("/customers?tag=fair").text
+
+
+def test_X04_X05_S26_all_found_go_out_are_put_aside_and_erased_after_a_look(served: Served, town: Store) -> None:
+    client = served.client("admin")
+    every = {"all": "1", "to": "/customers?q=vorname00&size=5&page=2"}
+    there = client.post("/customers/bulk", data={**every, "do": "export"}).headers["location"]
+    assert "The list holds 10 customers." in client.get(there).text
+    assert parse_qs(urlsplit(there).query)["q"] == ["vorname00"]
+    assert "It would change 10 customers." in client.post("/customers/bulk", data={**every, "do": "inactive"}).text
+    assert client.post("/customers/bulk/do", data={**every, "do": "inactive", "count": "10"}).status_code == 303
+    aside = {"all": "1", "to": "/customers?q=vorname00&segment=inactive", "do": "active"}
+    assert "It would change 10 customers." in client.post("/customers/bulk", data=aside).text
+    assert client.post("/customers/bulk/do", data={**aside, "count": "10"}).status_code == 303
+    look = client.post("/customers/bulk", data={**every, "do": "erase"}).headers["location"]
+    page = client.get(look).text
+    assert (page.count('name="id"'), 'name="sure"' in page) == (10, True)
+    assert served.client("editor").post("/customers/bulk", data={**every, "do": "erase"}).status_code == 403
+    assert served.client("viewer").post("/customers/bulk", data={**every, "do": "tag"}).status_code == 403
+    bring(town, "crowd", people(60))
+    many = client.post("/customers/bulk", data={"all": "1", "to": "/customers?sources=crowd", "do": "erase"})
+    assert (many.status_code, "t most 50 people" in many.text) == (400, True)
+
+
+@on_sqlite
+@pytest.mark.parametrize("script", [True, False], ids=["script", "none"])
+def test_X03_the_bar_offers_all_found_and_takes_it_back(town: Store, browse: Browse, script: bool) -> None:
+    tab = browse("/customers?q=vorname0&size=10", role="editor", script=script)
+    bar, head = tab.locator(".bulk"), tab.locator("thead .ck input")
+    offer = bar.get_by_label("Choose all 40 found")
+    tab.locator("tbody input[name=id]").first.check()
+    expect(bar).to_contain_text("chosen")
+    expect(offer).to_be_hidden()
+    head.check()
+    expect(offer).to_be_visible()
+    offer.check()
+    expect(bar.locator(".every")).to_have_text("40")
+    if script:
+        assert violations(tab) == []
+        tab.locator("tbody input[name=id]").nth(2).uncheck()
+        expect(offer).not_to_be_checked()
+        expect(offer).to_be_hidden()
+        expect(head).not_to_be_checked()
+        head.check()
+        offer.check()
+        offer.uncheck()
+        expect(bar.locator(".every")).to_be_hidden()
+        offer.check()
+    bar.get_by_role("button", name="Tag").click()
+    expect(tab.locator("main")).to_contain_text("40 customers are chosen.")
+    tab.get_by_label("Tag", exact=True).fill("fair")
+    tab.get_by_role("button", name="Do it").click()
+    expect(tab.locator(".said")).to_contain_text("Done for 40 customers.")
+    tab.locator(".said").get_by_role("button", name="Undo").click()
+    expect(tab.locator(".said")).to_contain_text("taken back")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment
@@ -112,6 +112,11 @@ class Asking:
             meant = near(name, views)
             raise Misconfigured(f"there is no view {name!r}", hint=f"Did you mean {meant}?" if meant else None)
         return name, views[name]
+
+    def at(self, address: str) -> Asking:
+        """The same person asking for another address of the page, as the list that a form was sent from."""
+        query = urlsplit(address).query.encode("utf-8", "replace")
+        return replace(self, request=Request({**self.request.scope, "query_string": query}))
 
     def link(self, path: str, **values: Any) -> str:
         """An address of the page; empty values are left out, lists are repeated."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from klientela.errors import Misconfigured, UnknownThing
+from klientela.errors import Conflict, Misconfigured, UnknownThing
 from klientela.flow.desk import found, members
 from klientela.store import facts
 from klientela.store import rows as listing
@@ -23,6 +23,7 @@ class Whom(NamedTuple):
     view: listing.View | None = None
     segment: str = "all"
     filters: Mapping[str, Sequence[str]] = NO_FILTERS
+    looked_at: int | None = None  # so many were found when somebody looked; another number now is a Conflict
 
     @property
     def sought(self) -> bool:
@@ -38,7 +39,8 @@ class Whom(NamedTuple):
 def customers(step: Step, whom: Whom, *, inactive: bool = False) -> list[int]:
     """The customers meant, each once, by number; a search looks through the inactive list instead where that is asked.
 
-    Misconfigured for nobody or for both ways at once, UnknownThing for an id nobody has or a search that finds none.
+    Misconfigured for nobody or for both ways at once, UnknownThing for an id nobody has or a search that finds none,
+    Conflict for a search that finds others than so many as were looked at.
     """
     if not whom.sought:
         if not whom.ids:
@@ -65,6 +67,12 @@ def customers(step: Step, whom: Whom, *, inactive: bool = False) -> list[int]:
         where = "the inactive list" if asked.inactive else "the list"
         what = repr(whom.search) if whom.search is not None else "these filters"
         raise UnknownThing(f"nobody in {where} is found by {what}", hint="`klientela customers --search` shows who is")
+    if whom.looked_at is not None and len(numbers) != whom.looked_at:
+        now, then = len(numbers), whom.looked_at
+        raise Conflict(
+            f"the list finds {now} now, and not {then} as when it was looked at",
+            hint="Look again at whom it concerns.",
+        )
     return sorted(numbers)
 
 

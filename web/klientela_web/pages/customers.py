@@ -16,7 +16,7 @@ from klientela.store.database import Db
 from klientela.store.overview import FACETS, SEGMENTS, facets, listing, segments
 from klientela.store.rows import first_seen
 from klientela_web.asking import Asking
-from klientela_web.pages import bulk, panel
+from klientela_web.pages import panel
 from klientela_web.pages.messages import writable
 from klientela_web.ways import Nav, get
 
@@ -31,6 +31,17 @@ EXPORTS = ("csv", "xlsx", "json")
 
 AS_CONFIGURED = "default"
 """What the address says for the view's own columns."""
+
+ACTIONS = (
+    ("export", "Export", "download"),
+    ("tag", "Tag", "tag"),
+    ("consent", "Consents", "shield-check"),
+    ("merge", "Merge …", "git-merge"),
+    ("inactive", "Mark inactive", "user-off"),
+    ("active", "Mark active", "user"),
+    ("erase", "Erase …", "trash"),
+)
+"""What can be done with chosen customers, its name and its icon."""
 
 _LEADS = ("id", "email", "first_name", "last_name", "customer_number", "phone", "company")
 
@@ -243,10 +254,14 @@ def _list(asking: Asking, db: Db, state: State, view: View) -> dict[str, Any]:
         "opens": _opens(view),
         "first_seen": first_seen(db, found.numbers) if "joined" in view.columns else {},
         "exports": EXPORTS,
-        "bulk_actions": [
-            one for one in bulk.ACTIONS if one[0] != ("inactive" if state.segment == "inactive" else "active")
-        ],
+        "more": found.total > len(found.rows) and narrowed(state),
+        "bulk_actions": [one for one in ACTIONS if one[0] != ("inactive" if state.segment == "inactive" else "active")],
     }
+
+
+def narrowed(state: State) -> bool:
+    """Whether a list is more than its view: only whom somebody looked for can be chosen without being ticked."""
+    return bool(state.search or state.filters or state.segment not in ("all", "inactive"))
 
 
 def _opens(view: View) -> str | None:
@@ -266,4 +281,4 @@ WAYS = (
     get("/customers", "viewer", show),
 )
 
-__all__ = ["DEBOUNCE_MS", "NAV", "WAYS", "Address", "Head", "State", "heads", "state_of"]
+__all__ = ["ACTIONS", "DEBOUNCE_MS", "NAV", "WAYS", "Address", "Head", "State", "heads", "narrowed", "state_of"]

@@ -128,6 +128,10 @@ addEventListener("popstate", () => places().forEach((place) => load(location.hre
 document.addEventListener("change", (event) => {
   const all = event.target.closest("[data-all]");
   if (all) for (const box of document.querySelectorAll(`input[name="${all.dataset.all}"]`)) box.checked = all.checked;
+  const head = event.target.matches("td.ck input") && event.target.closest("table").querySelector("[data-all]");
+  if (head) head.checked = !head.closest("table").querySelector("td.ck input:not(:checked)");
+  const every = (all || head) && document.querySelector("[data-every]"); // everybody found: as long as the page is
+  if (every && !(all || head).checked) every.checked = false;
 });
 for (const part of document.querySelectorAll("details[data-remember]")) {
   const key = `open ${part.dataset.remember}`;
