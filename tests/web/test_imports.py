@@ -97,6 +97,9 @@ def test_S38_S39_T48_strict_refuses_the_whole_file_and_names_the_column(client: 
     assert "Loyalty" in client.get(place).text
     answer = acted(client, place, "write", headers="strict")
     assert (answer.status_code, "Loyalty" in answer.text) == (400, True)
+    assert "With the other choice of columns below it would be read" in answer.text
+    nobody = brought(client, "Loyalty\n7\n", headers="strict")
+    assert "With the other choice" not in client.get(nobody).text, "it would be refused all the same"
     assert Desk(store).count("batch") == 0
     page = written(client, place)  # T49: the same, lenient
     assert "Loyalty" in page

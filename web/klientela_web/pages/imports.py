@@ -248,6 +248,17 @@ def _import(asking: Asking, kept: Kept, *, dry_run: bool) -> Imported:
     )
 
 
+def _read_leniently(asking: Asking, kept: Kept) -> bool:
+    """Whether a file that is refused would be read if columns were taken as they come."""
+    if kept.said["headers"] == "lenient":
+        return False
+    try:
+        _desk(asking).preview(kept.said["into"], kept.path, 1, **_overrides({**kept.said, "headers": "lenient"}))
+    except KlientelaError:
+        return False
+    return True
+
+
 def _looked(
     asking: Asking,
     kept: Kept,
@@ -260,11 +271,13 @@ def _looked(
     said = kept.said
     made = done or tried
     preview: Mapping[str, Any] | None = None
+    leniently = False
     if not said["pasted"] and done is None:
         try:
             preview = _desk(asking).preview(said["into"], kept.path, _FIRST, **_overrides(said))
         except KlientelaError as error:
             wrong = wrong or asking.told(error)
+            leniently = _read_leniently(asking, kept)
     with asking.store.reading() as db:
         names = rows.names(db, [one["id"] for one in made.customers[:_NAMED]] if made is not None else ())
     return asking.show(
@@ -273,6 +286,7 @@ def _looked(
         kept=kept,
         how=said,
         wrong=wrong,
+        leniently=leniently,
         preview=preview,
         made=made,
         done=done,
