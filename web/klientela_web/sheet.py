@@ -247,6 +247,6 @@ def since(found: Found, version: int, fields: Collection[str], words: Words) -> 
 
 
 __all__ = [
-    "CONTACT", "DATA", "KINDS", "OF_KINDS", "PLACE", "Badge", "activity", "badges", "changes", "of_kind", "origin", "picture", "plain",
-    "purchases", "since", "source_title", "touched",
+    "CONTACT", "DATA", "KINDS", "OF_KINDS", "PLACE", "Badge", "activity", "badges", "changes", "of_kind", "origin", "picture",
+    "plain", "purchases", "since", "source_title", "touched",
 ]  # fmt: skip
