@@ -33,7 +33,6 @@ _PERSONS = msgspec.json.Decoder(Person).decode_lines
 _TOGETHER = (facts.PERSONS - {facts.GUEST_ORDER}) | {facts.ORDER}  # what comes in whole pages
 _CURRENCIES = frozenset((UNSET, "EUR", "PLN", "USD", "GBP", "CHF"))  # known to be fine; others are looked at one by one
 _RECORD = ("id", "source", "entity", "ext", "channel", "version", "reading", "hash", "gone", "seq", "more", "body")
-_BY_HAND = (b'"pinned":', b'"billing":', b'"shipping":')  # no text holds them: its quotes are escaped
 _SQUEEZE = zstandard.ZstdCompressor(level=1)
 
 
@@ -402,7 +401,7 @@ def _at_once(records: Sequence[Record]) -> dict[int, list[Item]] | None:
     if len(lines) > _BIGGEST or b"\\u0000" in lines:
         return None
     if entity == facts.ORDER:
-        if any(word in lines for word in _BY_HAND):
+        if any(one.pinned is not UNSET or one.billing is not UNSET or one.shipping is not UNSET for one in found):
             return None
         if not _CURRENCIES.issuperset([order.currency for order in found]):
             return None
