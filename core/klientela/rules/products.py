@@ -63,6 +63,10 @@ def keys_of(title: str | None, sku: str | None) -> tuple[bytes, ...]:
 
 def packed(lines: Sequence[Line]) -> bytes | None:
     """All keys of an order's lines, each once, in their order as bytes; None without any."""
+    if len(lines) == 1:
+        named, coded = _title(lines[0].title), _sku(lines[0].sku)
+        if named is not None and coded is not None:  # most orders, and no set is made for them
+            return named + coded if named < coded else coded + named
     found: set[bytes] = set()
     for line in lines:  # as `keys_of`, without a call and a tuple for each line of a large load
         named, coded = _title(line.title), _sku(line.sku)
