@@ -45,6 +45,12 @@ def _beta(*records: Any) -> Turn:
     return Turn("bring", "beta", records)
 
 
+def _passed_on(**origin: str) -> Turn:
+    """Another source passes on an order, in words of its own."""
+    words = {"email": "relay@example.org", "first_name": "R.", "last_name": "Elay", "placed_at": NOON}
+    return _beta(_order("8", origin=Origin(platform="shopify", shop="S1", **origin), **words))
+
+
 LIFELINES = {
     "two that were one are parted, and one goes": _life(
         MERGE,
@@ -176,32 +182,14 @@ LIFELINES = {
         Ruleset(sources={"alfa": SourceRules(guests="per_order"), "beta": SourceRules(same_as={"S1": "alfa"})}),
         [_guest_order(customer=None, guest=True, email="max@example.org")],
         FIRST,
-        _beta(
-            _order(
-                "8",
-                email="relay@example.org",
-                first_name="R.",
-                last_name="Elay",
-                placed_at=NOON,
-                origin=Origin(platform="shopify", shop="S1", id="1"),
-            )
-        ),
+        _passed_on(id="1"),
         [_guest_order(customer=None, guest=True, email="max@example.org")],
     ),
     "and does so before anybody knows which shop it means": _life(
         PER_ORDER,
         [_guest_order(customer=None, guest=True, email="max@example.org", number="#1001")],
         FIRST,
-        _beta(
-            _order(
-                "8",
-                email="relay@example.org",
-                first_name="R.",
-                last_name="Elay",
-                placed_at=NOON,
-                origin=Origin(platform="shopify", shop="S1", name="1001"),
-            )
-        ),
+        _passed_on(name="1001"),
         Ruleset(sources={"alfa": SourceRules(guests="per_order"), "beta": SourceRules(same_as={"S1": "alfa"})}),
     ),
     "another source tells of a letter to whom a shop asks to erase": _life(

@@ -9,7 +9,7 @@ from klientela.errors import Conflict, UnknownThing
 from klientela.flow import history
 from klientela.flow.form import NAME, OF_ADDRESSES, Form, meanwhile, unit_of
 from klientela.model.records import Address
-from klientela.rules.entered import LONGEST, OF_KINDS, PLACE
+from klientela.rules.entered import LONGEST, OF_KINDS
 from klientela.rules.rights import CALLED, Holder
 from klientela.store import changes, facts
 from klientela.store.database import Db
@@ -47,13 +47,8 @@ class Card(Form):
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 
-    def value(self, field: str) -> Any:
-        """What is shown of a field; None where it is empty."""
-        if field in PLACE:
-            return getattr(self.place(), field)
-        if field in OF_KINDS:
-            kind, part = OF_KINDS[field]
-            return getattr(self.place(kind), part)
+    def word(self, field: str) -> Any:
+        """What is shown of a field that is no part of an address."""
         return self.shown[field].value if field in self.shown else None
 
     def place(self, unit: str = "address") -> Address:

@@ -46,9 +46,18 @@ class Form(ABC):
         """What a decision has to tell beside its customers, as JSON."""
         return {}
 
-    @abstractmethod
     def value(self, field: str) -> Any:
         """What is shown of a field; None where it is empty."""
+        if field in PLACE:
+            return getattr(self.place(), field)
+        if field in OF_KINDS:
+            kind, part = OF_KINDS[field]
+            return getattr(self.place(kind), part)
+        return self.word(field)
+
+    @abstractmethod
+    def word(self, field: str) -> Any:
+        """What is shown of a field that is no part of an address."""
 
     @abstractmethod
     def place(self, unit: str = "address") -> Address:

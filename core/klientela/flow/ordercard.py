@@ -45,13 +45,8 @@ class OrderCard(Form):
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 
-    def value(self, field: str) -> Any:
-        """What is shown of a field; None where it is empty."""
-        if field in PLACE:
-            return getattr(self.place(), field)
-        if field in OF_KINDS:
-            kind, part = OF_KINDS[field]
-            return getattr(self.place(kind), part)
+    def word(self, field: str) -> Any:
+        """What is shown of a field that is no part of an address."""
         return self.order.value(field)
 
     def place(self, unit: str = "address") -> Address:

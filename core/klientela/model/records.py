@@ -173,9 +173,7 @@ class Order(Struct, kw_only=True, omit_defaults=True, gc=False):
     cancels: str | None | UnsetType = UNSET  # external id of the order this one cancels (R29b)
     credits: str | None | UnsetType = UNSET  # external id of the order this credit note refunds (R29b)
     placed_as: str | None | UnsetType = UNSET  # the key under which it was placed here for a customer (S19)
-    erased: bool | UnsetType = (
-        UNSET  # its person was erased: whose it was is nobody's to tell, whoever passes it on (R56)
-    )
+    erased: bool | UnsetType = UNSET  # its person was erased: nobody tells whose it was, whoever passes it on (R56)
     # only operators say these (rules/orderhand.py); staging refuses them from a source
     pinned: list[str] | UnsetType = UNSET  # units whose value here wins over every other carrier's (R27, R38)
     billing: Address | None | UnsetType = UNSET  # instead of the first address of that kind; None: there is none

@@ -44,6 +44,16 @@ class Say(NamedTuple):
     detail: Mapping[str, Any]
 
 
+def read_places(values: dict[str, Any]) -> None:
+    """Make addresses of what decisions say of them: `address` is the only one of `addresses`, one of a kind says so."""
+    if "address" in values:
+        place = values.pop("address")
+        values["addresses"] = [msgspec.convert(place, Address)] if place else []
+    for kind in KINDS_OF_ADDRESSES:
+        if values.get(kind):
+            values[kind] = replace(msgspec.convert(values[kind], Address), kind=kind)
+
+
 def fold(external_id: str, entity: str, says: Iterable[Say]) -> Person | None:
     """What decisions together say of a record, the newest last; None where they say nothing."""
     values: dict[str, Any] = {}
@@ -62,12 +72,7 @@ def fold(external_id: str, entity: str, says: Iterable[Say]) -> Person | None:
             consents.append(msgspec.convert(said, Consent))
         elif kind in (INACTIVE, ACTIVE):
             inactive = kind == INACTIVE
-    if "address" in values:
-        place = values.pop("address")
-        values["addresses"] = [msgspec.convert(place, Address)] if place else []
-    for kind in KINDS_OF_ADDRESSES:
-        if values.get(kind):
-            values[kind] = replace(msgspec.convert(values[kind], Address), kind=kind)
+    read_places(values)
     if tags:
         values["tags"] = sorted(tags)
     if consents:
@@ -121,4 +126,5 @@ def lay_over(person: Person, hand: Person) -> Person:
 
 __all__ = [
     "ACTIVE", "CONSENT", "EDIT", "INACTIVE", "KINDS", "PIN", "TAG", "UNIT_OF", "Say", "fold", "lay_over", "of_kind",
+    "read_places",
 ]  # fmt: skip

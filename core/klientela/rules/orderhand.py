@@ -44,12 +44,7 @@ def fold(external_id: str, says: Iterable[Say]) -> Order | None:
             pinned[said["field"]] = kind == PIN
     if not values:
         return None
-    if "address" in values:
-        place = values.pop("address")
-        values["addresses"] = [msgspec.convert(place, Address)] if place else []
-    for kind in KINDS_OF_ADDRESSES:
-        if values.get(kind):
-            values[kind] = replace(msgspec.convert(values[kind], Address), kind=kind)
+    hand.read_places(values)
     units = sorted({UNIT_OF[field] for field, holds in pinned.items() if holds})
     if units:
         values["pinned"] = units

@@ -31,30 +31,11 @@ _NUMBERS = {
     "Customer": ("Id",),
     "OrderItems": ("Quantity", "TotalPrice", "TaxAmount", "TaxIndex", "UnrebatedTotalPrice"),
 }
+_PLACE = ("FirstName", "LastName", "Street", "HouseNumber", "Zip", "City", "CountryISO2", "Email", "Phone")
 _TEXTS = {
     "": ("Id", "OrderNumber", "Currency", "SellerComment"),
-    "InvoiceAddress": (
-        "FirstName",
-        "LastName",
-        "Street",
-        "HouseNumber",
-        "Zip",
-        "City",
-        "CountryISO2",
-        "Email",
-        "Phone",
-    ),
-    "ShippingAddress": (
-        "FirstName",
-        "LastName",
-        "Street",
-        "HouseNumber",
-        "Zip",
-        "City",
-        "CountryISO2",
-        "Email",
-        "Phone",
-    ),
+    "InvoiceAddress": _PLACE,
+    "ShippingAddress": _PLACE,
 }
 
 
