@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -364,6 +365,48 @@ def test_R57_what_a_shop_was_asked_to_erase_is_erased_there_alone(store: Store) 
     assert Desk(store).row("9", "B")["orders"] in (0, None)
     assert Desk(store).count("inbox WHERE state = 'done' AND body = ''") == 1
     whole(store)
+
+
+@pytest.mark.parametrize("after", ["before it is looked", "while the shop's request is read"])
+def test_R57_what_waits_behind_the_request_is_taken_before_it_is_carried_out(
+    store: Store, after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "_TOGETHER", 1)
+    bring(store, "shop", SHOP)
+    before = revenue(store)
+    late = order("o9", 700, customer="1", email="anna@x.de")
+    crier = _asked(store, a=[Redact(customer="1", orders=["o1", "o9"])])
+    crier.said |= {"anna@x.de": [late]}  # the body names her, as that of every such message does
+    notice = Notice("late", "orders/create", "anna@x.de")
+    if after == "before it is looked":
+        kept(store, notice)
+    else:
+        said = crier.said["a"]
+
+        def meanwhile(recall: Any) -> Any:
+            kept(store, notice)  # the second time it is known
+            return said
+
+        crier.said["a"] = meanwhile
+    told = inbox.apply(store, crier, kept(store))
+    assert (told.done, told.erased) == (2, 1)
+    assert revenue(store) == [(4, *(amount + 700 for amount in before[0][1:]))]
+    assert "anna" not in repr(Desk(store).everything()).casefold()
+    whole(store)
+
+
+def test_R57_requests_are_not_put_off_for_ever(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    bring(store, "shop", SHOP)
+    numbers = count()
+
+    def flood(recall: Any) -> Any:
+        kept(store, Notice(f"n{next(numbers)}", "orders/create", "o"))
+        return [Redact(customer="1")]
+
+    crier = _asked(store, a=flood, o=[order("o9", 700)])
+    told = inbox.apply(store, crier, kept(store))
+    assert told.erased == 1
+    assert next(numbers) > 10
 
 
 def test_R57_a_request_for_a_copy_and_one_for_everybody_wait(store: Store) -> None:

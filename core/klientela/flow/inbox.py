@@ -6,6 +6,9 @@ a step too, so a sync finds all of it or nothing.
 
 A message may bring down the process that reads it. So it is noted before that messages are begun; those that several
 processes died of are tried one by one, and one that nobody survives goes to the quarantine, out of the others' way.
+
+A request to erase is carried out when nothing else waits: an erasure empties every message that names the person, and
+what such a message says of an order must be taken before.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ _READING = 0  # messages without version replace each other in the order they ca
 _PATIENCE = 3  # messages in a row that a source cannot apply, before it is left alone for a while
 _ALONE = 3  # deaths after which messages that were read together are tried one by one
 _DEATHS = 5  # deaths after which a message is given up
+_LOOKS = 20  # times that messages which came meanwhile go before a request to erase; not for ever, in a flood
 
 DEADLY = f"the plugin did not survive it {_DEATHS} times"
 """Why such a message is in the quarantine."""
@@ -154,9 +158,12 @@ class _Desk:
         self.deriver: Deriver | None = None
         self.strikes = 0
         self.ranks: Mapping[str, int] = {}
+        self.last = 0  # the newest message that was looked at
+        self.asked: list[inbox.Entry] = []  # requests to erase, for the end
+        self.carrying = False  # they are what is read now
+        self.looks = 0
 
     def work(self) -> Applied:
-        last = 0
         self._look_again()
         with self.store.reading() as db:
             idle = not inbox.waiting(db, self.row.id, 0, 1)
@@ -166,12 +173,17 @@ class _Desk:
         with self._recalling():
             while not self._enough():
                 with self.store.reading() as db:
-                    entries = inbox.waiting(db, self.row.id, last, _TOGETHER)
+                    entries = inbox.waiting(db, self.row.id, self.last, _TOGETHER)
                     deaths = inbox.begun(db, self.row.id)
-                if not entries:
+                self.carrying = not entries
+                if entries:
+                    self.last = entries[-1].id
+                    self._batch(self._due(entries), deaths)
+                elif self.asked:
+                    asked, self.asked = self.asked, []
+                    self._batch(asked, deaths)
+                else:
                     break
-                last = entries[-1].id
-                self._batch(self._due(entries), deaths)
         self._tidy()
         self.applied.remarks += answers.sentences(self.source.remarks)
         self.source.remarks = []
@@ -218,7 +230,10 @@ class _Desk:
                 if self._enough():
                     break
                 read = self._read(entry)  # may flush what is pending
-                self.pending.append(read)
+                if read.redacts and not self.carrying:
+                    self.asked.append(entry)
+                else:
+                    self.pending.append(read)
             self._flush()
 
     @contextmanager
@@ -312,6 +327,7 @@ class _Desk:
         with self.store.step(f"webhooks {self.source.name}") as step:
             self.guard(step.db)
             standing = inbox.still_new(step.db, [one.entry.id for one in reads])
+            standing -= self._too_early(step.db, [one for one in reads if one.redacts])
             self._write(step, [one for one in reads if one.entry.id in standing], told)
             inbox.ended(step.db, self.row.id, [one.entry.id for one in reads])
         self.open -= {one.entry.id for one in reads}
@@ -322,6 +338,14 @@ class _Desk:
         self.applied.error = told.error or self.applied.error
         if told.later is not None:
             self._come_again(told.later)
+
+    def _too_early(self, db: Db, requests: Sequence[_Read]) -> set[int]:
+        """Requests to erase that wait once more, for something came since it was looked; their ids."""
+        if not requests or self.looks >= _LOOKS or not inbox.waiting(db, self.row.id, self.last, 1):
+            return set()
+        self.looks += 1
+        self.asked += [one.entry for one in requests]
+        return {one.entry.id for one in requests}
 
     def _write(self, step: Step, reads: Sequence[_Read], told: Applied) -> None:
         all_news: list[News] = []
