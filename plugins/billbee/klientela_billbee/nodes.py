@@ -81,10 +81,10 @@ class PlaceNode(Struct, rename="pascal", omit_defaults=True, gc=False):
     restored_at: Text = UNSET
 
 
-class CustomerNode(Struct, rename="pascal"):
-    """Customer. `addresses` is not theirs: the reader adds what another list says of the customer's addresses."""
+class BuyerNode(Struct, rename="pascal", kw_only=True):
+    """The customer object of an order; one without id is nobody of the account's customers."""
 
-    id: int
+    id: Number = UNSET
     name: Text = UNSET
     email: Text = UNSET
     tel1: Word = UNSET
@@ -95,6 +95,12 @@ class CustomerNode(Struct, rename="pascal"):
     default_phone1: ContactNode | UnsetType | None = UNSET
     default_fax: ContactNode | UnsetType | None = UNSET
     meta_data: list[ContactNode] | UnsetType | None = UNSET
+
+
+class CustomerNode(BuyerNode, rename="pascal", kw_only=True):
+    """Customer. `addresses` is not theirs: the reader adds what another list says of the customer's addresses."""
+
+    id: int
     addresses: list[PlaceNode] | UnsetType = msgspec.field(default=UNSET, name="@Addresses")
 
 
@@ -164,7 +170,7 @@ class OrderNode(Struct, rename="pascal"):
     currency: Text = UNSET
     seller: UserNode | UnsetType | None = UNSET
     buyer: UserNode | UnsetType | None = UNSET
-    customer: CustomerNode | UnsetType | None = UNSET
+    customer: BuyerNode | UnsetType | None = UNSET
     tags: list[str] | UnsetType | None = UNSET
     is_cancelation_for: Word = UNSET
     api_account_id: Number = UNSET

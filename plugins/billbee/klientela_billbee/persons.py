@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from klientela.kit import Address, Number, Person
-from klientela_billbee.nodes import ContactNode, CustomerNode, PlaceNode, Text, Word
+from klientela_billbee.nodes import BuyerNode, ContactNode, CustomerNode, PlaceNode, Text, Word
 from klientela_billbee.values import somewhere, text_of, word_of
 
 _customer = msgspec.json.Decoder(CustomerNode)
@@ -35,7 +35,7 @@ def person(raw: Raw) -> Person:
     return made
 
 
-def person_of(node: CustomerNode, known: Sequence[tuple[Text, Text]]) -> Person:
+def person_of(node: BuyerNode, known: Sequence[tuple[Text, Text]]) -> Person:
     """A customer object. `known` are first and last names that its addresses spell out."""
     first, last, company = _names(node, known)
     mails = _contacts(node, _MAIL, node.email)
@@ -57,7 +57,7 @@ def person_of(node: CustomerNode, known: Sequence[tuple[Text, Text]]) -> Person:
     )
 
 
-def _names(node: CustomerNode, known: Sequence[tuple[Text, Text]]) -> tuple[Text, Text, Text]:
+def _names(node: BuyerNode, known: Sequence[tuple[Text, Text]]) -> tuple[Text, Text, Text]:
     """First name, last name, company. Billbee keeps one line; addresses know where the last name begins."""
     named = [(first or None, last or None) for first, last in known if first or last]
     if not isinstance(node.name, str) or not node.name.strip():
@@ -90,7 +90,7 @@ def _folded(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _contacts(node: CustomerNode, kind: int, *fields: Word) -> list[str] | UnsetType:
+def _contacts(node: BuyerNode, kind: int, *fields: Word) -> list[str] | UnsetType:
     """All addresses of one kind, each once, those of the fields first. Absent where nothing is told of them."""
     if node.meta_data is UNSET and all(one is UNSET for one in fields):
         return UNSET

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from klientela.kit import Address, Line, Number, Order, Origin, Person, take_mark
-from klientela_billbee.nodes import AddressNode, CustomerNode, ItemNode, OrderNode, Text, UserNode
+from klientela_billbee.nodes import AddressNode, BuyerNode, ItemNode, OrderNode, Text, UserNode
 from klientela_billbee.persons import person_of
 from klientela_billbee.values import SANE, first_moment, moment_of, money, somewhere, text_of, word_of
 
@@ -79,7 +79,7 @@ def sale(raw: Raw, house: House) -> Sale:
         external_id=str(node.bill_bee_order_id),
         version=first_moment(house.zone, node.last_modified_at, node.updated_at),
         number=number,
-        customer=str(buyer.id) if isinstance(buyer, CustomerNode) else buyer,
+        customer=_number(buyer),
         kind="contact",  # who has no customer object is no more a guest than who has one (R13)
         first_name=contact.first_name,
         last_name=contact.last_name,
@@ -98,6 +98,12 @@ def sale(raw: Raw, house: House) -> Sale:
         **placed,
     )
     return Sale(made, _buyers(node, made, contact, shop), shop, credits_, cancels)
+
+
+def _number(buyer: BuyerNode | UnsetType | None) -> Text:
+    """The id of an order's customer, as far as it was told."""
+    told = buyer.id if isinstance(buyer, BuyerNode) else buyer
+    return str(told) if isinstance(told, int) else told
 
 
 class _Mark(NamedTuple):
@@ -160,7 +166,7 @@ def _contact(node: OrderNode) -> _Contact:
     named = next((one for one in nodes if text_of(one.first_name) or text_of(one.last_name)), None)
     mails = [text_of(one.email) for one in nodes]
     mails += [text_of(user.email) for user in (node.buyer,) if isinstance(user, UserNode)]
-    mails += [text_of(one.email) for one in (node.customer,) if isinstance(one, CustomerNode)]
+    mails += [text_of(one.email) for one in (node.customer,) if isinstance(one, BuyerNode)]
     return _Contact(
         first_name=word_of(named.first_name) if named is not None else nothing,
         last_name=word_of(named.last_name) if named is not None else nothing,
@@ -192,12 +198,13 @@ def _address(one: AddressNode, kind: Literal["billing", "shipping"]) -> Address 
 
 def _buyers(node: OrderNode, order: Order, contact: _Contact, shop: str | None) -> list[Person]:
     """What an order says of its buyer: the customer object it holds, and his number at the platform."""
-    if not isinstance(node.customer, CustomerNode):
+    buyer = node.customer
+    if not isinstance(buyer, BuyerNode) or not isinstance(buyer.id, int):
         return []
     spelled = [(contact.first_name, contact.last_name)]
     if contact.addresses is not UNSET:
         spelled += [(one.first_name, one.last_name) for one in contact.addresses]
-    made = person_of(node.customer, spelled)
+    made = person_of(buyer, spelled)
     made.channel = EMBEDDED
     own = made.numbers or [] if made.numbers is not UNSET else []
     platform = _platform_number(node, shop)

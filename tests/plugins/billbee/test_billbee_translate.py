@@ -282,6 +282,14 @@ def test_an_order_of_nobody_keeps_its_contact() -> None:
     assert sale().order.customer is UNSET
 
 
+@pytest.mark.parametrize(("id_", "customer"), [({}, UNSET), ({"Id": None}, None)])
+def test_an_order_whose_customer_has_no_id_keeps_what_it_says_of_him(id_: Node, customer: Any) -> None:
+    made = sale(Customer={**id_, "Name": "Anna Berg", "Email": "a@mail.example"}, InvoiceAddress={"FirstName": "Anna"})
+    assert made.persons == []
+    assert made.order.customer is customer
+    assert (made.order.first_name, made.order.email) == ("Anna", "a@mail.example")
+
+
 def test_origins() -> None:
     where = {"Platform": "Shopify", "BillbeeShopId": 100000000092372}
     made = sale(Id="5100000000001", OrderNumber="1001", Seller=where)
