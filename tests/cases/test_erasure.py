@@ -22,11 +22,13 @@ from klientela.flow.push import push
 from klientela.flow.rebuild import rebuild
 from klientela.flow.requests import answer, requests
 from klientela.flow.retention import months_before, retain
+from klientela.flow.stage import quarantine
 from klientela.flow.sync import sync
 from klientela.kit import Address, Consent, Gone, Letter, RecordRef, Redact, Rejected, Scan
 from klientela.notices import Notice
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.store import Store, facts, ledger, open_store
+from klientela.store import inbox as box
 from klientela.store.backup import backup, restore
 from tests.cases.seen import Desk, account, at, contact, guest_order, order
 from tests.shops import Shop, bring, use
@@ -99,6 +101,34 @@ def test_T64_new_orders_of_an_erased_person_count_and_name_nobody(store: Store) 
     assert Desk(store).people() == {frozenset(("S/3",))}
     assert bring(store, "S", news).changed == 0
     whole(store)
+
+
+def test_T64_a_restored_backup_does_not_bring_back_what_could_not_be_taken(
+    store: Store, store_url: str, tmp_path: Path
+) -> None:
+    bring(store, "S", [CARLA])
+    with store.step("desk") as step:
+        row = facts.ensure_source(step, "S", "memory")
+        bad = [
+            Rejected(reason="no sense", key=key, payload=f"{key} {mail}")
+            for key, mail in (("1", "anna@x.de"), ("8", "-"))
+        ]
+        quarantine(step, row.id, "all", bad)
+        box.keep(step.db, [(row.id, Notice(mail, "x", mail)) for mail in ("anna@x.de", "carla@x.de")], step.at)
+        step.db.run("UPDATE inbox SET state = 'failed'")
+    backup(store, tmp_path / "yesterday")
+    bring(store, "S", SHOP)
+    erase(store, Desk(store).public("1"), reason="asked")
+    store.close()
+    key, tombstones = tmp_path / "klientela.key", tmp_path / "klientela.tombstones"
+    restore(store_url, key, tmp_path / "yesterday")
+    with open_store(store_url, key_file=key, tombstones=tombstones) as again:
+        assert Desk(again).count("quarantine") == 2, "the backup knows what could not be taken"
+        carry_out(again)
+        assert "anna" not in repr(Desk(again).everything()).casefold()
+        assert Desk(again).count("quarantine") == 1
+        assert Desk(again).count("inbox WHERE body <> ''") == 1
+        whole(again)
 
 
 def test_T64_a_restored_backup_brings_nobody_back(store: Store, store_url: str, tmp_path: Path) -> None:
@@ -367,6 +397,14 @@ def test_R57_what_a_shop_was_asked_to_erase_is_erased_there_alone(store: Store) 
     whole(store)
 
 
+def test_R56_a_message_that_waits_is_not_lost_because_two_of_its_words_are_a_name(store: Store) -> None:
+    bring(store, "S", SHOP)
+    kept(store, Notice("n", "x", '{"name": "Anna Weber", "street": "Ahorn 3"}'), Notice("m", "x", "Anna, anna@x.de"))
+    erase(store, Desk(store).public("1"), reason="asked")
+    assert Desk(store).count("inbox WHERE state = 'new' AND body LIKE '%Weber%'") == 1
+    assert Desk(store).count("inbox WHERE body LIKE '%anna@x.de%'") == 0
+
+
 @pytest.mark.parametrize("after", ["before it is looked", "while the shop's request is read"])
 def test_R57_what_waits_behind_the_request_is_taken_before_it_is_carried_out(
     store: Store, after: str, monkeypatch: pytest.MonkeyPatch
@@ -392,6 +430,22 @@ def test_R57_what_waits_behind_the_request_is_taken_before_it_is_carried_out(
     assert (told.done, told.erased) == (2, 1)
     assert revenue(store) == [(4, *(amount + 700 for amount in before[0][1:]))]
     assert "anna" not in repr(Desk(store).everything()).casefold()
+    whole(store)
+
+
+def test_R57_what_waits_of_another_source_is_left_to_it(store: Store) -> None:
+    bring(store, "shop", SHOP)
+    with store.step("inbox") as step:
+        other = facts.ensure_source(step, "B", "memory")
+        box.keep(step.db, [(other.id, Notice("late", "orders/create", "anna@x.de"))], step.at)
+        quarantine(step, other.id, "all", [Rejected(reason="no sense", key="77", payload="anna@x.de")])
+    before = revenue(store)
+    assert inbox.apply(store, _asked(store, a=[Redact(customer="1", orders=["o1"])]), kept(store)).erased == 1
+    assert Desk(store).count("quarantine") == 1
+    late = Crier(**{"anna@x.de": [order("b9", 700, email="anna@x.de")]})
+    assert inbox.apply(store, late, other).done == 1
+    assert revenue(store) == [(3 + 1, *(amount + 700 for amount in before[0][1:]))]
+    assert Desk(store).count("inbox WHERE body <> ''") == 0
     whole(store)
 
 

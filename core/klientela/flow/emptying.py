@@ -16,8 +16,9 @@ from msgspec.structs import replace
 from klientela.flow.hands import renew
 from klientela.flow.reach import Reach
 from klientela.flow.restate import told
+from klientela.flow.suppress import Screen
 from klientela.flow.traces import Finder
-from klientela.model.records import Checkout, Person
+from klientela.model.records import Checkout, Person, Rejected
 from klientela.rules.hand import EDIT, PIN
 from klientela.rules.orderhand import PERSONAL
 from klientela.rules.pseudonym import hidden, nobodys, without_person
@@ -25,7 +26,7 @@ from klientela.store import facts
 from klientela.store import tables as t
 from klientela.store.database import Db, Step
 from klientela.store.facts import Loaded
-from klientela.store.tombstones import ERASED
+from klientela.store.tombstones import ERASED, Graves
 
 _CUSTOMER = re.compile(rb'"customer":("(?:[^"\\]|\\.)*")')
 _UNSAID = "what it said named somebody who was erased"
@@ -241,11 +242,13 @@ def empty_payloads(step: Step, reach: Reach, finder: Finder) -> None:
         )
 
 
-def empty_desk(step: Step, finder: Finder) -> None:
-    """Quarantine, inbox, receipts, the errors of runs, what shops answered to orders."""
+def empty_desk(step: Step, finder: Finder, source: int | None = None) -> None:
+    """Quarantine, inbox, receipts, the errors of runs, what shops answered to orders. `source`: what other sources sent
+    stays, for the person does there (R57)."""
     db = step.db
+    among = "" if source is None else f" AND source = {source:d}"
     uids = {number: row.uid for number, row in facts.sources(db).items()}
-    held = db.rows("SELECT id, source, key, payload, reason FROM quarantine")
+    held = db.rows(f"SELECT id, source, key, payload, reason FROM quarantine WHERE id > 0{among}")
     _drop(
         db,
         "quarantine",
@@ -255,8 +258,13 @@ def empty_desk(step: Step, finder: Finder) -> None:
             if finder.is_key(uids[source], key) or any(map(finder.any, (key, payload, reason)))
         ],
     )
-    letters = db.rows("SELECT id, body, error FROM inbox WHERE body <> '' OR error IS NOT NULL")
-    found = [number for number, body, error in letters if finder.any(body) or finder.any(error)]
+    letters = db.rows(f"SELECT id, state, body, error FROM inbox WHERE (body <> '' OR error IS NOT NULL){among}")
+    found = [
+        number
+        for number, state, body, error in letters
+        # what waits may be a namesake's, or of a street called like them: it is held against the tombstones when it is applied
+        if (finder.but_names(body) if state == "new" else finder.any(body)) or finder.any(error)
+    ]
     # the row stays, so that the same message sent again is known
     db.run(f"UPDATE inbox SET state = 'done', body = '', error = NULL WHERE id {db.among}", (db.pack(found),))
     answers = db.rows("SELECT token, key, answer FROM receipt")
@@ -274,6 +282,26 @@ def empty_desk(step: Step, finder: Finder) -> None:
     for number, error in db.rows("SELECT record, error FROM outbox WHERE error IS NOT NULL"):
         if finder.any(error):
             db.run("UPDATE outbox SET error = ? WHERE record = ?", (_UNSAID, number))
+
+
+def empty_desk_again(step: Step, graves: Graves) -> bool:
+    """What a restored desk holds of somebody erased since, of whom the store may know nothing yet: what could not be taken,
+    and what waits for an operator. What waits to be applied is held against the tombstones then. Whether anything went."""
+    db = step.db
+    screens = {number: Screen(step, row, graves) for number, row in facts.sources(db).items()}
+    held = [
+        number
+        for number, source, key, payload, reason in db.rows("SELECT id, source, key, payload, reason FROM quarantine")
+        if screens[source].rejected(Rejected(reason=reason, key=key, payload=payload))
+    ]
+    _drop(db, "quarantine", held)
+    letters = [
+        number
+        for number, source, body in db.rows("SELECT id, source, body FROM inbox WHERE body <> '' AND state <> 'new'")
+        if screens[source].rejected(Rejected(reason="", payload=body))
+    ]
+    db.run(f"UPDATE inbox SET state = 'done', body = '', error = NULL WHERE id {db.among}", (db.pack(letters),))
+    return bool(held or letters)
 
 
 def empty_batches(step: Step, reach: Reach, finder: Finder) -> set[int]:
@@ -382,6 +410,7 @@ __all__ = [
     "ERASED",
     "empty_batches",
     "empty_desk",
+    "empty_desk_again",
     "empty_facts",
     "empty_log",
     "empty_payloads",

@@ -175,7 +175,7 @@ def redact(step: Step, source: SourceRow, asked: Sequence[Redact]) -> int:
     also += [(source, "order", ext) for one in asked for ext in one.orders]
     line = tombstone(step, plan, values="alone", also=also)
     if reached.everything():
-        carry_through(step, plan, {"reason": "asked at the shop", "tombstone": line.id})
+        carry_through(step, plan, {"reason": "asked at the shop", "tombstone": line.id}, source=source.id)
     tombstones.remember(db, file.append(line))
     return len(reached.persons)
 
@@ -379,8 +379,9 @@ def _anybodys(value: tuple[str, str], rules: Ruleset) -> bool:
     return mailbox_blocked(text, rules.blocked) if kind == "email" else text in rules.blocked
 
 
-def carry_through(step: Step, plan: Plan, detail: dict[str, Any]) -> None:
-    """Empty everything that is reached, inside a step; `detail` stands in the log, and may name nobody."""
+def carry_through(step: Step, plan: Plan, detail: dict[str, Any], *, source: int | None = None) -> None:
+    """Empty everything that is reached, inside a step; `detail` stands in the log, and may name nobody. `source`: what
+    waits of other sources stays (R57)."""
     db = step.db
     cleaning.begin(step)
     beside, tied = companions(db, plan.reach.persons), emptying.merged_into(db, plan.reach)
@@ -394,7 +395,7 @@ def carry_through(step: Step, plan: Plan, detail: dict[str, Any]) -> None:
     deriver.page(step, persons, orders, carts, set(), things, force=True)
     failpoint("erasure.derived")
     lost = emptying.empty_log(step, finder)
-    emptying.empty_desk(step, finder)
+    emptying.empty_desk(step, finder, source)
     emptying.empty_payloads(step, plan.reach, finder)
     emptying.hide_keys(step, plan.reach)
     # of whom a source says that he was merged into one of them: by that key it means nobody we know of now
@@ -414,6 +415,8 @@ def _erase_again(step: Step, lines: Iterable[Line], standing: set[str]) -> int:
             graves.add(line)
     if not graves:
         return 0
+    if emptying.empty_desk_again(step, graves):
+        cleaning.begin(step)
     uids = {number: row.uid for number, row in facts.sources(db).items()}
     reached, hidden = Reach(), set()
     for number, source, entity, ext in db.stream("SELECT id, source, entity, ext FROM record"):
