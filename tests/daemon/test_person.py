@@ -64,6 +64,24 @@ def test_T64_erased_synced_again_imported_again_and_restored(run: Any, house: Pa
     assert len(document(run, "customers")["rows"]) == 2
 
 
+def test_T73_a_backup_of_before_a_renaming_brings_nobody_back(run: Any, house: Path) -> None:
+    configure(LIST.replace("people.csv", "ids.csv"))
+    Path("ids.csv").write_text("external_id,first_name,last_name\n7,Erna,Erle\n8,Fritz,Fichte\n", "utf-8")
+    document(run, "sync")
+    assert run("backup", "yesterday")[0] == 0
+    document(run, "person", "erase", "list/customer/7", "--reason", "asked")
+    document(run, "sources", "rename", "list", "people")
+    assert document(run, "restore", "yesterday")["renamed"] == {"list": "people"}
+    document(run, "sync", "--full")
+    assert [one["source"] for one in document(run, "sources")["sources"]] == ["people"]
+    names = [c["name"] for c in document(run, "customers")["rows"]]
+    assert (names.count("Fritz Fichte"), names.count("Erna Erle")) == (1, 0)
+    for left in Path().glob("klientela.db*"):
+        left.unlink()  # the disk was lost: nobody knows the new name
+    _, out, err = run("restore", "yesterday")
+    assert "`klientela sources rename list NEW`" in out + err
+
+
 def test_a_store_that_was_copied_back_by_hand_is_told_too(run: Any, house: Path) -> None:
     assert run("backup", "yesterday")[0] == 0
     document(run, "person", "erase", ANNA, "--reason", "asked")
