@@ -78,7 +78,7 @@ def understand(file: str, columns: Sequence[str], settings: CsvSettings, *, edit
         mapped = {field: header for field, header in mapped.items() if _place(columns, header) is not None}
     _by_settings(file, columns, mapped, fields)
     _settle(fields)
-    _demand_somebody(file, columns, fields, mapped)
+    _demand_somebody(file, columns, fields, mapped, ours=edits and OUR_ID in ours)
     taken = {*fields.values(), *ours.values()}
     rest = [column for i, column in enumerate(columns) if i not in taken]
     unused = [column for column in rest if fold(column) in layout.unused]
@@ -166,14 +166,17 @@ def _demand_sample(file: str, columns: Sequence[str], settings: CsvSettings, *, 
         raise Misconfigured(f"{file} has a column twice", hint="Every header of the sample stands there once.")
 
 
-def _demand_somebody(file: str, columns: Sequence[str], fields: dict[str, int], mapped: Mapping[str, str]) -> None:
+def _demand_somebody(
+    file: str, columns: Sequence[str], fields: dict[str, int], mapped: Mapping[str, str], *, ours: bool
+) -> None:
+    """Something must say who a customer is; our own id does for who we have (`ours`), beside a field to edit (R51)."""
     without_order = [name for name in mapped if name in ORDER_ONLY and name not in fields]
     if without_order:
         raise Misconfigured(
             f"columns.{without_order[0]} is about orders, but no column of {file} is an order id or an order number",
             hint="Name it as columns.order_id or columns.order_number.",
         )
-    if not any(name in fields for name in SOMEBODY):
+    if not (any(name in fields for name in SOMEBODY) or (ours and fields)):
         raise Misconfigured(
             f"{file} has the columns {listed(columns)}; none of them says who a customer is",
             hint="Needed is an id, a customer number, an e-mail, a phone, a name or an order id: name its column "

@@ -292,6 +292,14 @@ def test_R51_R47_an_export_of_every_column_comes_back_into_a_strict_source(store
             understand("out.csv", columns, strict, edits=edits)
 
 
+def test_R51_our_own_id_says_who_a_customer_is_where_rows_may_be_edits() -> None:
+    plain = CsvSettings.model_validate({"type": "csv", "path": "x.csv"})
+    assert understand("edits.csv", ["klientela_id", "city"], plain, edits=True).fields == {"city": 1}
+    for columns, edits in ((["klientela_id", "city"], False), (["klientela_id"], True), (["city"], True)):
+        with pytest.raises(Misconfigured, match="none of them says who a customer is"):
+            understand("edits.csv", columns, plain, edits=edits)
+
+
 def test_R51_an_export_lacks_mapped_columns_and_is_understood_where_rows_may_be_edits() -> None:
     mapped = {"external_id": "rec_id", "first_name": "first", "total": "sum", "city": "Town"}
     made = CsvSettings.model_validate({"type": "csv", "path": "x.csv", "columns": mapped})
