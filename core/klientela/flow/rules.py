@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -137,18 +138,29 @@ def unfinished(db: Db) -> int | None:
 
 def touched(store: Store, seq: int) -> list[dict[str, Any]]:
     """The customers that a change of rules made, joined or split, as `{"id", "records"}`, by id: those the lines of the
-    log name that the worklist wrote since, and that still are."""
+    log name that the worklist wrote since, and that still are. Who fell apart on the way and came together again, whole,
+    is as before (T68)."""
     with store.reading() as db:
-        named = {
-            ids.pub8(bytes(public))
-            for row in db.rows(
-                "SELECT a.customer, a.other FROM audit a JOIN txn x ON x.seq = a.seq "
-                "WHERE a.seq > ? AND a.kind <> 'kept_apart' AND x.cause = 'worklist'",
+        lines = [
+            (kind, *(None if public is None else bytes(public) for public in pair))
+            for kind, *pair in db.rows(
+                "SELECT a.kind, a.customer, a.other FROM audit a JOIN txn x ON x.seq = a.seq "
+                "WHERE a.seq > ? AND a.kind <> 'kept_apart' AND x.cause = 'worklist' ORDER BY a.seq, a.n",
                 (seq,),
             )
-            for public in row
-            if public is not None
+        ]
+        said: dict[bytes | None, list[tuple[Any, ...]]] = defaultdict(list)
+        for line in lines:
+            for public in {*line[1:]}:
+                said[public].append(line)
+        back = {
+            part
+            for part, told in said.items()
+            if part is not None
+            and [(kind, other) for kind, _, other in told] == [("split", part), ("merged", part)]
+            and told[0][1] == told[1][1]
         }
+        named = {ids.pub8(one) for line in lines if line[2] not in back for one in line[1:] if one is not None}
         found: dict[int, bytes] = {
             number: bytes(public)
             for some in _chunks(named)
