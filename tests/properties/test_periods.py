@@ -134,6 +134,7 @@ def test_what_cannot_be_asked_is_told_in_a_sentence() -> None:
         periods.custom(date(2026, 1, 2), date(2026, 1, 1))
     with pytest.raises(Misconfigured, match="by 'hour'"):
         periods.bucket_named("hour")
-    with pytest.raises(Misconfigured, match="days cannot be drawn"):
-        periods.buckets(Period(date(2000, 1, 1), date(2026, 1, 1)), "day")
+    for by, start in (("day", 2000), ("week", 1900), ("month", 1600)):
+        with pytest.raises(Misconfigured, match="days cannot be drawn"):
+            periods.buckets(Period(date(start, 1, 1), date(2026, 1, 1)), by)
     assert len(periods.buckets(Period(date(2000, 1, 1), date(2025, 12, 31)), "month")) == 26 * 12

@@ -497,6 +497,17 @@ def test_S23_S24_notes_with_files_within_limits(served: Served, store: Store) ->
     assert len(desk.profile("A", "main")["notes"]) == 2
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_S23_what_a_source_noted_stands_beside_the_notes(served: Served, store: Store) -> None:
+    desk = mixed(store)
+    assert sync(store, Boutique("main", [shop_says(version=6, note="likes green tea")])).status == "ok"
+    assert "likes green tea" in part(seen(served.client("viewer"), path(desk)), "notes")
+    assert post(served.client("editor"), f"{path(desk)}/note", text="Called back").status_code == 303
+    told = part(seen(served.client("editor"), path(desk)), "notes")
+    assert "Called back" in told
+    assert "likes green tea" in told
+
+
 def test_S21_a_picture_in_the_place_of_the_one_before(served: Served, store: Store) -> None:
     desk = mixed(store)
     client = served.client("editor")

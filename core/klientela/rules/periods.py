@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -18,6 +18,8 @@ PRESETS = ("last_7_days", "previous_week", "last_30_days", "last_month")
 
 MOST_BUCKETS = 4000
 """So many points of a line are drawn; ten years of days."""
+_SHORTEST: Mapping[By, int] = {"day": 1, "week": 7, "month": 28}
+"""Days of the shortest bucket that is whole."""
 
 _DAY = timedelta(days=1)
 
@@ -89,7 +91,7 @@ def finest(period: Period) -> By:
 def buckets(period: Period, by: By) -> list[Period]:
     """The days, ISO weeks (from Monday) or months of a period in their order; the first and the last are cut at its
     ends. Misconfigured for more than `MOST_BUCKETS`."""
-    if by == "day" and period.days > MOST_BUCKETS:
+    if period.days > MOST_BUCKETS * _SHORTEST[by]:
         raise Misconfigured(
             f"a line of {period.days} days cannot be drawn", hint="Ask for weeks or months, or for a shorter period"
         )
