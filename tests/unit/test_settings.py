@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from klientela.errors import Misconfigured
+from klientela.model.records import Number, Person
+from klientela.rules.values import values
 from klientela.settings import SORTABLE, Configuration, load, schema
 from klientela.settings.model import read_sender
 from klientela.settings.places import places
@@ -112,6 +114,28 @@ def test_the_contracts_example_is_read(write: Any) -> None:
     assert rules.sources["main"].priority == 10
     assert rules.sources["main"].guest_rule == "never"
     assert list(made.schedules()) == ["main"]
+
+
+@pytest.mark.parametrize(
+    ("written", "compared"),
+    [
+        ("Ida.Lund+x@googlemail.com", "idalund@gmail.com"),
+        ("pia+a@roth.example", "pia@roth.example"),
+        ("+49 40 555-1234", "+49405551234"),
+        ("040/5551234", "+49405551234"),
+        ("KD-77", "kd-77"),
+    ],
+)
+def test_R19_a_blocked_value_is_compared_in_the_form_in_which_values_match(
+    write: Any, written: str, compared: str
+) -> None:
+    made = write(f'[shop]\ntimezone = "Europe/Berlin"\n[identity]\nblocked = ["{written}"]\n').settings.ruleset(TYPES)
+    assert compared in made.blocked
+    person = Person(
+        external_id="1", email=written if "@" in written else None, phone=None if "@" in written else written,
+        numbers=[Number(value=written)],
+    )  # fmt: skip
+    assert not [one for one in values(person, "list", made) if one.blocked is None]
 
 
 def test_a_ruleset_takes_the_plugins_guest_policy_and_the_uid_of_a_renamed_source(write: Any) -> None:

@@ -215,6 +215,11 @@ def number(value: str, space: str) -> str | None:
     return None if not folded or placeholder(folded) else f"{space}|{folded}"
 
 
+def number_blocked(folded: str, text: str, extra: frozenset[str]) -> bool:
+    """Whether a customer number, `folded` with its namespace and as it came, is on the operator's list (R19)."""
+    return bool(extra) and not extra.isdisjoint((folded, text, clean(text).casefold()))
+
+
 _FIRST_8 = Struct(">q")
 
 

@@ -131,7 +131,7 @@ def _keys(person: Person, uid: str, ruleset: Ruleset, account: bool) -> tuple[Ke
     if person.numbers is not UNSET and "number" in enabled:
         for item in person.numbers:
             value = keys.number(item.value, item.space or uid)
-            if value is not None and value not in ruleset.blocked and item.value not in ruleset.blocked:
+            if value is not None and not keys.number_blocked(value, item.value, ruleset.blocked):
                 found.append(_new(Key, (NUMBER, keys.key64("number", value))))
     addresses = person.addresses if person.addresses is not UNSET else ()
     if "phone" in enabled:

@@ -50,7 +50,7 @@ def values(person: Person, uid: str, ruleset: Ruleset) -> Iterator[Value]:
         for item in person.numbers:
             number = keys.number(item.value, item.space or uid)
             if number is not None:
-                listed = not ruleset.blocked.isdisjoint((number, item.value))
+                listed = keys.number_blocked(number, item.value, ruleset.blocked)
                 yield Value("number", number, "listed" if listed else None)
     places = person.addresses if person.addresses is not UNSET and person.addresses else ()
     region = (geo.country(places[0].country) if places else None) or ruleset.country

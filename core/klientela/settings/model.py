@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from klientela.rules import geo, keys
 from klientela.rules.ruleset import Ruleset, SourceRules
+from klientela.rules.text import clean
 from klientela.settings.schedule import duration
 from klientela.settings.views import PRESETS, View
 from klientela.source import Source, SourceSettings
@@ -313,12 +315,20 @@ class Settings(Section):
             same_source=own.same_source,
             mailbox_folding=own.mailbox_folding,
             retroactive_link=own.retroactive_link,
-            blocked=frozenset(value.strip().lower() for value in own.blocked),
+            blocked=frozenset(
+                form for value in own.blocked for form in _forms(value, self.shop.timezone, own.mailbox_folding)
+            ),
             limits=(own.limits.email, own.limits.phone, own.limits.address),
             timezone=self.shop.timezone,
             currency=self.shop.currency,
             sources={uid.get(name, name): _rules(one, types[one.type], uid) for name, one in self.sources.items()},
         )
+
+
+def _forms(value: str, timezone: str, folding: bool) -> set[str]:
+    """A blocked value as operators see it and write it, and as it is compared: a mailbox (R15), a phone, a number (R19)."""
+    folded = {keys.mailbox(value, folding), None if "@" in value else geo.phone(value, geo.zone_country(timezone))}
+    return {value.strip().lower(), clean(value).casefold(), *(one for one in folded if one is not None)}
 
 
 def _rules(settings: SourceSettings, kind: type[Source], uid: Mapping[str, str]) -> SourceRules:
