@@ -12,6 +12,7 @@ from klientela.flow.rebuild import rebuild
 from klientela.kit import Order, Origin, Record
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.store import Store
+from klientela.store.naming import rename
 from tests.cases.seen import Desk, account, at, contact, order
 from tests.shops import bring, use
 
@@ -64,6 +65,20 @@ def test_T20_one_order_with_two_carriers_is_counted_once_whatever_came_first(new
         assert {rule for rule, _ in desk.why("7", "SH")} == {"same_order"}
         assert desk.doctor("carriers") == []
         assert rebuild(store, check=True).differences == []
+
+
+def test_R23_a_mapping_holds_by_every_name_that_its_source_had(store: Store) -> None:
+    use(store, sources=mapped())
+    for deed in deeds(MAX, ("SH", ours(customer="7")), ("BB", carried()), MAXI):
+        deed(store)
+    rename(store, "SH", "shop")
+    rename(store, "shop", "laden")
+    for name in ("SH", "shop", "laden"):
+        rules = mapped()
+        wanted = Ruleset(sources={"laden": rules["SH"], "BB": SourceRules(same_as={"BB-Shop-1": name})})
+        Desk(store).apply(wanted)
+        (row,) = Desk(store).rows()
+        assert (row["sources"], row["orders"]) == (["BB", "laden"], 1)
 
 
 def test_T20_without_the_mapping_two_orders_and_a_line_in_doctor(store: Store) -> None:
