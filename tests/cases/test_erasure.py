@@ -510,6 +510,18 @@ def test_R57_an_operator_answers_what_waits(store: Store) -> None:
 # Retention (R59) ----------------------------------------------------------------------------------------------------
 
 
+def test_R59_the_order_of_who_comes_back_is_taken_though_it_waited(store: Store) -> None:
+    use(store, sources={"shop": "per_order"})
+    bring(store, "shop", [guest_order("g1", "gustav@x.de", placed_at=at("2024-01-31 10:00"))])
+    late = guest_order("g2", "gustav@x.de", placed_at=at("2026-01-10 10:00"))
+    row = kept(store, Notice("late", "orders/create", "gustav@x.de"))
+    assert retain(store, months_before(at("2026-02-01 10:00"), 24)) == 1
+    assert inbox.apply(store, Crier(**{"gustav@x.de": [late]}), row).done == 1
+    assert Desk(store).people() == {frozenset(("shop/g2",))}
+    assert Desk(store).count("inbox WHERE body <> ''") == 0
+    whole(store)
+
+
 def test_R59_guest_rows_are_erased_when_their_newest_order_is_old_enough(store: Store) -> None:
     use(store, sources={"G": "per_order", "H": "per_source"})
     old, new = at("2024-01-31 10:00"), at("2026-01-10 10:00")

@@ -242,11 +242,12 @@ def empty_payloads(step: Step, reach: Reach, finder: Finder) -> None:
         )
 
 
-def empty_desk(step: Step, finder: Finder, source: int | None = None) -> None:
+def empty_desk(step: Step, finder: Finder, source: int | None = None, *, waiting: bool = True) -> None:
     """Quarantine, inbox, receipts, the errors of runs, what shops answered to orders. `source`: what other sources sent
-    stays, for the person does there (R57)."""
+    stays, for the person does there (R57). `waiting` False: so does what waits, for who comes back is welcome (R59)."""
     db = step.db
     among = "" if source is None else f" AND source = {source:d}"
+    but = "" if waiting else " AND state <> 'new'"
     uids = {number: row.uid for number, row in facts.sources(db).items()}
     held = db.rows(f"SELECT id, source, key, payload, reason FROM quarantine WHERE id > 0{among}")
     _drop(
@@ -258,7 +259,7 @@ def empty_desk(step: Step, finder: Finder, source: int | None = None) -> None:
             if finder.is_key(uids[source], key) or any(map(finder.any, (key, payload, reason)))
         ],
     )
-    letters = db.rows(f"SELECT id, state, body, error FROM inbox WHERE (body <> '' OR error IS NOT NULL){among}")
+    letters = db.rows(f"SELECT id, state, body, error FROM inbox WHERE (body <> '' OR error IS NOT NULL){among}{but}")
     found = [
         number
         for number, state, body, error in letters

@@ -379,9 +379,11 @@ def _anybodys(value: tuple[str, str], rules: Ruleset) -> bool:
     return mailbox_blocked(text, rules.blocked) if kind == "email" else text in rules.blocked
 
 
-def carry_through(step: Step, plan: Plan, detail: dict[str, Any], *, source: int | None = None) -> None:
+def carry_through(
+    step: Step, plan: Plan, detail: dict[str, Any], *, source: int | None = None, waiting: bool = True
+) -> None:
     """Empty everything that is reached, inside a step; `detail` stands in the log, and may name nobody. `source`: what
-    waits of other sources stays (R57)."""
+    waits of other sources stays (R57); `waiting` False: of all of them (R59)."""
     db = step.db
     cleaning.begin(step)
     beside, tied = companions(db, plan.reach.persons), emptying.merged_into(db, plan.reach)
@@ -395,7 +397,7 @@ def carry_through(step: Step, plan: Plan, detail: dict[str, Any], *, source: int
     deriver.page(step, persons, orders, carts, set(), things, force=True)
     failpoint("erasure.derived")
     lost = emptying.empty_log(step, finder)
-    emptying.empty_desk(step, finder, source)
+    emptying.empty_desk(step, finder, source, waiting=waiting)
     emptying.empty_payloads(step, plan.reach, finder)
     emptying.hide_keys(step, plan.reach)
     # of whom a source says that he was merged into one of them: by that key it means nobody we know of now

@@ -75,7 +75,7 @@ def _erase(step: Step, customers: list[int]) -> None:
     traces.names.clear()  # the same person may have an account
     plan = Plan(reached, traces, reach.others(db, reached, traces, rules), telling_orders(db, reached, traces))
     line = erase.tombstone(step, plan, values="none")
-    erase.carry_through(step, plan, {"reason": "retention", "tombstone": line.id})
+    erase.carry_through(step, plan, {"reason": "retention", "tombstone": line.id}, waiting=False)
     assert store.tombstones is not None  # noqa: S101 - asked by the caller
     tombstones.remember(db, store.tombstones.append(line))
 
