@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from msgspec.structs import replace
@@ -28,10 +28,11 @@ from klientela.kit import (
     take_mark,
 )
 from klientela.plugins import Plugins, find
+from klientela.rules.ruleset import SourceRules
 from klientela.settings.model import Settings
 from klientela.store import Store, outbox
 from klientela.store.checkup import examine
-from tests.cases.seen import Desk, account, order
+from tests.cases.seen import Desk, account, contact, order
 from tests.shops import Shop, bring, use
 
 HOME = Address(street="Lindenstr.", house_number="5", zip="10969", city="Berlin", country="DE", kind="billing")
@@ -104,6 +105,18 @@ def test_what_is_sent_is_what_was_placed_and_who_the_profile_shows(store: Store,
     assert (asked.billing, asked.shipping) == (HOME, WORK)
     assert key == f"manual/order/{asked.key}"
     assert (made.state, made.ext, made.source, made.error) == ("taken", "n1", "S", None)
+
+
+@pytest.mark.parametrize("default", ["registered", "guest"])
+def test_R4_S19_an_order_placed_by_hand_leaves_the_status_as_it_is(
+    store: Store, default: Literal["registered", "guest"]
+) -> None:
+    use(store, sources={"S": SourceRules(default_status=default)})
+    bring(store, "S", [contact("1", "Anna", "Ahorn")])
+    place(store, Desk(store).public("1"), [("Tea", "1", "5")], "EUR")
+    (row,) = Desk(store).rows()
+    assert (row["status"], row["orders"]) == (default, 1)
+    whole(store)
 
 
 def test_what_was_corrected_of_the_order_is_sent_and_what_was_sent_changes_in_the_shop(

@@ -17,7 +17,7 @@ from klientela.flow.importing import Imported, Into, import_records
 from klientela.flow.newcomer import MANUAL
 from klientela.flow.placing import VOUCHER
 from klientela.model.money import digits, minor
-from klientela.model.records import Line, Order, Person
+from klientela.model.records import Kind, Line, Order, Person
 from klientela.rules.text import visible
 from klientela.store import facts
 from klientela.store.database import Store
@@ -40,7 +40,10 @@ def place(
     The order hangs on a record of its own that is declared to be the customer, so it stays his whatever his shops say.
     """
     with store.reading() as db:
-        meant = record_keys(db, [record := locate(db, store.key, customer).record])[record]
+        found = locate(db, store.key, customer)
+        meant = record_keys(db, [found.record])[found.record]
+        status = db.one("SELECT status FROM customer WHERE id = ?", (found.customer,))
+    kind: Kind = "contact" if status is not None and status[0] else "guest"  # so the status stays as it is (R4)
     made = [_line(*line, currency) for line in lines if line[0].strip() or line[2].strip()]
     if not made:
         raise Misconfigured("the order has no line", hint="Nothing was written.")
@@ -54,7 +57,7 @@ def place(
         currency=currency, state="open", lines=made, tags=[f"{VOUCHER}{code}"] if code else [], placed_as=ext,
     )  # fmt: skip
     kept = import_records(
-        store, Into(MANUAL, MANUAL), [Person(external_id=ext, kind="guest"), order], name=BATCH,
+        store, Into(MANUAL, MANUAL), [Person(external_id=ext, kind=kind), order], name=BATCH,
         digest=sha256(facts.encode(order)).hexdigest(), actor=actor,
     )  # fmt: skip
     try:
