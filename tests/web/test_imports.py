@@ -7,7 +7,10 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import httpx
 import pytest
@@ -15,10 +18,12 @@ import xlsxwriter
 from playwright.sync_api import Page, expect
 
 from klientela.errors import NotAllowed, UnknownThing
+from klientela.flow.importing import Imported
 from klientela.kit import Address
 from klientela.store import Store
+from klientela_web.asking import Asking
 from klientela_web.pages import imports
-from klientela_web.shelf import HOUR, MOST, Shelf
+from klientela_web.shelf import HOUR, MOST, Kept, Shelf
 from tests.cases.seen import Desk, account
 from tests.shops import bring
 from tests.web.axe import violations
@@ -317,6 +322,24 @@ def test_a_file_is_its_sessions_own_and_its_name_is_only_a_name(served: Served, 
     assert served.client("editor").get(place).status_code == 403
 
 
+def test_a_form_that_is_sent_twice_writes_one_batch(
+    client: httpx.Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = brought(client, TEN)
+    both, once = Barrier(2), imports._import
+
+    def together(asking: Asking, kept: Kept, *, dry_run: bool) -> Imported:
+        with suppress(BrokenBarrierError):
+            both.wait(0.5)
+        return once(asking, kept, dry_run=dry_run)
+
+    monkeypatch.setattr(imports, "_import", together)
+    with ThreadPoolExecutor(2) as pool:
+        codes = list(pool.map(lambda _: acted(client, place, "write").status_code, range(2)))
+    assert sorted(codes) == [303, 400]
+    assert Desk(store).count("batch") == 1
+
+
 def test_the_shelf_forgets_after_an_hour_and_keeps_few() -> None:
     now = [0.0]
     shelf = Shelf(lambda: now[0])
@@ -329,7 +352,10 @@ def test_the_shelf_forgets_after_an_hour_and_keeps_few() -> None:
     with pytest.raises(UnknownThing):
         shelf.get("me", kept.token)
     assert not kept.folder.exists()
-    many = [shelf.put("me", name, io.BytesIO(b"x"), 10) for name in ["..", ".bashrc", "a" * 300, *"bcd"]]
+    many = [
+        shelf.put("me", name, io.BytesIO(b"x"), 10)
+        for name in ["..", ".bashrc", "a" * 300, f"{'𝐀' * 90}.{'漢' * 90}", *"bc"]
+    ]
     assert len(many) == MOST + 1
     assert not many[0].folder.exists()
     assert all(one.path.parent == one.folder and len(one.name) < 100 for one in many)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Callable, Sequence
+from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -383,6 +384,7 @@ def test_X03_all_found_are_tagged_as_one_decision_and_taken_back(served: Served,
     done = client.post("/customers/bulk/do", data=said)
     assert (done.status_code, done.headers["location"]) == (303, address)
     seq = parse_qs(client.cookies["said"].strip('"'))["undo"][0]
+    assert f'name="to" value="{address}"' in unescape(client.get(address).text), "undone, one is where one was"
     assert "of <b>20</b>" in client.get("/customers?tag=fair&size=10").text
     assert client.post("/undo", data={"seq": seq, "to": "/"}).status_code == 303
     assert "No customers" in client.get("/customers?tag=fair").text

@@ -654,6 +654,19 @@ def test_X05_several_people_are_erased_after_one_look(served: Served, store: Sto
     assert client.get("/persons/erase").status_code == 400
 
 
+def test_X05_whom_a_colleague_erased_meanwhile_keeps_nobody_else(served: Served, store: Store) -> None:
+    desk = mixed(store)
+    bring(store, "S", [account("1", "Ben", "Berg", email="ben@x.de"), account("2", "Cleo", "Roth", email="cleo@x.de")])
+    client = served.client("admin")
+    ids = [desk.public("A", "main"), desk.public("1", "S"), desk.public("2", "S")]
+    said = {"reason": "asked for it", "sure": "1"}
+    assert client.post(f"/customers/{ids[1]}/erase", data=said).status_code == 303
+    told = client.post("/persons/erase", data={"id": ids, **said})
+    assert (told.status_code, "was erased already" in told.text) == (400, True)
+    assert "1 person is erased." in told.text
+    assert re.findall(r'name="id" value="([^"]+)"', told.text) == ids[2:], "the other one is still asked about"
+
+
 def test_R58_everything_kept_for_the_person(served: Served, store: Store) -> None:
     desk = everything(store)
     client = served.client("operator")

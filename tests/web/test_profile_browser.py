@@ -7,10 +7,12 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from klientela.flow.sync import sync
 from klientela.store import Store
+from tests.cases.seen import account, order
 from tests.web.axe import violations
 from tests.web.conftest import Served
-from tests.web.someone import everything, mixed
+from tests.web.someone import Boutique, everything, mixed
 from tests.web.test_profile import OVERLAY, path
 
 Browse = Callable[..., Page]
@@ -152,3 +154,12 @@ def test_R58_the_export_is_a_download(served: Served, store: Store, browse: Brow
     with tab.expect_download() as told:
         tab.get_by_role("button", name="Everything kept, for the person").click()
     assert told.value.suggested_filename.endswith(".zip")
+
+
+@pytest.mark.parametrize("wide", [390, 1440])
+def test_a_long_word_makes_no_page_wider(served: Served, store: Store, browse: Browse, wide: int) -> None:
+    desk = mixed(store)
+    made = [account("A", "Anna" * 49, "Ahorn", version=6, company="Ahorn" * 40), order("o1", 10**15, customer="A")]
+    assert sync(store, Boutique("main", made)).status == "ok"  # type: ignore[arg-type]
+    for address in (path(desk), path(desk) + "/why", "/orders/main/order/o1", "/customers"):
+        assert fits(browse(address, wide=wide)), address

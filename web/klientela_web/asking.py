@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment
@@ -65,6 +65,12 @@ class Asking:
         """What kind of source each type is, in the reader's words."""
         titles = {**self.house.plugins.titles, "manual": "By hand"}
         return {kind: self.words(title) for kind, title in titles.items()}
+
+    @property
+    def address(self) -> str:
+        """Where this is, with all that was asked, for who shall come back to it."""
+        query = self.request.url.query
+        return quote(self.request.scope["path"]) + (f"?{query}" if query else "")
 
     @property
     def actor(self) -> str:

@@ -33,6 +33,8 @@ class Kept:
     folder: Path
     name: str
     said: Mapping[str, Any] = field(default_factory=dict)
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    """Held by who does something with it: a form that was sent twice finds what the first has done."""
 
     @property
     def path(self) -> Path:
@@ -114,7 +116,12 @@ def _plain(name: str) -> str:
     """The last part of a name without anything that means something to a file system."""
     last = re.split(r"[/\\]", name)[-1]
     stem, dot, ending = _STRANGE.sub("_", last).strip(" .").rpartition(".")
-    return f"{(stem if dot else ending)[:80]}{dot}{ending[:10] if dot else ''}" or "upload"
+    return f"{_short(stem if dot else ending, 80)}{dot}{_short(ending, 10) if dot else ''}" or "upload"
+
+
+def _short(text: str, most: int) -> str:
+    """So many characters of a text, and no more bytes than twice as many: names have room for 255."""
+    return text[:most].encode(errors="ignore")[: 2 * most].decode(errors="ignore")
 
 
 __all__ = ["HOUR", "MOST", "Kept", "Shelf"]

@@ -169,6 +169,11 @@ def look(asking: Asking) -> Response:
 def act(asking: Asking) -> Response:
     """Read it another way, try it, or write it."""
     kept = _kept(asking)
+    with kept.turn:
+        return _acted(asking, kept)
+
+
+def _acted(asking: Asking, kept: Kept) -> Response:
     if kept.said.get("done"):
         raise Misconfigured("this file was imported already", hint="Choose it once more to import it again.")
     kept.said = {**kept.said, **_choices(asking)}

@@ -77,7 +77,13 @@ def _several(
         raise Misconfigured("nobody was chosen", hint="Tick the customers it is about.")
     if len(chosen) > MOST:
         raise Misconfigured(f"at most {MOST} people can be erased at once")
-    plans = [(one, erasing.erase(asking.store, one, reason="-", dry_run=True)) for one in chosen]
+    plans = []
+    for one in chosen:
+        try:
+            plans.append((one, erasing.erase(asking.store, one, reason="-", dry_run=True)))
+        except KlientelaError:
+            if wrong is None:
+                raise  # else it is who could not be erased: the others stay to be asked about
     said = _said(asking, done) if done else None
     return asking.show("erase_several.html", status=status, plans=plans, wrong=wrong, done=said)
 
