@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticKnownError
 
 from klientela.errors import DeliveryRefused, Interrupted, RecordRejected, SourceRefused
 from klientela.model.instants import MINUTE, Instant
@@ -32,10 +33,24 @@ Position = Any
 """Where a paging run stands: any JSON value of the plugin's choosing; None at the start."""
 
 
-class SourceSettings(BaseModel):
-    """What every source's table in the configuration may hold (contract.md). A plugin adds its own keys."""
+class Table(BaseModel):
+    """Base of all tables of the configuration: unknown keys are refused, and true is no number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and info.field_name is not None:
+            meant = cls.model_fields[info.field_name].annotation
+            kinds = {meant, *get_args(meant)}
+            if not kinds.isdisjoint((int, float)) and bool not in kinds:  # else true would be taken for 1
+                raise PydanticKnownError("int_type" if int in kinds else "float_type")
+        return value
+
+
+class SourceSettings(Table):
+    """What every source's table in the configuration may hold (contract.md). A plugin adds its own keys."""
 
     type: str = Field(description="the kind of source")
     every: str | None = Field(default=None, description="how often to sync, e.g. 5m, 2h, 1d")

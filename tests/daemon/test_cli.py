@@ -183,6 +183,13 @@ def test_wrong_configurations_are_one_sentence(run: Any, text: str, words: str, 
     assert error["hint"]
 
 
+def test_a_store_in_a_folder_that_is_not_there_is_told_before_a_sync(run: Any, here: Path) -> None:
+    configure('[store]\nurl = "sqlite:///nowhere/k.db"\n')
+    code, _, err = run("check")
+    assert code == 2
+    assert "nowhere of the database does not exist" in err
+
+
 def test_a_missing_configuration_is_told(run: Any) -> None:
     code, _, err = run("check")
     assert code == 2

@@ -10,24 +10,22 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from klientela.rules import geo, keys
 from klientela.rules.ruleset import Ruleset, SourceRules
 from klientela.rules.text import clean
 from klientela.settings.schedule import duration
 from klientela.settings.views import PRESETS, View
-from klientela.source import Source, SourceSettings
+from klientela.source import Source, SourceSettings, Table
 
 Rule = Literal["email", "number", "phone", "address"]
 
 _BOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 
 
-class Section(BaseModel):
-    """Base of all tables of the configuration."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Section(Table):
+    """A table of the configuration that is no source's."""
 
 
 def known_zone(name: str) -> str:

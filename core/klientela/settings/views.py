@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from klientela.source import Table
 
 COLUMNS: dict[str, str] = {
     "name": "first and last name, else e-mail, phone, source id (A09, T58)",
@@ -64,10 +66,8 @@ def check_sort(sort: str) -> str:
 ColumnName = Annotated[str, Field(json_schema_extra={"enum": list(COLUMNS)})]
 
 
-class View(BaseModel):
+class View(Table):
     """One view of the list; `columns` in the order they are shown."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     columns: tuple[ColumnName, ...] = Field(
         default=("name", "status", "email", "company", "location", "orders", "ltv", "last_order"),

@@ -16,6 +16,7 @@ from klientela.rules.rates import BASE, Rates
 from klientela.settings import Configuration
 from klientela.source import Checked, SourceSettings
 from klientela.store import operation
+from klientela.store.database import make_engine
 from klientela_daemon import failures, render
 from klientela_daemon.cli.common import house
 from klientela_daemon.cli.options import Config, Json
@@ -73,6 +74,7 @@ def _rates(here: House) -> tuple[Rates | None, list[str]]:
 def _standing(here: House) -> tuple[dict[str, str | None], list[str]]:
     """The identity each source had until now, by name (R60), and why it cannot be told, if it cannot."""
     if not here.config.store_exists():
+        make_engine(here.config.store_url())  # refuses a folder that is not there, as a sync would
         return {}, []
     try:
         with opened(here) as store:

@@ -41,7 +41,7 @@ def _words(text: str) -> frozenset[str]:
 _YES = _words("1 yes y true t ja j wahr tak prawda x on subscribed granted opt-in optin")
 _NO = _words("0 no n false f nein falsch nie fałsz off unsubscribed denied opt-out optout")
 _NO_ANSWER = frozenset(
-    ["never subscribed", "not_subscribed", "not subscribed", "not_set", "pending", "invalid", "unknown"]
+    ["never subscribed", "not_subscribed", "not subscribed", "not_set", "not set", "pending", "invalid", "unknown"]
 )
 
 

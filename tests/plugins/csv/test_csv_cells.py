@@ -185,6 +185,12 @@ def test_yes_no(cell: str, expected: bool | None) -> None:
     assert cells.yes_no(cell) is expected
 
 
+@pytest.mark.parametrize("cell", ["not_set", "Not set", "never subscribed", ""])
+def test_R45_no_answer_is_no_consent_and_no_denial(cell: str) -> None:
+    assert cells.consent(cell) is None
+    assert (cells.consent("subscribed"), cells.consent("no")) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
