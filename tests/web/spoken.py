@@ -44,7 +44,7 @@ SILENT = {
     "plugins/api/klientela_api/shapes.py": "pushing over HTTP",
     "plugins/api/klientela_api/source.py": "`doctor`",
     "plugins/csv/klientela_csv/layouts.py": "names of columns",
-    "plugins/fuzzy": "it gives scores; its remark names figures for the command",
+    "plugins/fuzzy/klientela_fuzzy/__init__.py": "its remark names figures for the command",
     "plugins/shopify/klientela_shopify/queries.py": "questions to the shop",
     "plugins/shopify/klientela_shopify/bulk.py": "questions to the shop, and remarks of the command",
 }

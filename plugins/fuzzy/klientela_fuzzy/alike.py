@@ -16,6 +16,19 @@ _LETTERS = 2  # that a street may differ by; a long one, a short one by less
 _MAILBOX = 0.85  # how sure the same telling mailbox name at another provider makes
 _EACH = 0.05  # less sure for each letter
 
+_ZIP, _STREET, _BOTH, _BOX = "zip", "street", "both", "mailbox"
+_SAID = {
+    (True, _ZIP): "the same name, and addresses that differ in the ZIP alone",
+    (True, _STREET): "the same name, and addresses that differ in the street's spelling alone",
+    (True, _BOTH): "the same name, and addresses that differ in the street's spelling and the ZIP alone",
+    (True, _BOX): "the same name, and the same mailbox name at another provider",
+    (False, _ZIP): "nearly the same name, and addresses that differ in the ZIP alone",
+    (False, _STREET): "nearly the same name, and addresses that differ in the street's spelling alone",
+    (False, _BOTH): "nearly the same name, and addresses that differ in the street's spelling and the ZIP alone",
+    (False, _BOX): "nearly the same name, and the same mailbox name at another provider",
+}
+"""Whether the name is the same, and what speaks for them beside it: whole sentences, for they are translated."""
+
 
 class Alike(NamedTuple):
     """How sure, from 0 to 1, and why, without naming any value."""
@@ -29,13 +42,12 @@ def alike(one: Somebody, two: Somebody) -> Alike | None:
     name = _names(one, two)
     if not name:
         return None
-    spelt = "the same name" if name == 1 else "nearly the same name"
     place = _places(one, two)
     if place is not None:
         letters, what = place
-        return Alike(name * (1 - _EACH * letters), f"{spelt}, and addresses that differ in {what} alone")
+        return Alike(name * (1 - _EACH * letters), _SAID[name == 1, what])
     if _mailbox(one, two):
-        return Alike(name * _MAILBOX, f"{spelt}, and the same mailbox name at another provider")
+        return Alike(name * _MAILBOX, _SAID[name == 1, _BOX])
     return None
 
 
@@ -78,9 +90,7 @@ def _near(a: Place, b: Place) -> tuple[int, str] | None:
     street = OSA.distance(a.street, b.street, score_cutoff=_LETTERS)
     if code > 1 or street > min(_LETTERS, min(len(a.street), len(b.street)) // 4):
         return None
-    spelling = "the street's spelling"
-    what = f"{spelling} and the ZIP" if code and street else "the ZIP" if code else spelling
-    return code + street, what
+    return code + street, _BOTH if code and street else _ZIP if code else _STREET
 
 
 def _mailbox(one: Somebody, two: Somebody) -> bool:
