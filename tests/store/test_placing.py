@@ -119,6 +119,30 @@ def test_R4_S19_an_order_placed_by_hand_leaves_the_status_as_it_is(
     whole(store)
 
 
+@pytest.mark.parametrize(
+    ("written", "currency", "meant"),
+    [("5", "EUR", 500), ("12,5", "EUR", 1250), ("1.000,00", "EUR", 100_000), ("1,000.00", "EUR", 100_000),
+     ("1 000,50", "PLN", 100_050), ("1\u202f000", "EUR", 100_000), ("1.000.000", "EUR", 100_000_000),
+     ("1'000.50", "CHF", 100_050), ("1000", "JPY", 1000), ("1.250", "KWD", 1250)],
+)  # fmt: skip
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_S19_amounts_are_read_as_people_write_them(store: Store, written: str, currency: str, meant: int) -> None:
+    bring(store, "S", [account("1", "Anna", "Ahorn")])
+    place(store, "S/customer/1", [("Tea", "1", written)], currency)
+    with store.reading() as db:
+        assert db.rows("SELECT gross FROM orders") == [(meant,)]
+
+
+@pytest.mark.parametrize(
+    "written", ["1.000", "12,", ",5", "1.00.000", "1.000.50", "1e3", "+5", "-1", "1_000", "١٢", "9" * 13]
+)
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_S19_an_amount_that_may_mean_two_things_or_none_is_refused(store: Store, written: str) -> None:
+    bring(store, "S", [account("1", "Anna", "Ahorn")])
+    with pytest.raises(Misconfigured, match="is no price"):
+        place(store, "S/customer/1", [("Tea", "1", written)], "EUR")
+
+
 def test_what_was_corrected_of_the_order_is_sent_and_what_was_sent_changes_in_the_shop(
     store: Store, shop: Taker
 ) -> None:

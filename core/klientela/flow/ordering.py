@@ -4,9 +4,9 @@ Whether a shop gets it as well is another matter: flow/placing.py."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from uuid import uuid4
 
@@ -27,6 +27,10 @@ BATCH = "order placed by hand"
 """How the batch of such an order is called."""
 LONGEST = 200
 _DEAREST = 10**12
+_WRITTEN = re.compile(
+    r"(?P<whole>[0-9]{1,15}|[0-9]{1,3}(?P<group>[.,'\u2019 \xa0\u202f])[0-9]{3}(?:(?P=group)[0-9]{3}){0,3})"
+    r"(?:(?!(?P=group))[.,](?P<cents>[0-9]{1,3}))?"
+)
 
 
 def place(
@@ -81,13 +85,13 @@ def _line(title: str, quantity: str, price: str, currency: str) -> Line:
 
 
 def _amount(text: str, currency: str, what: str) -> int:
-    plain = text.strip().replace(",", ".")
-    try:
-        value = Decimal(plain)
-        if len(plain) < 20 and value.is_finite() and 0 <= value < _DEAREST and value == round(value, digits(currency)):
-            return minor(plain, currency)
-    except (InvalidOperation, ValueError):
-        pass
+    """An amount as people write it: `12.50`, `12,50`, `1.000,00`, `1 000`. Of `1.000` nobody knows what it means."""
+    places = digits(currency)
+    found = _WRITTEN.fullmatch(text.strip())
+    if found is not None and (places or not found["cents"]) and len(found["cents"] or "") <= places:
+        whole = re.sub(r"\D", "", found["whole"])
+        if int(whole) < _DEAREST:
+            return minor(f"{whole}.{found['cents']}" if found["cents"] else whole, currency)
     raise Misconfigured(f"{text.strip()[:20]!r} is no {what}", hint="Nothing was written; an amount looks like 12.50.")
 
 
