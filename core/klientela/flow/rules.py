@@ -21,7 +21,7 @@ def by_uid(db: Db, wanted: Ruleset) -> Ruleset:
     """The wanted ruleset with its sources named by their uid for ever instead of their label of today; `same_as` may still
     say a name that a source had, which is nobody else's (R23)."""
     uids = {row.label: row.uid for row in facts.sources(db).values()}
-    ever: dict[str, str] = dict(db.rows("SELECT n.name, s.uid FROM source_name n JOIN source s ON s.id = n.source"))
+    ever = {**dict(db.rows("SELECT n.name, s.uid FROM source_name n JOIN source s ON s.id = n.source")), **uids}
     made = {
         uids.get(name, name): replace(rules, same_as={shop: ever.get(to, to) for shop, to in rules.same_as.items()})
         for name, rules in wanted.sources.items()

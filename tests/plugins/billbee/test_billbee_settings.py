@@ -15,6 +15,7 @@ from klientela.kit import HOUR, MINUTE
 from klientela.plugins import find
 from klientela.settings import load
 from klientela.store import Store
+from klientela.store.naming import rename
 from klientela_billbee.settings import BillbeeSettings
 
 WAY_IN = {"user": "haus@mail.example", "password": "p", "api_key": "k"}
@@ -118,8 +119,7 @@ def test_same_as_follows_a_renamed_source(tmp_path: Path, store: Store) -> None:
     file.write_text(CONFIG, "utf-8")
     types = find().types
     bring(store, "old", [])
-    with store.step("rename") as step:
-        step.db.run("UPDATE source SET label = 'main' WHERE label = 'old'")
+    rename(store, "old", "main")
     assert rules.adopt(store, load(file, types).settings.ruleset(types))
     with store.reading() as db:
         assert store.ruleset(db).of("bb").same_as == {"100000000092372": "old"}
