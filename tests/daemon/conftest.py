@@ -15,6 +15,7 @@ import pytest
 from klientela.testing import hurry
 from klientela_daemon import logs
 from klientela_daemon.cli import main
+from tests.daemon.verbs import LIST, people
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +55,11 @@ def configure(text: str, name: str = "klientela.toml") -> Path:
     file.write_text(text, "utf-8")
     file.chmod(0o600)
     return file
+
+
+@pytest.fixture
+def house(here: Path) -> Path:
+    """A folder with a list of two people and a configuration that reads it."""
+    people(here, "a@x.example,Anna,Alt,Berlin,DE", "b@x.example,Bernd,Neu,Wien,AT")
+    configure(LIST)
+    return here

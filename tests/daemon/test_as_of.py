@@ -13,7 +13,7 @@ import pytest
 
 from tests.daemon.conftest import configure
 from tests.daemon.house import Process
-from tests.daemon.test_verbs import LIST, document
+from tests.daemon.verbs import LIST, document
 
 COLUMNS = '[sources.list.columns]\nexternal_id = "No"\n'
 ANNA = "list/customer/1"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.daemon.conftest import configure
-from tests.daemon.test_verbs import LIST, document
+from tests.daemon.verbs import LIST, document
 
 NOBODY = "1b4e28ba-2fa1-51d2-883f-0016d3cca427"
 ANNA, BEA, CLEO, DORA = (f"list/customer/{n}" for n in "1234")

@@ -11,7 +11,7 @@ import xlsxwriter
 
 from klientela_csv.sample import sample
 from tests.daemon.conftest import configure
-from tests.daemon.test_verbs import LIST, document
+from tests.daemon.verbs import LIST, document
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from tests.daemon.conftest import configure
 from tests.daemon.house import Process
-from tests.daemon.test_verbs import LIST, document
+from tests.daemon.verbs import LIST, document
 
 PAIRS = 400
 EMAIL_ONLY = LIST + '[identity]\nrules = ["email"]\n'

@@ -13,8 +13,8 @@ from klientela.store import Store
 from tests.cases.seen import Desk, account, at, contact, guest_order, order
 from tests.shops import bring, use
 from tests.web.conftest import CONFIG, Served
+from tests.web.profiles import part, path
 from tests.web.rows.village import cells, names, shown, text
-from tests.web.test_profile import part, path
 
 
 def listed(client: httpx.Client, **query: str) -> str:

@@ -16,7 +16,7 @@ from klientela.store import Store
 from tests.cases.seen import Desk, account, at, contact, order
 from tests.shops import bring, use
 from tests.web.conftest import CONFIG, Served
-from tests.web.test_profile import path
+from tests.web.profiles import path
 
 Browse = Callable[..., Page]
 pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)

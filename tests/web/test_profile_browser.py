@@ -12,8 +12,8 @@ from klientela.store import Store
 from tests.cases.seen import account, order
 from tests.web.axe import violations
 from tests.web.conftest import Served
+from tests.web.profiles import OVERLAY, path
 from tests.web.someone import Boutique, everything, mixed
-from tests.web.test_profile import OVERLAY, path
 
 Browse = Callable[..., Page]
 pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)

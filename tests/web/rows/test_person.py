@@ -16,10 +16,10 @@ from klientela.flow.sync import sync
 from klientela.store import Store, operation
 from tests.cases.seen import Desk, at
 from tests.web.conftest import Served
+from tests.web.profiles import numbers, part, path
 from tests.web.rows.conftest import Look, page_of
 from tests.web.rows.village import colour, names, text
 from tests.web.someone import HOME, POST, WORK, Boutique, everything, shop_says
-from tests.web.test_profile import numbers, part, path
 
 Browse = Callable[..., Page]
 DAY = at("2025-11-30 12:00")
