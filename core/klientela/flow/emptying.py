@@ -246,10 +246,9 @@ def empty_desk(step: Step, finder: Finder, source: int | None = None, *, waiting
     """Quarantine, inbox, receipts, the errors of runs, what shops answered to orders. `source`: what other sources sent
     stays, for the person does there (R57). `waiting` False: so does what waits, for who comes back is welcome (R59)."""
     db = step.db
-    among = "" if source is None else f" AND source = {source:d}"
-    but = "" if waiting else " AND state <> 'new'"
     uids = {number: row.uid for number, row in facts.sources(db).items()}
-    held = db.rows(f"SELECT id, source, key, payload, reason FROM quarantine WHERE id > 0{among}")
+    of_it = "source = coalesce(?, source)"
+    held = db.rows(f"SELECT id, source, key, payload, reason FROM quarantine WHERE {of_it}", (source,))
     _drop(
         db,
         "quarantine",
@@ -259,12 +258,15 @@ def empty_desk(step: Step, finder: Finder, source: int | None = None, *, waiting
             if finder.is_key(uids[source], key) or any(map(finder.any, (key, payload, reason)))
         ],
     )
-    letters = db.rows(f"SELECT id, state, body, error FROM inbox WHERE (body <> '' OR error IS NOT NULL){among}{but}")
+    letters = db.rows(
+        f"SELECT id, state, body, error FROM inbox WHERE (body <> '' OR error IS NOT NULL) AND {of_it}", (source,)
+    )
     found = [
         number
         for number, state, body, error in letters
         # what waits may be a namesake's, or of a street called like them: it is held against the tombstones when it is applied
-        if (finder.but_names(body) if state == "new" else finder.any(body)) or finder.any(error)
+        if (waiting or state != "new")
+        and ((finder.but_names(body) if state == "new" else finder.any(body)) or finder.any(error))
     ]
     # the row stays, so that the same message sent again is known
     db.run(f"UPDATE inbox SET state = 'done', body = '', error = NULL WHERE id {db.among}", (db.pack(found),))

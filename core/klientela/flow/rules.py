@@ -15,13 +15,14 @@ from klientela.store.ledger import Line, write
 from klientela.store.rows import records_of
 
 _SOME = 500
+_Told = tuple[str, bytes | None, bytes | None]  # kind, customer, other: of the log
 
 
 def by_uid(db: Db, wanted: Ruleset) -> Ruleset:
     """The wanted ruleset with its sources named by their uid for ever instead of their label of today; `same_as` may still
     say a name that a source had, which is nobody else's (R23)."""
     uids = {row.label: row.uid for row in facts.sources(db).values()}
-    ever = {**dict(db.rows("SELECT n.name, s.uid FROM source_name n JOIN source s ON s.id = n.source")), **uids}
+    ever = {name: row.uid for name, row in facts.by_any_name(db).items()}
     made = {
         uids.get(name, name): replace(rules, same_as={shop: ever.get(to, to) for shop, to in rules.same_as.items()})
         for name, rules in wanted.sources.items()
@@ -143,25 +144,15 @@ def touched(store: Store, seq: int) -> list[dict[str, Any]]:
     log name that the worklist wrote since, and that still are. Who fell apart on the way and came together again, whole,
     is as before (T68)."""
     with store.reading() as db:
-        lines = [
-            (kind, *(None if public is None else bytes(public) for public in pair))
-            for kind, *pair in db.rows(
+        lines: list[_Told] = [
+            (kind, bytes(customer) if customer else None, bytes(other) if other else None)
+            for kind, customer, other in db.rows(
                 "SELECT a.kind, a.customer, a.other FROM audit a JOIN txn x ON x.seq = a.seq "
                 "WHERE a.seq > ? AND a.kind <> 'kept_apart' AND x.cause = 'worklist' ORDER BY a.seq, a.n",
                 (seq,),
             )
         ]
-        said: dict[bytes | None, list[tuple[Any, ...]]] = defaultdict(list)
-        for line in lines:
-            for public in {*line[1:]}:
-                said[public].append(line)
-        back = {
-            part
-            for part, told in said.items()
-            if part is not None
-            and [(kind, other) for kind, _, other in told] == [("split", part), ("merged", part)]
-            and told[0][1] == told[1][1]
-        }
+        back = _back_again(lines)
         named = {ids.pub8(one) for line in lines if line[2] not in back for one in line[1:] if one is not None}
         found: dict[int, bytes] = {
             number: bytes(public)
@@ -173,6 +164,16 @@ def touched(store: Store, seq: int) -> list[dict[str, Any]]:
         records = records_of(db, found, facts.sources(db), store.key)
     made = [{"id": ids.text(public), "records": records[number]} for number, public in found.items()]
     return sorted(made, key=lambda item: str(item["id"]))
+
+
+def _back_again(lines: Iterable[_Told]) -> set[bytes]:
+    """Those of whom the lines say only that they were split off a customer, and then merged into the same one."""
+    said: dict[bytes, list[_Told]] = defaultdict(list)
+    for line in lines:
+        for public in {line[1], line[2]}:
+            if public is not None:
+                said[public].append(line)
+    return {part for part, told in said.items() if told == [("split", told[0][1], part), ("merged", told[0][1], part)]}
 
 
 def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:

@@ -268,8 +268,8 @@ def _named(db: Db, order: Any) -> str | None:
     """The key of the order that a message names, by the name its source has now."""
     if not isinstance(order, RecordRef):
         return None
-    row = db.one("SELECT s.label FROM source_name n JOIN source s ON s.id = n.source WHERE n.name = ?", (order.source,))
-    return f"{row[0] if row else order.source}/order/{order.external_id}"
+    row = facts.by_any_name(db).get(order.source)
+    return f"{row.label if row else order.source}/order/{order.external_id}"
 
 
 def _standing(step: Step, ext: str) -> Any:
@@ -327,10 +327,8 @@ def _canon(step: Step, message: Message) -> str:
     """The record it hangs on, as the log writes them."""
     ref = message.customer
     assert isinstance(ref, RecordRef)  # noqa: S101 - every message from here names one
-    row = step.db.one(
-        "SELECT s.uid FROM source_name n JOIN source s ON s.id = n.source WHERE n.name = ?", (ref.source,)
-    )
-    return f"{row[0] if row else ref.source}\0{ref.entity}\0{ref.external_id}"
+    row = facts.by_any_name(step.db).get(ref.source)
+    return f"{row.uid if row else ref.source}\0{ref.entity}\0{ref.external_id}"
 
 
 def _send(store: Store, mail: Mail, message: Message, customers: list[dict[str, Any]], actor: str) -> Sent:

@@ -187,8 +187,7 @@ class Screen:
     def _uid(self, name: str) -> str | None:
         """The uid of a source by any name it ever had."""
         if self._uids is None:
-            rows = self.step.db.rows("SELECT n.name, s.uid FROM source_name n JOIN source s ON s.id = n.source")
-            self._uids = dict(rows)
+            self._uids = {one: row.uid for one, row in facts.by_any_name(self.step.db).items()}
         return self._uids.get(name)
 
     @property

@@ -60,6 +60,12 @@ def sources(db: Db) -> dict[int, SourceRow]:
     return {row[0]: SourceRow(*row) for row in db.rows("SELECT id, uid, label, type FROM source")}
 
 
+def by_any_name(db: Db) -> dict[str, SourceRow]:
+    """The source of each name that any ever had, the one of today among them; no two ever share one (R23)."""
+    found = sources(db)
+    return {name: found[number] for name, number in db.rows("SELECT name, source FROM source_name")}
+
+
 def ensure_source(step: Step, name: str, type_: str) -> SourceRow:
     """The source of that label, registered when new. A name that another source ever had is refused."""
     row = step.db.one("SELECT id, uid, label, type FROM source WHERE label = ?", (name,))
